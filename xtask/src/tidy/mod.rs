@@ -2,7 +2,9 @@
 //!
 //! A new check is a module with a `CHECK`, named in the list below. A finding says what to do instead.
 
+mod cargo;
 mod finding;
+mod table;
 mod tree;
 
 use std::fmt::Write as _;
@@ -51,6 +53,14 @@ macro_rules! checks {
 
 checks! {
     length,
+    whitespace,
+    open_ends,
+    pure,
+    layers,
+    closures,
+    crates,
+    registries,
+    generated,
 }
 
 /// Runs the named checks, or all of them, and prints what they find.
