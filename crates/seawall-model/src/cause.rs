@@ -271,7 +271,10 @@ impl Cause {
 
     /// The cause with this journal number.
     pub fn from_number(number: u8) -> Option<Self> {
-        Self::ALL.iter().copied().find(|cause| cause.number() == number)
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|cause| cause.number() == number)
     }
 
     /// The cause with this name.
@@ -324,7 +327,13 @@ mod tests {
     #[test]
     fn names_are_kebab_case_and_texts_follow_the_house_style() {
         for &cause in Cause::ALL {
-            assert!(cause.name().bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "{cause}");
+            assert!(
+                cause
+                    .name()
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b == b'-'),
+                "{cause}"
+            );
             for text in [cause.says(), cause.hint()] {
                 assert!(!text.ends_with('.') && !text.is_empty(), "{cause}: {text}");
             }

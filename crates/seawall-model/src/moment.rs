@@ -37,6 +37,7 @@ impl Moment {
     }
 
     /// The moment `span` earlier, no earlier than the clock's start.
+    #[must_use]
     pub fn before(self, span: Duration) -> Self {
         Self(self.0.saturating_sub(nanos(span)))
     }
@@ -73,7 +74,12 @@ impl fmt::Display for Moment {
         if self.is_never() {
             return f.write_str("never");
         }
-        write!(f, "{}.{:06}s", self.0 / 1_000_000_000, self.0 % 1_000_000_000 / 1_000)
+        write!(
+            f,
+            "{}.{:06}s",
+            self.0 / 1_000_000_000,
+            self.0 % 1_000_000_000 / 1_000
+        )
     }
 }
 
@@ -87,7 +93,10 @@ mod tests {
 
     #[test]
     fn time_before_the_start_is_the_start_and_past_the_end_is_never() {
-        assert_eq!(Moment::ORIGIN.before(Duration::from_secs(1)), Moment::ORIGIN);
+        assert_eq!(
+            Moment::ORIGIN.before(Duration::from_secs(1)),
+            Moment::ORIGIN
+        );
         assert_eq!(Moment::from_nanos(5) + Duration::MAX, Moment::NEVER);
         assert_eq!(Moment::ORIGIN - Moment::from_nanos(9), Duration::ZERO);
     }

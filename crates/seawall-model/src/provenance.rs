@@ -102,9 +102,17 @@ impl Close {
 
     /// Reads the name back; `other` comes back with errno 0.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Fin, Self::Reset, Self::KernelTimeout, Self::Abandoned, Self::Ours, Self::NeverOpen, Self::Other(0)]
-            .into_iter()
-            .find(|close| close.name() == name)
+        [
+            Self::Fin,
+            Self::Reset,
+            Self::KernelTimeout,
+            Self::Abandoned,
+            Self::Ours,
+            Self::NeverOpen,
+            Self::Other(0),
+        ]
+        .into_iter()
+        .find(|close| close.name() == name)
     }
 }
 
