@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Runs every test, and ends with the runner's summary and one line: `N passed, N failed`.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+PATH=$PATH:$HOME/.cargo/bin
+
+said=$(mktemp)
+trap 'rm -f "$said"' EXIT
+[ -t 1 ] && export CARGO_TERM_COLOR="${CARGO_TERM_COLOR-always}"
+
+failed=0
+run() { "$@" </dev/null 2>&1 | tee -a "$said" || failed=1; }
+
+if cargo nextest --version >/dev/null 2>&1; then
+    # nextest leaves examples in docs out; they go first, so that its summary comes last.
+    run cargo test --locked --workspace --doc --no-fail-fast --quiet
+    run cargo nextest run --locked --workspace --no-fail-fast
+else
+    run cargo test --locked --workspace --no-fail-fast --quiet
+fi
+
+# `test result: ok. 3 passed; 0 failed; ..` of cargo test, `Summary [..] 9 tests run: 8 passed, 1 failed, ..` of nextest.
+summaries() { sed 's/\x1b\[[0-9;]*m//g' "$said" | grep -E '^test result: |^ *Summary \['; }
+count() { { summaries | grep -oE "[0-9]+ ($1)" || true; } | awk '{ sum += $1 } END { print sum + 0 }'; }
+not_passed=$(count 'failed|timed out')
+echo "$(count passed) passed, $not_passed failed"
+[ $failed = 0 ] && [ "$not_passed" = 0 ]
