@@ -16,6 +16,7 @@ pub mod probe;
 pub mod relay;
 pub mod server;
 pub mod timeline;
+mod wheel;
 
 pub use admin::{AdminError, Value};
 pub use find::{Flavour, NoServer, ServerBinary, Version, server_binary};

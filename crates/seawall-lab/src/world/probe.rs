@@ -15,6 +15,15 @@ pub struct Access {
     pub password: Option<String>,
 }
 
+impl Access {
+    /// The AUTH command that lets in, if any is needed.
+    pub(super) fn auth_words(&self) -> Option<Vec<&[u8]>> {
+        let password = self.password.as_ref()?;
+        let words = [Some("AUTH"), self.user.as_deref(), Some(password.as_str())];
+        Some(words.into_iter().flatten().map(str::as_bytes).collect())
+    }
+}
+
 /// A thread that asks one address for PING every 5 ms.
 #[derive(Debug)]
 pub struct Probe {}

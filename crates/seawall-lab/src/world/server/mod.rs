@@ -1,164 +1,192 @@
 //! A real server process, and what can be done to it.
 
+mod error;
+mod home;
+mod life;
+mod loading;
+mod saves;
+
 use std::collections::BTreeMap;
-use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use thiserror::Error;
+pub use error::ServerError;
+pub(super) use home::ReservedPort;
+use home::{ADMIN_PASSWORD, ADMIN_USER, Home};
+use saves::SavedSaves;
 
-use super::admin::{AdminError, Value};
+use super::admin::{Admin, AdminError, Value};
 use super::find::ServerBinary;
+use super::leash::Leashed;
 use super::probe::Access;
 
-/// Why something could not be done to a server.
-#[derive(Debug, Error)]
-pub enum ServerError {
-    /// A directory, port, file or process could not be had.
-    #[error("{what}")]
-    Host {
-        /// What was wanted.
-        what: String,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The process ended by itself.
-    #[error("{binary} on port {port} ended ({status}); its log ends: {log}")]
-    Ended {
-        /// Which binary.
-        binary: String,
-        /// Its port.
-        port: u16,
-        /// How it ended.
-        status: String,
-        /// The last lines of its log.
-        log: String,
-    },
-    /// Something did not come about in time.
-    #[error("server on port {port}: {what} did not happen within {limit:?}")]
-    Late {
-        /// Its port.
-        port: u16,
-        /// What was waited for.
-        what: String,
-        /// How long.
-        limit: Duration,
-    },
-    /// A command failed.
-    #[error(transparent)]
-    Admin(#[from] AdminError),
-}
-
-/// A running server.
+/// A server on a loopback port and in a directory of its own.
+///
+/// All methods take `&self`, so that a timeline breaks the server while an oracle asks it. Commands go over the
+/// laboratory's own connection, as an ACL user of its own, opened when the server came up: a reached `maxclients` or a
+/// changed password does not lock the laboratory out.
+///
+/// The process is killed and its directory removed when this is dropped, and also when the laboratory itself is killed.
+/// The port stays reserved while the server is down, so that connecting to it is refused.
 #[derive(Debug)]
 pub struct Server {
-    dir: PathBuf,
-    port: u16,
+    binary: ServerBinary,
+    port: ReservedPort,
+    // Before `home`: the process ends before its directory goes.
+    process: Mutex<Option<Leashed>>,
+    home: Home,
+    admin: Mutex<Option<Admin>>,
+    saves: Mutex<Option<SavedSaves>>,
 }
 
 impl Server {
     /// Starts a server and waits until it serves.
+    ///
+    /// `config` are lines of its settings file (`("save", "3600 1")`, values quoted as there), in force over the
+    /// laboratory's: loopback only, `appendonly yes` with `appendfsync no` (SIGKILL loses nothing acknowledged), no
+    /// snapshots, DEBUG allowed.
     pub fn start(binary: &ServerBinary, config: &[(&str, &str)]) -> Result<Self, ServerError> {
-        let _ = (binary, config);
-        Ok(Self {
-            dir: PathBuf::new(),
-            port: 0,
-        })
+        let port = ReservedPort::new().map_err(ServerError::host("reserve a port"))?;
+        let home = Home::new(binary, port.addr().port(), config)
+            .map_err(ServerError::host("make a directory"))?;
+        let server = Self {
+            binary: binary.clone(),
+            port,
+            process: Mutex::new(None),
+            home,
+            admin: Mutex::new(None),
+            saves: Mutex::new(None),
+        };
+        server.start_again()?;
+        Ok(server)
     }
+
+    /// The binary it runs.
+    pub fn binary(&self) -> &ServerBinary {
+        &self.binary
+    }
+
     /// Its port, the same through every restart.
     pub fn port(&self) -> u16 {
-        self.port
+        self.addr().port()
     }
+
     /// Its address.
     pub fn addr(&self) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], self.port))
+        self.port.addr()
     }
+
     /// Its process id; none while it is down.
     pub fn pid(&self) -> Option<u32> {
-        None
+        self.process().as_mut().map(|leashed| leashed.child().id())
     }
-    /// Its directory.
+
+    /// Its directory: data, settings, log.
     pub fn dir(&self) -> &Path {
-        &self.dir
+        self.home.dir()
     }
-    /// Its log.
+
+    /// Its log, over all its lives.
     pub fn log_path(&self) -> PathBuf {
-        self.dir.join("server.log")
+        self.home.log()
     }
-    /// How the laboratory itself is let in, whatever is done to the server's passwords: for probes.
+
+    /// How the laboratory itself is let in, whatever a scenario does to passwords: for a [`Probe`](super::Probe).
     pub fn access(&self) -> Access {
-        Access::default()
+        Access {
+            user: Some(ADMIN_USER.into()),
+            password: Some(ADMIN_PASSWORD.into()),
+        }
     }
-    /// SIGTERM, and waits until it has ended.
-    pub fn sigterm(&self) -> Result<(), ServerError> {
-        Ok(())
-    }
-    /// SIGKILL, and waits until it has ended.
-    pub fn kill9(&self) -> Result<(), ServerError> {
-        Ok(())
-    }
-    /// SIGSTOP.
-    pub fn freeze(&self) -> Result<(), ServerError> {
-        Ok(())
-    }
-    /// SIGCONT.
-    pub fn thaw(&self) -> Result<(), ServerError> {
-        Ok(())
-    }
-    /// Starts it again, with its data; waits until it serves.
-    pub fn start_again(&self) -> Result<(), ServerError> {
-        Ok(())
-    }
-    /// Starts it again, and does not wait.
-    pub fn begin_again(&self) -> Result<(), ServerError> {
-        Ok(())
-    }
-    /// Waits until it serves.
-    pub fn wait_until_serving(&self, limit: Duration) -> Result<(), ServerError> {
-        let _ = limit;
-        Ok(())
-    }
-    /// SIGTERM and start again.
-    pub fn restart(&self) -> Result<(), ServerError> {
-        self.sigterm()?;
-        self.start_again()
-    }
-    /// Restarts it so that it answers `-LOADING` for about `span`; returns when it does.
-    pub fn restart_loading_for(&self, span: Duration) -> Result<(), ServerError> {
-        let _ = span;
-        Ok(())
-    }
-    /// Makes every save fail, and fails one: writes get MISCONF when this returns.
-    pub fn break_saves(&self) -> Result<(), ServerError> {
-        Ok(())
-    }
-    /// Repairs what [`break_saves`](Self::break_saves) broke: writes are taken when this returns.
-    pub fn repair_saves(&self) -> Result<(), ServerError> {
-        Ok(())
-    }
-    /// Sends a command over the laboratory's own connection.
+
+    /// Sends a command over the laboratory's own connection, in database 0, and waits up to 5 s for the reply.
     pub fn command(&self, words: &[&[u8]]) -> Result<Value, ServerError> {
-        let _ = words;
-        Ok(Value::Null)
+        self.with_admin(|admin| admin.command(words))
     }
-    /// CONFIG SET.
+
+    /// Sends all commands at once; the first refusal is the error.
+    pub fn pipeline(&self, commands: &[&[&[u8]]]) -> Result<Vec<Value>, ServerError> {
+        self.with_admin(|admin| admin.pipeline(commands))
+    }
+
+    /// CONFIG SET: `maxclients`, `maxmemory`, `timeout`, `requirepass`, `client-output-buffer-limit`, ...
     pub fn config_set(&self, name: &str, value: &str) -> Result<(), ServerError> {
-        let _ = (name, value);
-        Ok(())
+        self.command(&[b"CONFIG", b"SET", name.as_bytes(), value.as_bytes()])
+            .map(drop)
     }
-    /// Kills every client connection but the laboratory's own; how many.
+
+    /// CONFIG GET of one setting; none if the server does not know it.
+    pub fn config_get(&self, name: &str) -> Result<Option<String>, ServerError> {
+        let reply = self.command(&[b"CONFIG", b"GET", name.as_bytes()])?;
+        let value = reply
+            .as_array()
+            .and_then(|pair| pair.get(1))
+            .and_then(Value::as_bytes);
+        Ok(value.map(|bytes| String::from_utf8_lossy(bytes).into_owned()))
+    }
+
+    /// CLIENT KILL of every connection but the laboratory's own, a probe's included; how many there were.
     pub fn client_kill_all(&self) -> Result<u64, ServerError> {
-        Ok(0)
+        let mut killed = 0;
+        for kind in ["normal", "pubsub"] {
+            let reply = self.command(&[
+                b"CLIENT",
+                b"KILL",
+                b"TYPE",
+                kind.as_bytes(),
+                b"SKIPME",
+                b"yes",
+            ])?;
+            killed += reply
+                .as_integer()
+                .and_then(|count| u64::try_from(count).ok())
+                .unwrap_or(0);
+        }
+        Ok(killed)
     }
-    /// One section of INFO.
+
+    /// One section of INFO (or `all`) as its fields.
     pub fn info(&self, section: &str) -> Result<BTreeMap<String, String>, ServerError> {
-        let _ = section;
-        Ok(BTreeMap::new())
+        let reply = self.command(&[b"INFO", section.as_bytes()])?;
+        let text = String::from_utf8_lossy(reply.as_bytes().unwrap_or_default()).into_owned();
+        let fields = text.lines().filter_map(|line| line.split_once(':'));
+        Ok(fields
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect())
     }
-    /// Makes the server deaf for `span` (DEBUG SLEEP); returns when it has begun.
+
+    /// Makes the server deaf for `span` (DEBUG SLEEP); returns when the command is sent.
     pub fn debug_sleep(&self, span: Duration) -> Result<(), ServerError> {
-        let _ = span;
-        Ok(())
+        let seconds = format!("{:.6}", span.as_secs_f64());
+        let mut deaf = Admin::connect(self.addr(), &self.access())?;
+        Ok(deaf.send(&[b"DEBUG", b"SLEEP", seconds.as_bytes()])?)
+    }
+
+    /// Runs `work` on the connection; a connection that broke while it lay idle is replaced first, and one that broke
+    /// under `work` is given up.
+    fn with_admin<T>(
+        &self,
+        work: impl FnOnce(&mut Admin) -> Result<T, AdminError>,
+    ) -> Result<T, ServerError> {
+        let mut slot = self.admin();
+        let mut admin = match slot.take().filter(|admin| !admin.is_stale()) {
+            Some(admin) => admin,
+            None => Admin::connect(self.addr(), &self.access())?,
+        };
+        let result = work(&mut admin);
+        if matches!(result, Ok(_) | Err(AdminError::Refused { .. })) {
+            *slot = Some(admin);
+        }
+        Ok(result?)
+    }
+
+    fn process(&self) -> MutexGuard<'_, Option<Leashed>> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn admin(&self) -> MutexGuard<'_, Option<Admin>> {
+        self.admin.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

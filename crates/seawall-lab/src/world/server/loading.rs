@@ -1,0 +1,96 @@
+//! A start that takes as long as wished.
+
+use std::time::Duration;
+
+use super::{Server, ServerError};
+
+/// Keys beyond the scenario's own, so that a start can be drawn out in small steps.
+const PADDING_KEYS: usize = 1000;
+
+/// Bytes in each. The server looks at its clients each time it has read another KiB.
+const PADDING_BYTES: usize = 256;
+
+/// The last of the 16 databases, which scenarios leave alone.
+const PADDING_DATABASE: &[u8] = b"15";
+
+impl Server {
+    /// Restarts the server so that it answers `-LOADING` for about `span`; returns when it does.
+    ///
+    /// The data are rewritten as one snapshot, with padding in database 15, and read back with a delay after each key
+    /// (`key-load-delay`, a setting that servers keep for such tests). The padding stays.
+    pub fn restart_loading_for(&self, span: Duration) -> Result<(), ServerError> {
+        self.pad()?;
+        self.rewrite()?;
+        let keys = self.count_keys()?;
+        self.sigterm()?;
+        let delay_micros = span.as_micros() / u128::from(keys.max(1));
+        self.begin(&[
+            "--key-load-delay".into(),
+            delay_micros.to_string(),
+            "--loading-process-events-interval-bytes".into(),
+            "1024".into(),
+        ])?;
+        self.wait_until_refusing("LOADING")
+    }
+
+    fn pad(&self) -> Result<(), ServerError> {
+        let keys: Vec<String> = (0..PADDING_KEYS)
+            .map(|number| format!("padding:{number}"))
+            .collect();
+        let mut noise = Noise(1);
+        let values: Vec<Vec<u8>> = keys.iter().map(|_| noise.take(PADDING_BYTES)).collect();
+        let pairs = keys.iter().zip(&values);
+        let sets: Vec<[&[u8]; 3]> = pairs
+            .map(|(key, value)| [b"SET", key.as_bytes(), value.as_slice()])
+            .collect();
+        let select: [&[u8]; 2] = [b"SELECT", PADDING_DATABASE];
+        let back: [&[u8]; 2] = [b"SELECT", b"0"];
+        let mut commands: Vec<&[&[u8]]> = vec![&select];
+        commands.extend(sets.iter().map(<[&[u8]; 3]>::as_slice));
+        commands.push(&back);
+        self.pipeline(&commands).map(drop)
+    }
+
+    /// Brings all data into one snapshot: commands of an append-only file are read without looking at clients.
+    fn rewrite(&self) -> Result<(), ServerError> {
+        self.wait_until_no_child()?;
+        let appending = self
+            .config_get("appendonly")?
+            .is_some_and(|value| value == "yes");
+        self.command(if appending {
+            &[b"BGREWRITEAOF"]
+        } else {
+            &[b"BGSAVE"]
+        })?;
+        self.wait_until_no_child()
+    }
+
+    fn count_keys(&self) -> Result<u64, ServerError> {
+        let keyspace = self.info("keyspace")?;
+        let counts = keyspace.values().filter_map(|facts| {
+            facts
+                .strip_prefix("keys=")?
+                .split(',')
+                .next()?
+                .parse::<u64>()
+                .ok()
+        });
+        Ok(counts.sum())
+    }
+}
+
+/// Bytes that do not compress, so that the snapshot is as long as the data (xorshift64).
+struct Noise(u64);
+
+impl Noise {
+    fn take(&mut self, bytes: usize) -> Vec<u8> {
+        std::iter::repeat_with(|| {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            self.0.to_le_bytes()[3]
+        })
+        .take(bytes)
+        .collect()
+    }
+}

@@ -1,0 +1,3 @@
+//! The laboratory against real servers.
+
+mod world;
