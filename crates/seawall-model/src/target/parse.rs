@@ -88,7 +88,7 @@ impl<'a> Parts<'a> {
             "" => {}
             // What redis-rs calls a connection whose certificate nobody checks.
             "insecure" if scheme == Scheme::Tls => {
-                take_option(&mut target, &mut taken, "tls_verify=none")?
+                take_option(&mut target, &mut taken, "tls_verify=none")?;
             }
             _ => return Err(TargetError::Fragment),
         }

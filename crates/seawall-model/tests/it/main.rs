@@ -1,0 +1,6 @@
+//! What the shared words promise, from outside.
+
+mod reference;
+mod secrets;
+mod settings;
+mod target;
