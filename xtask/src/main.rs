@@ -9,6 +9,7 @@
     reason = "a command line tool speaks on its terminal"
 )]
 
+mod facts;
 mod generate;
 mod task;
 mod tidy;
@@ -40,6 +41,7 @@ fn run(arguments: &[String]) -> task::Result {
             Ok(Outcome::Well)
         }
         "tidy" => tidy::run(rest),
+        "facts" if rest.first().is_some_and(|word| word == "dump") => facts::dump(&rest[1..]),
         name => match generate::ALL
             .iter()
             .find(|generator| generator.name == name)
@@ -52,7 +54,7 @@ fn run(arguments: &[String]) -> task::Result {
 
 fn help() -> String {
     let mut text = String::from(
-        "usage: cargo xtask TASK\n\n  tidy [CHECK..] | tidy --list\n           hold the house rules that no compiler holds",
+        "usage: cargo xtask TASK\n\n  tidy [CHECK..] | tidy --list\n           hold the house rules that no compiler holds\n  facts dump [--redis PATH] [--valkey PATH]\n           ask servers what they know of their commands, and pin it",
     );
     for generator in generate::ALL {
         let _ = write!(

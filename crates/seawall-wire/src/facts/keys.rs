@@ -1,0 +1,251 @@
+use super::lookup::lookup;
+use super::options::Arguments;
+
+/// Where a command's keys stand among its arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keys {
+    /// It names no key, or none that its arguments show (KEYS, FLUSHALL, PUBLISH).
+    None,
+    /// Where the server's own key specifications say, at most [`Keys::SPECS_MAX`] of them.
+    Specs(&'static [KeySpec]),
+    /// SORT: the first argument, and what stands after the last STORE. Keys that BY and GET make up are not seen.
+    Sort,
+    /// MIGRATE: one key, or, where that is empty, all that follow KEYS.
+    Migrate,
+}
+
+impl Keys {
+    /// The most specifications that a command has; the generator refuses more.
+    pub const SPECS_MAX: usize = 3;
+}
+
+/// One run of keys among a command's arguments. Arguments are counted from the command's name, which is 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeySpec {
+    /// Where to begin.
+    pub begin: Begin,
+    /// Which arguments from there are keys.
+    pub find: Find,
+    /// What happens to them.
+    pub role: KeyRole,
+}
+
+/// Where a run of keys begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// At this argument.
+    Index {
+        /// Counted from the command's name.
+        at: u8,
+    },
+    /// After a word.
+    Keyword {
+        /// In upper case.
+        word: &'static str,
+        /// The first argument that can be the word.
+        from: u8,
+    },
+}
+
+/// Which arguments are keys, seen from where the run begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Find {
+    /// From the beginning to `last`.
+    Range {
+        /// Counted from the beginning; if negative from the end, where -1 is the last argument.
+        last: i8,
+        /// One key in so many arguments (MSET: 2).
+        step: u8,
+        /// Only the first of so many equal parts of what follows; 0 and 1: all of it (XREAD: 2, for ids follow).
+        parts: u8,
+    },
+    /// As many as an argument says.
+    Counted {
+        /// The argument that says how many, counted from the beginning.
+        count: u8,
+        /// The first key, counted from the beginning.
+        first: u8,
+        /// One key in so many arguments.
+        step: u8,
+    },
+}
+
+/// What a command does to a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeyRole {
+    /// Reads it.
+    Read,
+    /// Changes it, or may, seen from what it was.
+    Update,
+    /// Replaces it whatever it was.
+    Overwrite,
+    /// Deletes it whatever it was.
+    Remove,
+    /// It is no key, only sent to the same slot: a shard channel, a cluster-wide cursor.
+    Channel,
+}
+
+impl KeyRole {
+    /// Whether the key may be another one afterwards.
+    pub const fn writes(self) -> bool {
+        matches!(self, Self::Update | Self::Overwrite | Self::Remove)
+    }
+}
+
+/// A key among the arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LocatedKey<'a> {
+    /// The key.
+    pub key: &'a [u8],
+    /// Which argument it is, counted from the command's name.
+    pub at: usize,
+    /// What the command does to it.
+    pub role: KeyRole,
+}
+
+/// The keys that these arguments name, in their order by specification; none for an unknown command, and none of a
+/// run that the server would refuse.
+pub fn keys<A: AsRef<[u8]>>(args: &[A]) -> impl Iterator<Item = &[u8]> {
+    located_keys(args)
+        .filter(|located| located.role != KeyRole::Channel)
+        .map(|located| located.key)
+}
+
+/// The keys that these arguments name, with their places and roles, and what is no key but goes to its slot.
+pub fn located_keys<A: AsRef<[u8]>>(args: &[A]) -> impl Iterator<Item = LocatedKey<'_>> {
+    lookup(args)
+        .map_or(Keys::None, |facts| facts.keys)
+        .locate(args)
+}
+
+impl Keys {
+    /// The keys that these arguments name.
+    pub fn locate<A: AsRef<[u8]>>(self, args: &[A]) -> impl Iterator<Item = LocatedKey<'_>> {
+        self.runs(&Arguments(args))
+            .into_iter()
+            .flatten()
+            .flat_map(move |run| {
+                (run.first..run.end)
+                    .step_by(run.step)
+                    .map(move |at| LocatedKey {
+                        key: args[at].as_ref(),
+                        at,
+                        role: run.role,
+                    })
+            })
+    }
+
+    fn runs<A: AsRef<[u8]>>(self, args: &Arguments<'_, A>) -> [Option<Run>; Self::SPECS_MAX] {
+        let mut runs = [None; Self::SPECS_MAX];
+        match self {
+            Self::None => {}
+            Self::Specs(specs) => {
+                for (run, spec) in runs.iter_mut().zip(specs) {
+                    *run = spec.run(args);
+                }
+            }
+            Self::Sort => {
+                runs[0] = Run::single(1, KeyRole::Read, args.len());
+                runs[1] = sort_destination(args)
+                    .and_then(|at| Run::single(at, KeyRole::Overwrite, args.len()));
+            }
+            Self::Migrate => runs[0] = migrate_run(args),
+        }
+        runs
+    }
+}
+
+/// Arguments that are keys: `first`, and every `step`th below `end`. Never past the arguments, and `step` is not 0.
+#[derive(Clone, Copy)]
+struct Run {
+    first: usize,
+    end: usize,
+    step: usize,
+    role: KeyRole,
+}
+
+impl Run {
+    fn new(first: usize, end: usize, step: u8, role: KeyRole, count: usize) -> Option<Self> {
+        (first < end && end <= count).then_some(Self {
+            first,
+            end,
+            step: usize::from(step.max(1)),
+            role,
+        })
+    }
+
+    fn single(at: usize, role: KeyRole, count: usize) -> Option<Self> {
+        Self::new(at, at + 1, 1, role, count)
+    }
+}
+
+impl KeySpec {
+    fn run<A: AsRef<[u8]>>(&self, args: &Arguments<'_, A>) -> Option<Run> {
+        let begin = match self.begin {
+            Begin::Index { at } => usize::from(at),
+            Begin::Keyword { word, from } => {
+                1 + (usize::from(from)..args.len()).find(|&at| args.is(at, word))?
+            }
+        };
+        match self.find {
+            Find::Range { last, step, parts } => {
+                let part = args.len().checked_sub(begin)? / usize::from(parts.max(1));
+                let back = usize::from(last.unsigned_abs());
+                let end = if last < 0 {
+                    (begin + part + 1).checked_sub(back)?
+                } else {
+                    begin + back + 1
+                };
+                Run::new(begin, end, step, self.role, args.len())
+            }
+            Find::Counted { count, first, step } => {
+                let keys = args.count(begin + usize::from(count))?;
+                let first = begin + usize::from(first);
+                let beyond = (keys - 1).checked_mul(usize::from(step))?;
+                let end = first.checked_add(beyond)?.checked_add(1)?;
+                Run::new(first, end, step, self.role, args.len())
+            }
+        }
+    }
+}
+
+/// Where SORT stores: after the last STORE that is no other option's value, as the server reads it.
+pub(super) fn sort_destination<A: AsRef<[u8]>>(args: &Arguments<'_, A>) -> Option<usize> {
+    let mut at = 2;
+    let mut destination = None;
+    while at < args.len() {
+        if args.is(at, "LIMIT") {
+            at += 2;
+        } else if args.is_any(at, &["BY", "GET"]) {
+            at += 1;
+        } else if args.is(at, "STORE") && at + 1 < args.len() {
+            destination = Some(at + 1);
+            at += 1;
+        }
+        at += 1;
+    }
+    destination
+}
+
+/// The keys of `MIGRATE host port key|"" db timeout [options] [KEYS key ..]`.
+fn migrate_run<A: AsRef<[u8]>>(args: &Arguments<'_, A>) -> Option<Run> {
+    let role = KeyRole::Remove;
+    if !args.get(3)?.is_empty() {
+        return Run::single(3, role, args.len());
+    }
+    let mut at = 6;
+    while at < args.len() {
+        if args.is(at, "KEYS") {
+            return Run::new(at + 1, args.len(), 1, role, args.len());
+        }
+        let values = if args.is(at, "AUTH") {
+            1
+        } else if args.is(at, "AUTH2") {
+            2
+        } else {
+            0
+        };
+        at += 1 + values;
+    }
+    None
+}
