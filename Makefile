@@ -7,7 +7,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 
 target := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help setup demo test lint bench
+.PHONY: help setup demo test lint format clippy docs tidy deny bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,11 +22,21 @@ demo: setup ## break a real Redis under load, and show what the callers saw (one
 test: setup ## run every test
 	@scripts/test.sh
 
-lint: ## formatting, clippy, docs, house rules, dependencies
+lint: format clippy docs tidy deny ## formatting, clippy, docs, house rules, dependencies
+
+format:
 	cargo fmt --all --check
+
+clippy:
 	cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
+
+docs:
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --lib --no-deps --quiet
+
+tidy:
 	cargo xtask tidy
+
+deny:
 	scripts/deny.sh
 
 bench: setup ## measure beside the peers (minutes)
