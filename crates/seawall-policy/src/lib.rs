@@ -21,4 +21,6 @@ pub mod backoff;
 pub mod budget;
 pub mod deadline;
 pub mod dial;
+pub mod health;
 pub mod park;
+pub mod retry;

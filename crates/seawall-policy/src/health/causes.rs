@@ -1,0 +1,69 @@
+use seawall_model::{Cause, Fault};
+
+/// What the application or this client did to itself says nothing about the endpoint.
+pub(super) fn concerns_endpoint(cause: Cause) -> bool {
+    cause.fault() != Fault::Application
+        && !matches!(
+            cause,
+            Cause::OutputLimit
+                | Cause::ProtocolError
+                | Cause::PoolExhausted
+                | Cause::TooManyWaiting
+                | Cause::DeadlineExceeded
+                | Cause::PermissionDenied
+                | Cause::Redirected
+        )
+}
+
+/// The server's own word that it cannot serve.
+pub(super) fn is_word(cause: Cause) -> bool {
+    matches!(
+        cause,
+        Cause::Loading | Cause::MasterDown | Cause::ClusterDown | Cause::Busy | Cause::MaxClients
+    )
+}
+
+/// The same, said to old connections as well: maxclients turns away new ones alone.
+pub(super) fn cannot_serve(cause: Cause) -> bool {
+    is_word(cause) && cause != Cause::MaxClients
+}
+
+/// One connection's end that tells nothing of its neighbours, which are looked at before they are used.
+pub(super) fn leaves_others_alone(cause: Cause) -> bool {
+    matches!(
+        cause,
+        Cause::IdleClosed | Cause::IdleReset | Cause::ClosedByServer
+    )
+}
+
+/// What, at the first contact, only a change of settings cures.
+pub(super) fn is_rejection(cause: Cause) -> bool {
+    matches!(
+        cause,
+        Cause::AuthFailed
+            | Cause::AuthRequired
+            | Cause::ProtectedMode
+            | Cause::NotRedis
+            | Cause::TlsHandshake
+            | Cause::TlsCertificate
+            | Cause::NameUnknown
+            | Cause::BadSettings
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_is_said_of_the_endpoint_is_taken_for_the_applications_own_doing() {
+        for &cause in Cause::ALL {
+            if is_word(cause) || is_rejection(cause) && cause != Cause::BadSettings {
+                assert!(concerns_endpoint(cause), "{cause}");
+            }
+            if cause.fault() == Fault::Application {
+                assert!(!concerns_endpoint(cause), "{cause}");
+            }
+        }
+    }
+}
