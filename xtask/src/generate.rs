@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::facts;
 use crate::task::{self, Outcome};
+use crate::{facts, pages};
 
 /// One generated file.
 pub(crate) struct Generator {
@@ -16,11 +16,23 @@ pub(crate) struct Generator {
 }
 
 /// Every generator; `cargo xtask tidy` checks that their files are fresh.
-pub(crate) const ALL: &[Generator] = &[Generator {
-    name: "facts",
-    path: facts::TABLE,
-    make: facts::table,
-}];
+pub(crate) const ALL: &[Generator] = &[
+    Generator {
+        name: "facts",
+        path: facts::TABLE,
+        make: facts::table,
+    },
+    Generator {
+        name: "settings",
+        path: "docs/settings.md",
+        make: pages::settings,
+    },
+    Generator {
+        name: "causes",
+        path: "docs/causes.md",
+        make: pages::causes,
+    },
+];
 
 /// What a comparison with the file on disk showed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,6 +11,7 @@
 
 mod facts;
 mod generate;
+mod pages;
 mod task;
 mod tidy;
 
