@@ -216,6 +216,14 @@ impl Health {
         }
     }
 
+    /// A write leaves. While the gate is closed it is the trial: until it is answered (or overdue) no other write is
+    /// let through. Not reporting it costs a few refused writes more at each trial, nothing else.
+    pub fn write_sent(&mut self, now: Moment) {
+        if let Some(gate) = &mut self.gate {
+            gate.tried(now, &self.settings, &mut self.rng);
+        }
+    }
+
     /// What the server says of writes without being sent one. Read it at
     /// [`next_gate_check`](Self::next_gate_check), or whenever INFO is read anyway.
     pub fn gate_evidence(&mut self, now: Moment, writes: Writes) -> Option<Change> {

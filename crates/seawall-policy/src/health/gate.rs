@@ -31,17 +31,8 @@ impl Gate {
         }
     }
 
-    pub(super) fn admit(
-        &mut self,
-        now: Moment,
-        ride_out: Duration,
-        settings: &HealthSettings,
-        rng: &mut Rng,
-    ) -> Admission {
+    pub(super) fn admit(&self, now: Moment, ride_out: Duration) -> Admission {
         if now >= self.trial_at {
-            // The next one waits for the answer to this one, unless that is overdue.
-            let pause = settings.pause(now.since(self.since), self.cause, rng);
-            self.trial_at = now + pause.max(settings.overdue_after);
             return Admission::Send;
         }
         let end = self.since + ride_out;
@@ -56,6 +47,12 @@ impl Gate {
                 retry_at: self.trial_at,
             }
         }
+    }
+
+    /// A write left: the next one waits for the answer to this one, unless that is overdue.
+    pub(super) fn tried(&mut self, now: Moment, settings: &HealthSettings, rng: &mut Rng) {
+        let pause = settings.pause(now.since(self.since), self.cause, rng);
+        self.trial_at = now + pause.max(settings.overdue_after);
     }
 
     /// The server refused a write again, or INFO says that it would.

@@ -9,7 +9,7 @@
 //!   [`connection_failed`](Health::connection_failed), [`reply_overdue`](Health::reply_overdue),
 //!   [`replied`](Health::replied), [`server_said`](Health::server_said),
 //!   [`probe_started`](Health::probe_started), [`probe_finished`](Health::probe_finished),
-//!   [`gate_evidence`](Health::gate_evidence);
+//!   [`write_sent`](Health::write_sent), [`gate_evidence`](Health::gate_evidence);
 //! - timers: [`next_probe`](Health::next_probe), [`next_gate_check`](Health::next_gate_check);
 //! - the question: [`admit`](Health::admit), and [`admit_established`](Health::admit_established) for a call that
 //!   already has a connection;
@@ -134,11 +134,11 @@ impl Health {
     /// Whether a call may be sent now, over a connection that may have to be made.
     ///
     /// In an outage it waits until `ride_out` after the outage's beginning, suspected or proved, and is refused after
-    /// that. While writes are refused, a write waits and is refused likewise, and one at a time is let through to
-    /// see: this is why it takes `&mut self`. Where the server turned us away and it never worked, calls are refused
-    /// for [`auth_probe_interval`](HealthSettings::auth_probe_interval) after each dial that was, without a wait:
-    /// waiting cures no wrong password.
-    pub fn admit(&mut self, now: Moment, access: Access, ride_out: Duration) -> Admission {
+    /// that. While writes are refused, a write waits and is refused likewise, and at the cadence of probes one is let
+    /// through to see; report it with [`write_sent`](Self::write_sent). Where the server turned us away and it never
+    /// worked, calls are refused for [`auth_probe_interval`](HealthSettings::auth_probe_interval) after each dial that
+    /// was, without a wait: waiting cures no wrong password.
+    pub fn admit(&self, now: Moment, access: Access, ride_out: Duration) -> Admission {
         if let Some(outage) = &self.outage {
             return outage.admission(now, ride_out, &self.settings);
         }
@@ -156,12 +156,7 @@ impl Health {
     /// Where only new connections fail (maxclients, a full backlog, name service, certificates, credentials, no sockets
     /// left here) the old ones serve on, and declaring an outage must not make it one: the call may be sent, until a
     /// reply on an old connection is overdue, one is lost in use, or the server says on one that it is unavailable.
-    pub fn admit_established(
-        &mut self,
-        now: Moment,
-        access: Access,
-        ride_out: Duration,
-    ) -> Admission {
+    pub fn admit_established(&self, now: Moment, access: Access, ride_out: Duration) -> Admission {
         match &self.outage {
             Some(outage) if outage.established == Established::Failing => {
                 outage.admission(now, ride_out, &self.settings)
@@ -201,11 +196,9 @@ impl Health {
         self.outage.as_ref().map_or(&[], |outage| &outage.attached)
     }
 
-    fn admit_by_gate(&mut self, now: Moment, access: Access, ride_out: Duration) -> Admission {
-        match &mut self.gate {
-            Some(gate) if access == Access::Write => {
-                gate.admit(now, ride_out, &self.settings, &mut self.rng)
-            }
+    fn admit_by_gate(&self, now: Moment, access: Access, ride_out: Duration) -> Admission {
+        match &self.gate {
+            Some(gate) if access == Access::Write => gate.admit(now, ride_out),
             _ => Admission::Send,
         }
     }
@@ -227,17 +220,17 @@ mod tests {
         health
     }
 
-    fn admit(health: &mut Health, now: u64, access: Access) -> Admission {
+    fn admit(health: &Health, now: u64, access: Access) -> Admission {
         health.admit(at(now), access, RIDE_OUT)
     }
 
     #[test]
     fn calls_wait_out_the_first_half_second_of_an_outage_and_are_refused_after() {
         let mut health = health();
-        assert_eq!(admit(&mut health, 0, Access::Read), Admission::Send);
+        assert_eq!(admit(&health, 0, Access::Read), Admission::Send);
         health.dial_failed(at(10), at(9), Cause::ConnectionRefused);
         assert_eq!(
-            admit(&mut health, 20, Access::Read),
+            admit(&health, 20, Access::Read),
             Admission::Park { until: at(510) }
         );
         assert_eq!(
@@ -248,7 +241,7 @@ mod tests {
             },
             "a route that can answer waits for less, and the next probe is due"
         );
-        let Admission::Refuse { retry_at, .. } = admit(&mut health, 510, Access::Read) else {
+        let Admission::Refuse { retry_at, .. } = admit(&health, 510, Access::Read) else {
             panic!("the wait has an end")
         };
         assert!(retry_at >= at(510));
@@ -260,27 +253,23 @@ mod tests {
         health.dial_failed(at(10), at(9), Cause::MaxClients);
         let established =
             |health: &mut Health| health.admit_established(at(20), Access::Read, RIDE_OUT);
-        assert_ne!(admit(&mut health, 20, Access::Read), Admission::Send);
-        assert_eq!(established(&mut health), Admission::Send);
+        assert_ne!(admit(&health, 20, Access::Read), Admission::Send);
+        assert_eq!(established(&health), Admission::Send);
         health.connection_failed(at(21), at(0), Cause::IdleClosed);
         assert_eq!(
-            established(&mut health),
+            established(&health),
             Admission::Send,
             "one idle socket is no news"
         );
         health.reply_overdue(at(22), at(0), Cause::ReplyTimeout);
-        assert_ne!(established(&mut health), Admission::Send);
+        assert_ne!(established(&health), Admission::Send);
         let reply = Answered {
             established_at: at(0),
             sent_at: at(15),
             access: Access::Read,
         };
         health.replied(at(23), reply);
-        assert_eq!(
-            established(&mut health),
-            Admission::Send,
-            "answered after all"
-        );
+        assert_eq!(established(&health), Admission::Send, "answered after all");
     }
 
     #[test]
@@ -292,15 +281,15 @@ mod tests {
             cause: wrong,
             retry_at: at(1_001),
         };
-        assert_eq!(admit(&mut health, 2, Access::Read), refused);
+        assert_eq!(admit(&health, 2, Access::Read), refused);
         assert_eq!(
-            admit(&mut health, 1_001, Access::Read),
+            admit(&health, 1_001, Access::Read),
             Admission::Send,
             "its dial is the test"
         );
         health.dialled(at(1_001), None);
         assert_eq!(
-            (health.rejected(), admit(&mut health, 1_003, Access::Read)),
+            (health.rejected(), admit(&health, 1_003, Access::Read)),
             (None, Admission::Send)
         );
     }
@@ -309,8 +298,8 @@ mod tests {
     fn while_writes_are_refused_reads_go_on_and_one_write_at_a_time_tries() {
         let mut health = health();
         health.gate_evidence(at(0), Writes::Refused(Cause::SaveFailed));
-        assert_eq!(admit(&mut health, 1, Access::Read), Admission::Send);
-        let Admission::Park { until } = admit(&mut health, 1, Access::Write) else {
+        assert_eq!(admit(&health, 1, Access::Read), Admission::Send);
+        let Admission::Park { until } = admit(&health, 1, Access::Write) else {
             panic!("writes wait within the ride-out")
         };
         assert_eq!(
