@@ -252,7 +252,7 @@ mod tests {
         let mut health = health();
         health.dial_failed(at(10), at(9), Cause::MaxClients);
         let established =
-            |health: &mut Health| health.admit_established(at(20), Access::Read, RIDE_OUT);
+            |health: &Health| health.admit_established(at(20), Access::Read, RIDE_OUT);
         assert_ne!(admit(&health, 20, Access::Read), Admission::Send);
         assert_eq!(established(&health), Admission::Send);
         health.connection_failed(at(21), at(0), Cause::IdleClosed);
