@@ -1,0 +1,304 @@
+//! One attempt on one connection: write, read, wait until.
+
+use std::time::Duration;
+
+use seawall_model::{Cause, Close, Moment, Provenance};
+use seawall_policy::health::State;
+use seawall_wire::Value;
+use seawall_wire::error::ServerError;
+
+use crate::clock;
+use crate::error::{Error, Kind};
+use crate::link::call::{Again, Call, Said};
+use crate::link::connection::{Incoming, Loss};
+use crate::link::ledger::Lent;
+use crate::link::live::{Live, Step, wire_cause};
+use crate::net::stream::close_of;
+use crate::net::wait::{self, Interest};
+
+/// While a reply is overdue, how often the thread looks up from its socket to see what the probe found.
+const GLANCE: Duration = Duration::from_millis(10);
+
+/// How often a wait without an end looks whether the endpoint has gone down.
+const GLANCE_FOREVER: Duration = Duration::from_millis(100);
+
+/// How long a call waits for the reason of its loss. A healthy server answers in one; without an answer the call goes
+/// on as if there were no reason.
+const EXAMINE_MAX: Duration = Duration::from_millis(100);
+
+/// Takes the replies of a call, in order.
+pub(crate) trait Sink {
+    /// Takes the next one.
+    fn take(&mut self, value: Value);
+    /// How many it has.
+    fn taken(&self) -> usize;
+    /// The call goes again: keeps what was answered, or forgets it if the replies only count together.
+    fn restart(&mut self);
+}
+
+impl Sink for Option<Value> {
+    fn take(&mut self, value: Value) {
+        *self = Some(value);
+    }
+    fn taken(&self) -> usize {
+        usize::from(self.is_some())
+    }
+    fn restart(&mut self) {}
+}
+
+impl Sink for Vec<Value> {
+    fn take(&mut self, value: Value) {
+        self.push(value);
+    }
+    fn taken(&self) -> usize {
+        self.len()
+    }
+    fn restart(&mut self) {}
+}
+
+/// How an attempt ended, other than well.
+enum End {
+    /// The connection ended, or was found broken.
+    Lost(Loss),
+    /// It kept silent while a fresh one is answered, and the call may go elsewhere.
+    Left { loss: Loss, at: Moment },
+    /// The deadline came.
+    Late,
+    /// The endpoint went down under a wait without an end.
+    Down,
+}
+
+/// Sends what `pack` writes on connection after connection until `replies` replies are in `sink` or the call is over.
+///
+/// `pack` is told how many replies were taken already and packs the rest, one request a reply.
+pub(super) fn drive(
+    call: &mut Call<'_>,
+    replies: usize,
+    sink: &mut impl Sink,
+    pack: &dyn Fn(&mut Live, usize, Moment),
+) -> Result<(), Error> {
+    loop {
+        let mut lent = super::park::acquire(call)?;
+        let now = clock::now();
+        call.sending();
+        sink.restart();
+        pack(&mut lent.connection, sink.taken(), now);
+        let again = match exchange(call, &mut lent.connection, replies, sink, now) {
+            Ok(None) => {
+                let reply = call.reply(lent.established, now);
+                call.link.answered(lent.connection, lent.apart, reply);
+                return Ok(());
+            }
+            Ok(Some(error)) => match refusal(call, lent, error, now) {
+                Some(error) => return Err(call.answered(error)),
+                None => Again::At(now),
+            },
+            Err(end) => {
+                let trail = if replies > 1 { lent.connection.state.provenances() } else { Vec::new() };
+                match ended(call, lent, end) {
+                    Again::Fail(error) => Again::Fail(error.with(|report| report.trail = trail)),
+                    again => again,
+                }
+            }
+        };
+        match again {
+            Again::At(at) => sleep_until(at),
+            Again::Fail(error) => return Err(error),
+        }
+    }
+}
+
+/// A single command was answered by an error: is it the answer, or the server's own trouble?
+fn refusal(call: &mut Call<'_>, lent: Lent<Live>, error: ServerError, sent_at: Moment) -> Option<ServerError> {
+    let said = call.said(error, call.reply(lent.established, sent_at));
+    let close = matches!(said, Said::Again { close: true });
+    if close {
+        let apart = lent.apart;
+        drop(lent);
+        call.link.decide(|ledger, now| ledger.dropped(now, apart));
+    } else {
+        call.link.give_back(lent.connection, lent.apart);
+    }
+    match said {
+        Said::Answer(error) => Some(error),
+        Said::Again { .. } => None,
+    }
+}
+
+/// The attempt ended badly: reports the connection's end and asks what comes next.
+fn ended(call: &mut Call<'_>, lent: Lent<Live>, end: End) -> Again {
+    let now = clock::now();
+    let provenance = lent.connection.state.provenance();
+    let server = lent.connection.server.clone();
+    match end {
+        End::Lost(mut loss) => {
+            call.link.bury(lent, &loss);
+            if call.wants_examination(&loss) {
+                examine(call, &mut loss);
+            }
+            call.lost(&loss, &server, provenance)
+        }
+        End::Left { loss, at } => {
+            call.link.bury_alone(lent, &loss);
+            call.left(&loss, &server);
+            Again::At(at)
+        }
+        End::Late | End::Down => {
+            let loss = lent.connection.state.loss(Close::Abandoned, now);
+            call.link.bury_alone(lent, &loss);
+            Again::Fail(call.timed_out(&loss, &server, provenance))
+        }
+    }
+}
+
+/// Exchanges bytes until the replies are in. `Some`: the only reply was an error.
+fn exchange(
+    call: &Call<'_>,
+    live: &mut Live,
+    replies: usize,
+    sink: &mut impl Sink,
+    began: Moment,
+) -> Result<Option<ServerError>, End> {
+    let mut silent_since = began;
+    let mut asked_at = None;
+    let mut now = began;
+    loop {
+        if live.state.wants_write()
+            && let Err(_error) = live.write_some()
+        {
+            let close = live.read_last_words(now);
+            return match take(live, replies, sink, now)? {
+                Some(done) => Ok(done),
+                None => Err(End::Lost(live.state.loss(close, now))),
+            };
+        }
+        let interest = if live.state.wants_write() { Interest::ReadOrWrite } else { Interest::Read };
+        let until = next_look(call, silent_since, asked_at, now);
+        let ready = wait::ready(live.stream.fd(), interest, until).unwrap_or(true);
+        now = clock::now();
+        if ready {
+            let before = live.state.bytes_in();
+            let ended = match live.read_some(now) {
+                Ok(Step::Moved | Step::WouldBlock) => None,
+                Err(error) => Some(close_of(&error)),
+            };
+            if live.state.bytes_in() > before {
+                silent_since = now;
+                asked_at = None;
+            }
+            if let Some(done) = take(live, replies, sink, now)? {
+                return Ok(done);
+            }
+            if let Some(close) = ended {
+                return Err(End::Lost(live.state.loss(close, now)));
+            }
+        }
+        if call.deadline.too_late_to_answer(now) {
+            return Err(End::Late);
+        }
+        if now >= call.overdue_at(silent_since) || call.deadline.ends_when_down() {
+            overdue(call, live, &mut asked_at, silent_since, now)?;
+        }
+    }
+}
+
+/// When the thread must look up from its socket at the latest.
+fn next_look(call: &Call<'_>, silent_since: Moment, asked_at: Option<Moment>, now: Moment) -> Moment {
+    let look = if call.deadline.ends_when_down() {
+        now + GLANCE_FOREVER
+    } else if asked_at.is_some() {
+        now + GLANCE
+    } else {
+        call.overdue_at(silent_since)
+    };
+    look.min(call.deadline.answer_by())
+}
+
+/// The reply is overdue: has the tender ask the endpoint, and acts on what it found.
+fn overdue(
+    call: &Call<'_>,
+    live: &Live,
+    asked_at: &mut Option<Moment>,
+    silent_since: Moment,
+    now: Moment,
+) -> Result<(), End> {
+    let loss = || live.state.loss(Close::Abandoned, now);
+    if call.deadline.ends_when_down() {
+        let down = matches!(call.link.ledger().health.state(), State::Down { .. });
+        return if down { Err(End::Down) } else { Ok(()) };
+    }
+    let Some(asked) = *asked_at else {
+        *asked_at = Some(now);
+        let cause = loss().cause;
+        call.link.decide(|ledger, now| ledger.overdue(now, silent_since, cause));
+        return Ok(());
+    };
+    let answered = call.link.ledger().last_good_probe().is_some_and(|probe| probe > asked);
+    if answered && live.state.provenance() != Provenance::Replying {
+        let loss = loss();
+        if let Some(at) = call.may_leave(now, live.state.provenance(), loss.cause) {
+            return Err(End::Left { loss, at });
+        }
+    }
+    Ok(())
+}
+
+/// Takes whole replies. `Some` once there is nothing more to wait for.
+fn take(
+    live: &mut Live,
+    replies: usize,
+    sink: &mut impl Sink,
+    now: Moment,
+) -> Result<Option<Option<ServerError>>, End> {
+    let broken = |live: &Live, cause| End::Lost(Loss { cause, ..live.state.loss(Close::Ours, now) });
+    loop {
+        let incoming = match live.state.next_incoming() {
+            Ok(Some(incoming)) => incoming,
+            Ok(None) => return Ok(None),
+            Err(error) => return Err(broken(live, wire_cause(&error))),
+        };
+        match incoming {
+            Incoming::Push(_) => live.state.consume(incoming),
+            Incoming::Unasked(_) => return Err(broken(live, Cause::ProtocolError)),
+            Incoming::Reply(frame) => {
+                let value = match Value::decode(live.state.frame(frame), live.state.limits()) {
+                    Ok((value, _)) => value,
+                    Err(error) => return Err(broken(live, wire_cause(&error))),
+                };
+                live.state.consume(incoming);
+                if replies == 1
+                    && let Value::Error(error) = value
+                {
+                    return Ok(Some(Some(error)));
+                }
+                sink.take(value);
+                if sink.taken() == replies {
+                    return Ok(Some(None));
+                }
+            }
+        }
+    }
+}
+
+/// Waits for the tender to find out what the server says of itself, and names the loss anew.
+fn examine(call: &Call<'_>, loss: &mut Loss) {
+    let asked = clock::now();
+    let until = call.deadline.cap(asked + EXAMINE_MAX);
+    call.link.decide(|ledger, now| ledger.examine(now));
+    while !call.link.ledger().examined_since(asked) && clock::now() < until {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    call.link.ledger().name_anew(asked, loss);
+}
+
+fn sleep_until(at: Moment) {
+    let rest = at.since(clock::now());
+    if !rest.is_zero() {
+        std::thread::sleep(rest);
+    }
+}
+
+/// The error for a reply that is not of the type that was asked for.
+pub(super) fn wrong_type(call: &Call<'_>, wrong: &crate::reply::WrongType, name: &str) -> Error {
+    Error::wrong_type(wrong, name, &call.link.name).with(|report| report.kind = Kind::Reply)
+}

@@ -1,0 +1,81 @@
+//! A thread waits for a connection.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use seawall_model::Moment;
+
+use crate::clock;
+use crate::error::Error;
+use crate::link::call::Call;
+use crate::link::ledger::{Answer, Lent, Refusal};
+use crate::link::live::Live;
+use crate::link::shared::Parker;
+
+/// Where a decision is left for a waiting thread.
+#[derive(Default)]
+struct Slot {
+    outcome: Mutex<Option<Result<Lent<Live>, Refusal>>>,
+    told: Condvar,
+}
+
+impl Parker for Slot {
+    fn deliver(&self, outcome: Result<Lent<Live>, Refusal>) -> Result<(), Lent<Live>> {
+        *self.lock() = Some(outcome);
+        self.told.notify_one();
+        Ok(())
+    }
+}
+
+impl Slot {
+    fn lock(&self) -> MutexGuard<'_, Option<Result<Lent<Live>, Refusal>>> {
+        self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a decision until `until`.
+    fn wait(&self, until: Moment) -> Option<Result<Lent<Live>, Refusal>> {
+        let mut outcome = self.lock();
+        loop {
+            if outcome.is_some() {
+                return outcome.take();
+            }
+            let rest = until.since(clock::now());
+            if rest.is_zero() {
+                return None;
+            }
+            outcome = self.told.wait_timeout(outcome, rest).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+/// Gets a connection that is fit to be used, or the error that ends the call.
+pub(super) fn acquire(call: &Call<'_>) -> Result<Lent<Live>, Error> {
+    loop {
+        let now = clock::now();
+        let mut slot = None;
+        let (answer, orders) = call.link.ledger().ask(now, call.ask(), || {
+            let parker: Arc<Slot> = Arc::default();
+            slot = Some(Arc::clone(&parker));
+            parker
+        });
+        call.link.carry_out(orders);
+        let outcome = match (answer, slot) {
+            (Answer::Ready(lent), _) => Some(Ok(lent)),
+            (Answer::Refused(refusal), _) => Some(Err(refusal)),
+            (Answer::Wait { ticket, until }, Some(slot)) => slot.wait(until).or_else(|| {
+                // Too late to leave: the decision is on its way, and comes.
+                let left = call.link.ledger().leave(ticket);
+                if left { None } else { slot.wait(Moment::NEVER) }
+            }),
+            (Answer::Wait { .. }, None) => None,
+        };
+        match outcome {
+            Some(Ok(mut lent)) => match lent.connection.check(clock::now()) {
+                Ok(()) => return Ok(lent),
+                Err(loss) => call.link.bury(lent, &loss),
+            },
+            Some(Err(refusal)) => return Err(call.refused(refusal)),
+            None if call.deadline.too_late_to_send(clock::now()) => return Err(call.nothing_came()),
+            None => {}
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Making a client, setting by setting.
+
+use std::time::Duration;
+
+use seawall_model::settings::{ServerHints, SettingError, Settings};
+use seawall_model::{Cause, Target};
+
+use crate::blocking;
+use crate::error::{Error, Kind};
+use crate::events::{Callback, Event, Listener, Listeners, Tracing};
+use crate::link::setup::Plan;
+
+/// Settings of a client that is being made.
+///
+/// ```
+/// use std::time::Duration;
+/// use seawall::blocking::Client;
+///
+/// let client = Client::builder("redis://127.0.0.1:6379/0")?.deadline(Duration::from_millis(300))?.build()?;
+/// # Ok::<(), seawall::Error>(())
+/// ```
+pub struct Builder {
+    target: Target,
+    settings: Settings,
+    listeners: Vec<Box<dyn Listener>>,
+}
+
+impl Builder {
+    pub(crate) fn new(target: Target, settings: Settings) -> Self {
+        Self { target, settings, listeners: vec![Box::new(Tracing)] }
+    }
+
+    /// Sets any setting by its name, as in a URL; see the settings page for names, ranges and defaults.
+    pub fn set(mut self, name: &str, value: &str) -> Result<Self, Error> {
+        checked(self.settings.apply(name, value))?;
+        Ok(self)
+    }
+
+    /// How long a call may take in all. Default 1 s.
+    pub fn deadline(mut self, deadline: Duration) -> Result<Self, Error> {
+        checked(self.settings.set_deadline(deadline))?;
+        Ok(self)
+    }
+
+    /// How long a call waits out an outage before it is refused. Default 500 ms.
+    pub fn ride_out(mut self, ride_out: Duration) -> Result<Self, Error> {
+        checked(self.settings.set_ride_out(ride_out))?;
+        Ok(self)
+    }
+
+    /// How many connections carry ordinary calls. Default 8.
+    pub fn pool_size(mut self, size: u32) -> Result<Self, Error> {
+        let size = std::num::NonZeroU32::new(size).ok_or_else(|| bad_settings("pool_size: 0 is too few", ""))?;
+        checked(self.settings.set_pool_size(size))?;
+        Ok(self)
+    }
+
+    /// Whether the server may be asked for its configuration. Default: where that is no refused command to anybody.
+    pub fn server_hints(mut self, hints: ServerHints) -> Result<Self, Error> {
+        checked(self.settings.set_server_hints(hints))?;
+        Ok(self)
+    }
+
+    /// Hears of what happens on the link, on the thread on which it happens.
+    #[must_use]
+    pub fn on_event(mut self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
+        self.listeners.push(Box::new(Callback(listener)));
+        self
+    }
+
+    /// Makes the blocking client. Nothing is dialled yet.
+    pub fn build(self) -> Result<blocking::Client, Error> {
+        checked(self.settings.check_together())?;
+        blocking::Client::from_plan(Plan {
+            target: self.target,
+            settings: self.settings,
+            listeners: Listeners::new(self.listeners),
+        })
+    }
+}
+
+fn checked(outcome: Result<(), SettingError>) -> Result<(), Error> {
+    outcome.map_err(|error| bad_settings(&error.to_string(), ""))
+}
+
+/// The error for a wrong setting.
+pub(crate) fn bad_settings(what: &str, hint: &str) -> Error {
+    Error::new(Kind::Settings, Cause::BadSettings, "", "settings").with(|report| {
+        report.detail = if hint.is_empty() { what.into() } else { format!("{what}; {hint}").into() };
+    })
+}

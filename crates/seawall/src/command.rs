@@ -1,0 +1,246 @@
+//! A command as the application writes it.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use seawall_policy::deadline;
+use seawall_wire::encode;
+use seawall_wire::facts::{self, Access, Blocking, Classified, Replay};
+
+/// One command and its arguments, packed as they are added.
+///
+/// ```
+/// use seawall::Cmd;
+/// let cmd = Cmd::new("SET").arg("greeting").arg("hello").arg("EX").arg(60);
+/// assert_eq!(cmd.name(), "SET");
+/// assert_eq!(cmd.len(), 5);
+/// ```
+#[derive(Clone)]
+pub struct Cmd {
+    data: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Cmd {
+    /// A command by its name; a name of several words (`"CLIENT INFO"`) is split at its spaces.
+    pub fn new(name: &str) -> Self {
+        let mut cmd = Self { data: Vec::with_capacity(48), ends: Vec::with_capacity(6) };
+        for word in name.split(' ').filter(|word| !word.is_empty()) {
+            cmd.push(word.as_bytes());
+        }
+        cmd
+    }
+
+    /// Appends one argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl Arg) -> Self {
+        self.push(&arg.bytes());
+        self
+    }
+
+    /// Appends several arguments.
+    #[must_use]
+    pub fn args<A: Arg>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        for arg in args {
+            self.push(&arg.bytes());
+        }
+        self
+    }
+
+    /// Appends one argument in place.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.data.extend_from_slice(bytes);
+        self.ends.push(self.data.len());
+    }
+
+    /// The command's first word, as written; for logs and errors.
+    pub fn name(&self) -> Cow<'_, str> {
+        self.get(0).map_or(Cow::Borrowed(""), String::from_utf8_lossy)
+    }
+
+    /// How many words it has, its name included.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether it has no word at all.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The word at `index`; 0 is the name.
+    pub fn get(&self, index: usize) -> Option<&[u8]> {
+        let end = *self.ends.get(index)?;
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        Some(&self.data[start..end])
+    }
+
+    /// Its words.
+    pub fn words(&self) -> Words<'_> {
+        Words { cmd: self, at: 0 }
+    }
+
+    pub(crate) fn pack(&self, out: &mut Vec<u8>) {
+        out.reserve(self.data.len() + 16 * (self.ends.len() + 1));
+        encode::command(out, self.words());
+    }
+
+    pub(crate) fn nature(&self) -> Nature {
+        let words: Vec<&[u8]> = self.words().collect();
+        Nature::of(&words)
+    }
+}
+
+/// Shows the name and the number of arguments, never their values.
+impl std::fmt::Debug for Cmd {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({} arguments)", self.name(), self.len().saturating_sub(1))
+    }
+}
+
+/// The words of a [`Cmd`].
+#[derive(Clone, Debug)]
+pub struct Words<'a> {
+    cmd: &'a Cmd,
+    at: usize,
+}
+
+impl<'a> Iterator for Words<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let word = self.cmd.get(self.at)?;
+        self.at += 1;
+        Some(word)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.cmd.len() - self.at;
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for Words<'_> {}
+
+/// What the engine has to know of a command before it sends it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Nature {
+    pub(crate) access: Access,
+    pub(crate) replay: Replay,
+    pub(crate) blocking: Option<Blocking>,
+    /// It changes what later commands on its connection mean.
+    pub(crate) session: bool,
+    /// A script's error text proves nothing about what ran.
+    pub(crate) script: bool,
+}
+
+impl Nature {
+    pub(crate) fn of(words: &[&[u8]]) -> Self {
+        let Classified { facts, replay, access, blocking, .. } = facts::classify(words);
+        Self {
+            access,
+            replay,
+            blocking,
+            session: facts.is_some_and(|facts| facts.session.is_some()),
+            // What is not in the table may be a module's.
+            script: facts.is_none_or(|facts| facts.script),
+        }
+    }
+
+    /// What a borrower does with a raw connection, which nobody knows beforehand.
+    pub(crate) fn lease() -> Self {
+        // Held for as long as the borrower likes: counted apart, like a blocking command, but with no wait of its own.
+        Self {
+            access: Access::Neither,
+            replay: Replay::Never,
+            blocking: Some(Blocking::For(Duration::ZERO)),
+            session: false,
+            script: true,
+        }
+    }
+
+    /// Several commands sent as one: the most careful of each.
+    pub(crate) fn join(self, other: Self) -> Self {
+        Self {
+            access: if other.access == Access::Write { Access::Write } else { self.access },
+            replay: self.replay.least(other.replay),
+            blocking: self.blocking.or(other.blocking),
+            session: self.session | other.session,
+            script: self.script | other.script,
+        }
+    }
+
+    /// How long the server may hold it back by its own word.
+    pub(crate) fn waits(self) -> deadline::Blocking {
+        match self.blocking {
+            None => deadline::Blocking::No,
+            Some(Blocking::For(wait)) => deadline::Blocking::For(wait),
+            Some(Blocking::Forever) => deadline::Blocking::UntilDown,
+        }
+    }
+}
+
+/// What can be an argument: text, bytes, numbers.
+pub trait Arg {
+    /// The argument as it goes over the wire.
+    fn bytes(&self) -> Cow<'_, [u8]>;
+}
+
+impl<T: Arg + ?Sized> Arg for &T {
+    fn bytes(&self) -> Cow<'_, [u8]> {
+        (**self).bytes()
+    }
+}
+
+macro_rules! arg_as_bytes {
+    ($($type:ty),+) => {$(
+        impl Arg for $type {
+            fn bytes(&self) -> Cow<'_, [u8]> {
+                let bytes: &[u8] = self.as_ref();
+                Cow::Borrowed(bytes)
+            }
+        }
+    )+};
+}
+arg_as_bytes!(str, String, [u8], Vec<u8>);
+
+impl<const N: usize> Arg for [u8; N] {
+    fn bytes(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(self)
+    }
+}
+
+macro_rules! arg_as_text {
+    ($($type:ty),+) => {$(
+        impl Arg for $type {
+            fn bytes(&self) -> Cow<'_, [u8]> {
+                Cow::Owned(self.to_string().into_bytes())
+            }
+        }
+    )+};
+}
+arg_as_text!(u8, u16, u32, u64, usize, i8, i16, i32, i64, isize, f32, f64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_shows_its_name_and_never_its_arguments() {
+        let cmd = Cmd::new("SET").arg("key").arg("secret");
+        assert_eq!(format!("{cmd:?}"), "SET (2 arguments)");
+    }
+
+    #[test]
+    fn a_name_of_two_words_is_two_words_on_the_wire() {
+        let mut out = Vec::new();
+        Cmd::new("CLIENT ID").pack(&mut out);
+        assert_eq!(out, b"*2\r\n$6\r\nCLIENT\r\n$2\r\nID\r\n");
+    }
+
+    #[test]
+    fn empty_arguments_keep_their_place() {
+        let cmd = Cmd::new("SET").arg("").arg("");
+        assert_eq!(cmd.words().collect::<Vec<_>>(), [b"SET".as_slice(), b"", b""]);
+    }
+}

@@ -1,0 +1,279 @@
+//! One call on its way, in whatever shell: what to make of a refusal, a loss, a late reply, a server's error.
+//!
+//! The shell asks the ledger for a connection, exchanges bytes, and brings here whatever did not go well; the answer
+//! is when to go again, or the error that ends the call.
+
+use std::time::Duration;
+
+use seawall_model::{Cause, Close, Moment, Provenance, Sent};
+use seawall_policy::deadline::Deadline;
+use seawall_policy::health::{Answered, State};
+use seawall_policy::retry::{self, Attempted, ReplayAllowance, Verdict, Why};
+use seawall_wire::error::{Family, ServerError};
+
+use super::connection::Loss;
+use super::handshake::Server;
+use super::ledger::{Ask, Refusal};
+use super::shared::Link;
+use super::cause;
+use crate::clock;
+use crate::command::Nature;
+use crate::error::{ConnectionFacts, Error, Kind};
+
+/// How a client treats its calls.
+#[derive(Clone, Debug)]
+pub(crate) struct Conduct {
+    pub(crate) deadline: Duration,
+    pub(crate) ride_out: Duration,
+    pub(crate) overdue_after: Duration,
+    pub(crate) allowance: ReplayAllowance,
+    pub(crate) attempts_max: u32,
+}
+
+/// One call on its way.
+pub(crate) struct Call<'a> {
+    pub(crate) link: &'a Link,
+    conduct: &'a Conduct,
+    name: &'a str,
+    pub(crate) nature: Nature,
+    pub(crate) deadline: Deadline,
+    started: Moment,
+    attempts: u32,
+    first: Option<Cause>,
+    said: Option<ServerError>,
+    connection: Option<ConnectionFacts>,
+}
+
+/// What to do after something went wrong.
+pub(crate) enum Again {
+    /// Ask for a connection again, not before this moment.
+    At(Moment),
+    /// The call is over.
+    Fail(Error),
+}
+
+/// What a server's error means for the call.
+pub(crate) enum Said {
+    /// It is the answer.
+    Answer(ServerError),
+    /// It is about the server's own state, and the command did not run: ask again. `close` where the connection leads
+    /// to the wrong server.
+    Again { close: bool },
+}
+
+impl<'a> Call<'a> {
+    pub(crate) fn new(
+        link: &'a Link,
+        conduct: &'a Conduct,
+        name: &'a str,
+        nature: Nature,
+        span: Option<Duration>,
+    ) -> Self {
+        let started = clock::now();
+        let deadline = Deadline::blocking(started, span.unwrap_or(conduct.deadline), nature.waits());
+        Self {
+            link,
+            conduct,
+            name,
+            nature,
+            deadline,
+            started,
+            attempts: 0,
+            first: None,
+            said: None,
+            connection: None,
+        }
+    }
+
+    /// What its reply proves about the endpoint.
+    pub(crate) fn reply(&self, established_at: Moment, sent_at: Moment) -> Answered {
+        Answered { established_at, sent_at, access: self.nature.access }
+    }
+
+    /// What it asks the ledger for.
+    pub(crate) fn ask(&self) -> Ask {
+        Ask {
+            access: self.nature.access,
+            deadline: self.deadline.send_by(),
+            ride_out: self.conduct.ride_out,
+            apart: self.nature.blocking.is_some(),
+        }
+    }
+
+    /// It is about to be sent.
+    pub(crate) fn sending(&mut self) {
+        self.attempts += 1;
+    }
+
+    /// When silence on its connection, lasting since `since`, becomes a question about the endpoint.
+    pub(crate) fn overdue_at(&self, since: Moment) -> Moment {
+        self.deadline.overdue_at(since, self.conduct.overdue_after)
+    }
+
+    /// Its reply is overdue, and a fresh probe was answered since: whether this call may be sent again on another
+    /// connection, and when.
+    pub(crate) fn may_leave(&self, now: Moment, provenance: Provenance, cause: Cause) -> Option<Moment> {
+        match self.verdict(now, provenance, cause) {
+            Verdict::Park => Some(now),
+            Verdict::RetryAt(at) => Some(at),
+            Verdict::GiveUp(_) => None,
+        }
+    }
+
+    /// Its connection ended (or was given up) under it.
+    pub(crate) fn lost(&mut self, loss: &Loss, server: &Server, provenance: Provenance) -> Again {
+        let now = clock::now();
+        self.first.get_or_insert(loss.cause);
+        self.connection = Some(facts(loss, server));
+        match self.verdict(now, provenance, loss.cause) {
+            Verdict::Park if now < self.deadline.send_by() => Again::At(now),
+            Verdict::RetryAt(at) => Again::At(at),
+            Verdict::Park | Verdict::GiveUp(_) => Again::Fail(self.lost_for_good(loss, provenance, now)),
+        }
+    }
+
+    /// It leaves a silent connection for another one.
+    pub(crate) fn left(&mut self, loss: &Loss, server: &Server) {
+        self.first.get_or_insert(loss.cause);
+        self.connection = Some(facts(loss, server));
+    }
+
+    /// Whether the server should be asked for the reason before the call goes again: a server that closes in order in
+    /// the middle of a request had a reason, and if it was the size of the reply, the next one would be cut off too.
+    pub(crate) fn wants_examination(&self, loss: &Loss) -> bool {
+        loss.close == Close::Fin && matches!(loss.cause, Cause::ClosedByServer | Cause::ClosedMidReply)
+    }
+
+    /// The reply did not come by the deadline; its connection was given up.
+    pub(crate) fn timed_out(&mut self, loss: &Loss, server: &Server, provenance: Provenance) -> Error {
+        self.first.get_or_insert(loss.cause);
+        self.connection = Some(facts(loss, server));
+        let now = clock::now();
+        self.lost_for_good(loss, provenance, now).with(|report| report.kind = Kind::TimedOut)
+    }
+
+    /// A borrower's connection ended: it is not for us to try again.
+    pub(crate) fn given_up(&mut self, loss: &Loss, server: &Server, provenance: Provenance) -> Error {
+        self.left(loss, server);
+        self.attempts = 1;
+        self.lost_for_good(loss, provenance, clock::now())
+    }
+
+    fn verdict(&self, now: Moment, provenance: Provenance, cause: Cause) -> Verdict {
+        if provenance.sent_if_aborted() == Sent::Perhaps && self.attempts >= self.conduct.attempts_max {
+            return Verdict::GiveUp(Why::Attempts);
+        }
+        let attempted = Attempted {
+            sent: provenance.sent_if_aborted(),
+            replay: self.nature.replay,
+            allowance: self.conduct.allowance,
+            later_write_left: false,
+            attempts: self.attempts,
+            cause,
+            now,
+            deadline: self.deadline.send_by(),
+        };
+        let mut ledger = self.link.ledger();
+        let ledger = &mut *ledger;
+        retry::decide(&attempted, &mut ledger.budget, &mut ledger.backoff)
+    }
+
+    fn lost_for_good(&self, loss: &Loss, provenance: Provenance, now: Moment) -> Error {
+        let behind = self.behind(loss.cause);
+        let cause = behind.unwrap_or(loss.cause);
+        let kind = if provenance.sent_if_aborted() == Sent::No { Kind::Refused } else { Kind::Lost };
+        self.error(kind, cause, now).with(|report| {
+            report.also = behind.map(|_| loss.cause);
+            report.sent = provenance.sent_if_aborted();
+            report.provenance = provenance;
+        })
+    }
+
+    /// What a probe found behind a symptom, if the endpoint is in an outage.
+    fn behind(&self, symptom: Cause) -> Option<Cause> {
+        if !symptom.is_symptom() {
+            return None;
+        }
+        match self.link.ledger().health.state() {
+            State::Suspect { cause, .. } | State::Down { cause, .. } => Some(cause).filter(|cause| !cause.is_symptom()),
+            State::Up => None,
+        }
+    }
+
+    /// The ledger refused it.
+    pub(crate) fn refused(&self, refusal: Refusal) -> Error {
+        let now = clock::now();
+        let settings = refusal.cause.fault() == seawall_model::Fault::Settings;
+        let kind = if settings { Kind::Settings } else { Kind::Refused };
+        self.error(kind, refusal.cause, now).with(|report| {
+            report.also = self.first.filter(|&first| first != refusal.cause);
+            report.retry_after = refusal.retry_at.map(|at| at.since(now));
+            report.server = self.said.clone().or(refusal.server);
+            if !refusal.detail.is_empty() {
+                report.detail = refusal.detail;
+            }
+        })
+    }
+
+    /// The server answered with an error.
+    pub(crate) fn said(&mut self, error: ServerError, reply: Answered) -> Said {
+        let family = error.kind.family();
+        let cause = cause::of_server(&error.kind);
+        match family {
+            Family::Unavailable | Family::WritesRefused | Family::Credentials => {
+                self.link.decide(|ledger, now| ledger.said(now, family, cause, reply));
+            }
+            Family::Redirect | Family::Application => {}
+        }
+        let about_itself = matches!(family, Family::Unavailable | Family::WritesRefused);
+        let ran_not = error.kind.surely_did_not_run() && !self.nature.script;
+        if about_itself && ran_not && clock::now() < self.deadline.send_by() {
+            self.first.get_or_insert(cause);
+            self.said = Some(error);
+            return Said::Again { close: cause == Cause::ReadOnly };
+        }
+        Said::Answer(error)
+    }
+
+    /// The error for a server's error that is the answer.
+    pub(crate) fn answered(&self, error: ServerError) -> Error {
+        let cause = cause::of_server(&error.kind);
+        let surely_not = error.kind.surely_did_not_run() && !self.nature.script;
+        self.error(Kind::Server, cause, clock::now()).with(|report| {
+            report.sent = if surely_not { Sent::No } else { Sent::Perhaps };
+            report.provenance = Provenance::Replying;
+            report.connection = None;
+            report.server = Some(error);
+        })
+    }
+
+    fn error(&self, kind: Kind, cause: Cause, now: Moment) -> Error {
+        Error::new(kind, cause, self.name, &self.link.name).with(|report| {
+            report.attempts = self.attempts;
+            report.elapsed = now.since(self.started);
+            report.connection.clone_from(&self.connection);
+        })
+    }
+
+    /// The deadline came while it waited for a connection.
+    pub(crate) fn nothing_came(&self) -> Error {
+        let refusal = self.link.ledger().why_nothing(clock::now(), self.nature.access);
+        self.refused(refusal)
+    }
+
+}
+
+fn facts(loss: &Loss, server: &Server) -> ConnectionFacts {
+    ConnectionFacts {
+        close: loss.close,
+        idle: loss.idle,
+        age: loss.age,
+        bytes_in: loss.bytes_in,
+        bytes_out: loss.bytes_out,
+        in_flight: loss.owed,
+        partial: loss.partial,
+        client_id: server.client_id,
+        run_id: server.run_id.clone(),
+    }
+}
+

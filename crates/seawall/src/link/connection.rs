@@ -1,0 +1,281 @@
+//! One connection, without its socket.
+//!
+//! A shell owns the socket and calls, in a loop: [`transmit`](Connection::transmit), then
+//! [`offered`](Connection::offered) before and [`accepted`](Connection::accepted) after each write;
+//! [`room`](Connection::room), then [`received`](Connection::received) after each read;
+//! [`next_incoming`](Connection::next_incoming) until nothing whole is left. When the socket ends it calls
+//! [`loss`](Connection::loss) and is told what that proves.
+//!
+//! Rules: time only moves forward; a reply belongs to the oldest request that is owed one; what is neither a push
+//! nor owed is [`Unasked`](Incoming::Unasked), and such a connection must be closed, never handed on.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use seawall_model::{Cause, Close, Moment, Provenance};
+use seawall_wire::{Limits, WireError, scan::FrameKind};
+
+use super::inbox::{Frame, Inbox};
+
+/// A connection that was idle this long may have been forgotten by the peer or by something between, so that its end
+/// is told as the end of an idle one. Shorter than any idle limit found in the field (the smallest `timeout` that
+/// Redis takes is 1 s), longer than the pauses of a busy client.
+const IDLE_FROM: Duration = Duration::from_millis(900);
+
+/// One request that was queued, by its bytes in the outgoing stream.
+#[derive(Clone, Copy, Debug)]
+struct Owed {
+    start: u64,
+    end: u64,
+    /// Replies it is owed; a pipeline queued as one request is owed several.
+    replies: u32,
+}
+
+/// What a whole frame is to its connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Incoming {
+    /// The reply to the oldest request.
+    Reply(Frame),
+    /// A push: it answers nobody.
+    Push(Frame),
+    /// Neither: the connection's order is broken.
+    Unasked(Frame),
+}
+
+/// What is known of a connection at its end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Loss {
+    pub(crate) cause: Cause,
+    pub(crate) close: Close,
+    pub(crate) idle: Duration,
+    pub(crate) age: Duration,
+    pub(crate) bytes_in: u64,
+    pub(crate) bytes_out: u64,
+    pub(crate) owed: usize,
+    /// Bytes of an unfinished reply.
+    pub(crate) partial: usize,
+}
+
+/// The state of one connection.
+pub(crate) struct Connection {
+    limits: Limits,
+    out: Vec<u8>,
+    out_taken: usize,
+    queued: u64,
+    offered: u64,
+    accepted: u64,
+    inbox: Inbox,
+    owed: VecDeque<Owed>,
+    established: Moment,
+    last_used: Moment,
+    idle_before: Duration,
+    replied_since_idle: bool,
+    bytes_in: u64,
+}
+
+impl Connection {
+    /// A connection established at `now`.
+    pub(crate) fn new(limits: Limits, now: Moment) -> Self {
+        Self {
+            limits,
+            out: Vec::with_capacity(512),
+            out_taken: 0,
+            queued: 0,
+            offered: 0,
+            accepted: 0,
+            inbox: Inbox::new(limits),
+            owed: VecDeque::with_capacity(4),
+            established: now,
+            last_used: now,
+            idle_before: Duration::ZERO,
+            replied_since_idle: true,
+            bytes_in: 0,
+        }
+    }
+
+    // -- getters --
+
+    /// The limits that its replies are held to.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(crate) fn established(&self) -> Moment {
+        self.established
+    }
+
+    /// When it last carried something.
+    pub(crate) fn last_used(&self) -> Moment {
+        self.last_used
+    }
+
+    /// Replies that are still to come.
+    pub(crate) fn owed(&self) -> usize {
+        self.owed.iter().map(|owed| owed.replies as usize).sum()
+    }
+
+    /// Whether it could be handed to another caller: nothing owed, nothing half sent, nothing unread.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.owed.is_empty() && self.accepted == self.queued && self.inbox.len() == 0
+    }
+
+    /// Whether bytes wait to be written.
+    pub(crate) fn wants_write(&self) -> bool {
+        self.accepted < self.queued
+    }
+
+    /// Total bytes that came.
+    pub(crate) fn bytes_in(&self) -> u64 {
+        self.bytes_in
+    }
+
+    /// The first bytes that came and were not taken: to recognise what is no Redis.
+    pub(crate) fn unread(&self) -> &[u8] {
+        self.inbox.bytes()
+    }
+
+    /// How far the oldest unanswered request got.
+    pub(crate) fn provenance(&self) -> Provenance {
+        match self.owed.front() {
+            None => Provenance::Queued,
+            Some(front) => self.provenance_of(*front, true),
+        }
+    }
+
+    /// How far each unanswered request got, oldest first.
+    pub(crate) fn provenances(&self) -> Vec<Provenance> {
+        self.owed.iter().enumerate().map(|(place, owed)| self.provenance_of(*owed, place == 0)).collect()
+    }
+
+    fn provenance_of(&self, owed: Owed, oldest: bool) -> Provenance {
+        if oldest && self.inbox.len() > 0 && self.accepted >= owed.end {
+            Provenance::Replying
+        } else if self.accepted >= owed.end {
+            Provenance::Written
+        } else if self.accepted > owed.start {
+            Provenance::Partly(self.accepted - owed.start)
+        } else if self.offered > owed.start {
+            Provenance::Offered
+        } else {
+            Provenance::Queued
+        }
+    }
+
+    // -- commands --
+
+    /// Queues one request that is owed `replies` replies; `pack` appends its bytes.
+    pub(crate) fn queue(&mut self, now: Moment, replies: u32, pack: impl FnOnce(&mut Vec<u8>)) {
+        if self.owed.is_empty() {
+            self.idle_before = now.since(self.last_used);
+            self.replied_since_idle = self.idle_before < IDLE_FROM;
+        }
+        self.last_used = now;
+        if self.out_taken == self.out.len() {
+            self.out.clear();
+            self.out_taken = 0;
+        }
+        let before = self.out.len();
+        pack(&mut self.out);
+        let start = self.queued;
+        self.queued += (self.out.len() - before) as u64;
+        if replies > 0 {
+            self.owed.push_back(Owed { start, end: self.queued, replies });
+        }
+    }
+
+    /// Bytes to write, from the first that was not accepted.
+    pub(crate) fn transmit(&self) -> &[u8] {
+        &self.out[self.out_taken..]
+    }
+
+    /// All of [`transmit`](Self::transmit) is about to be offered to a write: from here on it may be on its way.
+    pub(crate) fn offered(&mut self) {
+        self.offered = self.queued;
+    }
+
+    /// The write took `n` bytes.
+    pub(crate) fn accepted(&mut self, n: usize) {
+        self.out_taken += n;
+        self.accepted += n as u64;
+        debug_assert!(self.accepted <= self.queued, "more was accepted than queued");
+        if self.out_taken == self.out.len() && self.out.capacity() > 64 * 1024 {
+            self.out = Vec::with_capacity(512);
+            self.out_taken = 0;
+        }
+    }
+
+    /// Where the next read goes.
+    pub(crate) fn room(&mut self) -> &mut [u8] {
+        self.inbox.room()
+    }
+
+    /// A read brought `n` bytes.
+    pub(crate) fn received(&mut self, n: usize, now: Moment) {
+        self.inbox.filled(n);
+        self.bytes_in += n as u64;
+        self.last_used = now;
+    }
+
+    /// The next whole frame and what it is.
+    pub(crate) fn next_incoming(&mut self) -> Result<Option<Incoming>, WireError> {
+        Ok(self.inbox.next()?.map(|frame| match frame.kind {
+            FrameKind::Push => Incoming::Push(frame),
+            _ if self.owed.is_empty() => Incoming::Unasked(frame),
+            _ => Incoming::Reply(frame),
+        }))
+    }
+
+    /// The bytes of a frame.
+    pub(crate) fn frame(&self, frame: Frame) -> &[u8] {
+        self.inbox.frame(frame)
+    }
+
+    /// The frame was taken. If it was a reply, one less is owed.
+    pub(crate) fn consume(&mut self, incoming: Incoming) {
+        match incoming {
+            Incoming::Reply(frame) => {
+                self.inbox.consume(frame);
+                self.replied_since_idle = true;
+                let Some(front) = self.owed.front_mut() else { return };
+                front.replies -= 1;
+                if front.replies == 0 {
+                    self.owed.pop_front();
+                }
+            }
+            Incoming::Push(frame) | Incoming::Unasked(frame) => self.inbox.consume(frame),
+        }
+    }
+
+    /// What the end of this connection proves.
+    pub(crate) fn loss(&self, close: Close, now: Moment) -> Loss {
+        let idle = if self.owed.is_empty() { now.since(self.last_used) } else { self.idle_before };
+        Loss {
+            cause: self.name_loss(close),
+            close,
+            idle,
+            age: now.since(self.established),
+            bytes_in: self.bytes_in,
+            bytes_out: self.accepted,
+            owed: self.owed(),
+            partial: self.inbox.len(),
+        }
+    }
+
+    /// The symptom's name; a probe may find what lies behind it.
+    fn name_loss(&self, close: Close) -> Cause {
+        let unused = self.owed.is_empty();
+        let fresh_from_idle = !self.replied_since_idle;
+        let begun = self.inbox.len() > 0;
+        match close {
+            Close::Fin | Close::Reset if begun => Cause::ClosedMidReply,
+            Close::Fin if unused || fresh_from_idle => Cause::IdleClosed,
+            Close::Fin => Cause::ClosedByServer,
+            Close::Reset if unused || fresh_from_idle => Cause::IdleReset,
+            Close::Reset | Close::Other(_) | Close::Ours => Cause::ConnectionReset,
+            Close::KernelTimeout => Cause::PeerVanished,
+            Close::Abandoned if fresh_from_idle => Cause::IdleSwallowed,
+            Close::Abandoned => Cause::ReplyTimeout,
+            Close::NeverOpen => Cause::ConnectTimeout,
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What came from the peer and has not been taken yet.
+
+use seawall_wire::{
+    Limits, WireError,
+    scan::{FrameKind, Scan, Scanner},
+};
+
+/// Room that a fresh connection reads into. One TCP segment train of small replies fits; a larger reply grows it.
+const ROOM: usize = 16 * 1024;
+
+/// Above this, the buffer is given back once it is empty: one large reply must not pin its size to the connection.
+const KEEP_MAX: usize = 64 * 1024;
+
+/// The most that is asked of the allocator at a time, whatever length a frame announces: a hostile header costs
+/// nothing until its bytes come.
+const GROW_MAX: u64 = 4 * 1024 * 1024;
+
+/// A read buffer that knows where its frames end.
+pub(crate) struct Inbox {
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    scanner: Scanner,
+    missing: u64,
+}
+
+
+/// A whole frame at the front of the inbox.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Frame {
+    pub(crate) len: usize,
+    pub(crate) kind: FrameKind,
+}
+
+impl Inbox {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self { buffer: vec![0; ROOM], start: 0, end: 0, scanner: Scanner::new(limits), missing: 0 }
+    }
+
+    /// Bytes that came and were not taken.
+    pub(crate) fn len(&self) -> usize {
+        self.end - self.start
+    }
+
+    /// The bytes that came and were not taken.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
+    }
+
+    /// Where the next read goes; never empty.
+    pub(crate) fn room(&mut self) -> &mut [u8] {
+        if self.start == self.end {
+            self.start = 0;
+            self.end = 0;
+        }
+        let wanted = usize::try_from(self.missing.clamp(1, GROW_MAX)).unwrap_or(ROOM);
+        if self.buffer.len() - self.end < wanted {
+            if self.start > 0 {
+                self.buffer.copy_within(self.start..self.end, 0);
+                self.end -= self.start;
+                self.start = 0;
+            }
+            if self.buffer.len() - self.end < wanted {
+                // Doubling keeps the copies of a growing reply linear in its size.
+                let target = (self.end + wanted).max(self.buffer.len() * 2);
+                self.buffer.resize(target, 0);
+            }
+        }
+        &mut self.buffer[self.end..]
+    }
+
+    /// `n` bytes of [`room`](Self::room) were filled.
+    pub(crate) fn filled(&mut self, n: usize) {
+        self.end += n;
+        debug_assert!(self.end <= self.buffer.len(), "more was filled than there was room");
+    }
+
+    /// The next whole frame, if it is here.
+    pub(crate) fn next(&mut self) -> Result<Option<Frame>, WireError> {
+        if self.start == self.end {
+            return Ok(None);
+        }
+        match self.scanner.scan(&self.buffer[self.start..self.end])? {
+            Scan::Complete { len, kind } => {
+                self.missing = 0;
+                Ok(Some(Frame { len, kind }))
+            }
+            Scan::Partial { missing_at_least } => {
+                self.missing = missing_at_least;
+                Ok(None)
+            }
+        }
+    }
+
+    /// The bytes of a frame that [`next`](Self::next) found.
+    pub(crate) fn frame(&self, frame: Frame) -> &[u8] {
+        &self.buffer[self.start..self.start + frame.len]
+    }
+
+    /// The frame was taken.
+    pub(crate) fn consume(&mut self, frame: Frame) {
+        self.start += frame.len;
+        if self.start == self.end && self.buffer.len() > KEEP_MAX {
+            self.buffer = vec![0; ROOM];
+            self.start = 0;
+            self.end = 0;
+        }
+    }
+}

@@ -1,0 +1,377 @@
+//! The ledger in virtual time: connections and waiters are numbers.
+
+use super::*;
+use proptest::prelude::*;
+use seawall_policy::ageing::AgeingSettings;
+use seawall_policy::backoff::BackoffSettings;
+use seawall_policy::budget::BudgetSettings;
+use seawall_policy::dial::DialSettings;
+use seawall_policy::health::HealthSettings;
+
+type Book = Ledger<u32, u32>;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn ms(millis: u64) -> Moment {
+    Moment::ORIGIN + Duration::from_millis(1_000 + millis)
+}
+
+fn book(size: usize, waiters_max: usize) -> Book {
+    Ledger::new(
+        Health::new(HealthSettings::default(), 1),
+        Budget::new(BudgetSettings::default()),
+        Backoff::new(BackoffSettings::default(), 1),
+        DialGate::new(DialSettings::default(), 1),
+        Ageing::new(AgeingSettings::default(), 1),
+        Bounds { size, waiters_max, hints: true },
+    )
+}
+
+fn read(now: Moment) -> Ask {
+    Ask { access: Access::Read, deadline: now + SECOND, ride_out: SECOND / 2, apart: false }
+}
+
+fn fresh(number: u32, now: Moment) -> Lent<u32> {
+    Lent { connection: number, established: now, last_used: now, apart: false }
+}
+
+/// Asks, expecting to wait; the waiter's number is its ticket's place.
+fn wait(book: &mut Book, now: Moment, waiter: u32) -> u64 {
+    match book.ask(now, read(now), || waiter).0 {
+        Answer::Wait { ticket, .. } => ticket,
+        other => panic!("expected to wait, got {other:?}"),
+    }
+}
+
+fn granted(orders: &Orders<u32, u32>) -> Vec<(u32, u32)> {
+    orders
+        .orders
+        .iter()
+        .filter_map(|order| match order {
+            Order::Grant(waiter, lent) => Some((*waiter, lent.connection)),
+            _ => None,
+        })
+        .collect()
+}
+
+fn refused(orders: &Orders<u32, u32>) -> Vec<(u32, Cause)> {
+    orders
+        .orders
+        .iter()
+        .filter_map(|order| match order {
+            Order::Refuse(waiter, refusal) => Some((*waiter, refusal.cause)),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn a_first_call_waits_for_a_dial_and_is_granted_its_connection() {
+    let mut book = book(2, 10);
+    wait(&mut book, ms(0), 7);
+    assert_eq!(book.take_due(ms(0)).dials, 1);
+    let orders = book.dialled(ms(1), Purpose::Carry, ms(0), fresh(1, ms(1)), &Server::default());
+    assert_eq!(granted(&orders), [(7, 1)]);
+}
+
+#[test]
+fn a_connection_that_comes_back_goes_to_who_waited_longest() {
+    let mut book = book(1, 10);
+    wait(&mut book, ms(0), 1);
+    assert_eq!(book.take_due(ms(0)).dials, 1);
+    let orders = book.dialled(ms(1), Purpose::Carry, ms(0), fresh(9, ms(1)), &Server::default());
+    assert_eq!(granted(&orders), [(1, 9)]);
+    wait(&mut book, ms(2), 2);
+    wait(&mut book, ms(3), 3);
+    assert_eq!(book.take_due(ms(3)).dials, 0, "the pool is full");
+    assert_eq!(granted(&book.give_back(ms(4), fresh(9, ms(4)))), [(2, 9)]);
+    assert_eq!(granted(&book.give_back(ms(5), fresh(9, ms(5)))), [(3, 9)]);
+}
+
+#[test]
+fn who_leaves_is_not_served_and_loses_nobody_else_its_place() {
+    let mut book = book(1, 10);
+    let first = wait(&mut book, ms(0), 1);
+    wait(&mut book, ms(0), 2);
+    assert!(book.leave(first));
+    assert!(!book.leave(first), "it has left already");
+    book.take_due(ms(0));
+    let orders = book.dialled(ms(1), Purpose::Carry, ms(0), fresh(5, ms(1)), &Server::default());
+    assert_eq!(granted(&orders), [(2, 5)]);
+}
+
+#[test]
+fn more_waiters_than_allowed_are_refused_by_name() {
+    let mut book = book(1, 2);
+    wait(&mut book, ms(0), 1);
+    wait(&mut book, ms(0), 2);
+    let (answer, _) = book.ask(ms(0), read(ms(0)), || 3);
+    assert!(matches!(answer, Answer::Refused(Refusal { cause: Cause::TooManyWaiting, .. })));
+}
+
+#[test]
+fn a_refused_port_parks_calls_for_the_ride_out_and_then_refuses_them() {
+    let mut book = book(2, 10);
+    wait(&mut book, ms(0), 1);
+    book.take_due(ms(0));
+    let error = DialError::new(Cause::ConnectionRefused, "refused");
+    let orders = book.dial_failed(ms(1), Purpose::Carry, ms(0), &error);
+    assert!(refused(&orders).is_empty(), "it rides the failure out");
+    for at in [1, 30] {
+        let due = book.take_due(ms(at));
+        let probe = due.probe.expect("a suspected endpoint is probed");
+        assert_eq!(due.dials, 0, "nothing is dialled for calls meanwhile");
+        let orders = book.dial_failed(ms(at + 1), Purpose::Probe(probe), ms(at), &error);
+        assert!(refused(&orders).is_empty());
+    }
+    assert!(matches!(book.health.state(), State::Down { cause: Cause::ConnectionRefused, .. }));
+    let orders = book.sweep(ms(600));
+    assert_eq!(refused(&orders), [(1, Cause::ConnectionRefused)]);
+    let (answer, _) = book.ask(ms(601), read(ms(601)), || 2);
+    assert!(matches!(answer, Answer::Refused(Refusal { cause: Cause::ConnectionRefused, retry_at: Some(_), .. })));
+}
+
+#[test]
+fn the_probe_that_finds_the_server_back_serves_the_first_waiter_itself() {
+    let mut book = book(2, 10);
+    wait(&mut book, ms(0), 1);
+    book.take_due(ms(0));
+    let error = DialError::new(Cause::ConnectionRefused, "refused");
+    book.dial_failed(ms(1), Purpose::Carry, ms(0), &error);
+    let probe = book.take_due(ms(1)).probe.expect("probed at once");
+    let orders = book.dialled(ms(2), Purpose::Probe(probe), ms(1), fresh(4, ms(2)), &Server::default());
+    assert_eq!(granted(&orders), [(1, 4)]);
+    assert_eq!(book.health.state(), State::Up);
+}
+
+#[test]
+fn dead_idle_connections_on_a_healthy_server_are_no_outage() {
+    let mut book = book(4, 10);
+    for number in 0..4 {
+        wait(&mut book, ms(0), number);
+    }
+    let dials = book.take_due(ms(0)).dials;
+    for number in 0..dials {
+        let number = u32::try_from(number).unwrap();
+        book.dialled(ms(1), Purpose::Carry, ms(0), fresh(number, ms(1)), &Server::default());
+    }
+    for _ in 0..dials {
+        book.lost(ms(5_000), ms(1), false, Cause::IdleReset);
+    }
+    assert_eq!(book.health.state(), State::Up);
+    assert_eq!(book.population().1, 0, "each was counted back once");
+}
+
+#[test]
+fn a_restarted_server_costs_every_connection_that_led_to_the_old_one() {
+    let run = |id: &str| Server { run_id: Some(id.into()), ..Server::default() };
+    let mut book = book(4, 10);
+    wait(&mut book, ms(0), 1);
+    wait(&mut book, ms(0), 2);
+    book.take_due(ms(0));
+    book.dialled(ms(1), Purpose::Carry, ms(0), fresh(1, ms(1)), &run("old"));
+    book.dialled(ms(1), Purpose::Carry, ms(0), fresh(2, ms(1)), &run("old"));
+    book.give_back(ms(2), fresh(1, ms(1)));
+    book.give_back(ms(2), fresh(2, ms(1)));
+    let error = DialError::new(Cause::ConnectionRefused, "refused");
+    book.dial_failed(ms(10), Purpose::Carry, ms(9), &error);
+    let probe = book.take_due(ms(10)).probe.expect("probed at once");
+    let orders = book.dialled(ms(12), Purpose::Probe(probe), ms(11), fresh(3, ms(12)), &run("new"));
+    let stale = orders.orders.iter().filter(|order| matches!(order, Order::Close(_, CloseWhy::Stale))).count();
+    assert_eq!(stale, 2);
+    assert_eq!(book.run_id(), Some("new"));
+}
+
+#[test]
+fn blocking_commands_do_not_use_up_the_pool() {
+    let mut book = book(1, 10);
+    let apart = |now| Ask { apart: true, ..read(now) };
+    assert!(matches!(book.ask(ms(0), apart(ms(0)), || 1).0, Answer::Wait { .. }));
+    assert!(matches!(book.ask(ms(0), apart(ms(0)), || 2).0, Answer::Wait { .. }));
+    wait(&mut book, ms(0), 3);
+    assert_eq!(book.take_due(ms(0)).dials, 3);
+}
+
+#[test]
+fn a_closed_client_refuses_who_waits_and_closes_what_comes_back() {
+    let mut book = book(1, 10);
+    wait(&mut book, ms(0), 1);
+    book.take_due(ms(0));
+    assert_eq!(refused(&book.close()), [(1, Cause::ClientClosed)]);
+    let orders = book.dialled(ms(1), Purpose::Carry, ms(0), fresh(1, ms(1)), &Server::default());
+    assert!(matches!(orders.orders[..], [Order::Close(1, CloseWhy::Closing)]));
+}
+
+#[test]
+fn an_output_limit_is_named_only_for_a_connection_that_died_alone() {
+    let mut book = book(4, 10);
+    let told = Server { output_limit: Some(1 << 20), ..Server::default() };
+    let loss = |cause| Loss {
+        cause,
+        close: seawall_model::Close::Fin,
+        idle: Duration::ZERO,
+        age: SECOND,
+        bytes_in: 0,
+        bytes_out: 10,
+        owed: 1,
+        partial: 0,
+    };
+    book.lost(ms(0), ms(0), false, Cause::ClosedByServer);
+    book.examine(ms(0));
+    assert!(book.take_due(ms(0)).examine);
+    assert!(!book.examined_since(ms(0)));
+    book.dialled(ms(1), Purpose::Examine, ms(0), fresh(1, ms(1)), &told);
+    assert!(book.examined_since(ms(0)));
+    let mut alone = loss(Cause::ClosedByServer);
+    book.name_anew(ms(0), &mut alone);
+    assert_eq!(alone.cause, Cause::OutputLimit);
+
+    book.lost(ms(20), ms(0), false, Cause::ClosedByServer);
+    let mut among_others = loss(Cause::ClosedByServer);
+    book.name_anew(ms(20), &mut among_others);
+    assert_eq!(among_others.cause, Cause::ClosedByServer);
+}
+
+/// What a random schedule does to a ledger.
+#[derive(Clone, Debug)]
+enum Deed {
+    Ask,
+    AskApart,
+    GiveBack,
+    Lose,
+    Tend { well: bool },
+    Leave,
+    Sweep,
+}
+
+fn deeds() -> impl Strategy<Value = Vec<(u64, Deed)>> {
+    let deed = prop_oneof![
+        4 => Just(Deed::Ask),
+        1 => Just(Deed::AskApart),
+        3 => Just(Deed::GiveBack),
+        1 => Just(Deed::Lose),
+        3 => any::<bool>().prop_map(|well| Deed::Tend { well }),
+        1 => Just(Deed::Leave),
+        1 => Just(Deed::Sweep),
+    ];
+    proptest::collection::vec((0_u64..200, deed), 1..120)
+}
+
+/// The world around the ledger, as far as the ledger can tell.
+struct World {
+    book: Book,
+    now: Moment,
+    lent: Vec<Lent<u32>>,
+    waiting: Vec<(u64, u32)>,
+    next: u32,
+    served: Vec<u32>,
+}
+
+impl World {
+    fn absorb(&mut self, orders: Orders<u32, u32>) {
+        for order in orders.orders {
+            let told = match order {
+                Order::Grant(waiter, lent) => {
+                    self.lent.push(lent);
+                    waiter
+                }
+                Order::Refuse(waiter, _) => waiter,
+                Order::Close(..) => continue,
+            };
+            assert!(!self.served.contains(&told), "waiter {told} was told twice");
+            self.served.push(told);
+            self.waiting.retain(|&(_, waiter)| waiter != told);
+        }
+    }
+
+    fn ask(&mut self, apart: bool) {
+        let waiter = self.next;
+        self.next += 1;
+        let ask = Ask { apart, ..read(self.now) };
+        let (answer, orders) = self.book.ask(self.now, ask, || waiter);
+        match answer {
+            Answer::Ready(lent) => self.lent.push(lent),
+            Answer::Wait { ticket, .. } => self.waiting.push((ticket, waiter)),
+            Answer::Refused(_) => {}
+        }
+        self.absorb(orders);
+    }
+
+    fn tend(&mut self, well: bool) {
+        let due = self.book.take_due(self.now);
+        let purposes = std::iter::repeat_n(Purpose::Carry, due.dials).chain(due.probe.map(Purpose::Probe));
+        for purpose in purposes {
+            let orders = if well {
+                let lent = fresh(self.next, self.now);
+                self.next += 1;
+                self.book.dialled(self.now, purpose, self.now, lent, &Server::default())
+            } else {
+                let error = DialError::new(Cause::ConnectionRefused, "refused");
+                self.book.dial_failed(self.now, purpose, self.now, &error)
+            };
+            self.absorb(orders);
+        }
+    }
+
+    fn act(&mut self, deed: &Deed) {
+        match deed {
+            Deed::Ask => self.ask(false),
+            Deed::AskApart => self.ask(true),
+            Deed::Tend { well } => self.tend(*well),
+            Deed::GiveBack => {
+                if let Some(lent) = self.lent.pop() {
+                    let orders = self.book.give_back(self.now, lent);
+                    self.absorb(orders);
+                }
+            }
+            Deed::Lose => {
+                if let Some(lent) = self.lent.pop() {
+                    let orders =
+                        self.book.lost(self.now, lent.established, lent.apart, Cause::ConnectionReset);
+                    self.absorb(orders);
+                }
+            }
+            Deed::Leave => {
+                if let Some((ticket, waiter)) = self.waiting.pop() {
+                    assert!(self.book.leave(ticket), "waiter {waiter} was not told, so it must still be there");
+                }
+            }
+            Deed::Sweep => {
+                let orders = self.book.sweep(self.now);
+                self.absorb(orders);
+            }
+        }
+    }
+}
+
+proptest! {
+    /// Whatever happens: nobody is told twice, the books match the world, the pool keeps its size, and once the server
+    /// is well again every waiter is served.
+    #[test]
+    fn the_books_balance_and_everybody_is_told_once(schedule in deeds(), size in 1_usize..4) {
+        let mut world = World {
+            book: book(size, 16),
+            now: ms(0),
+            lent: Vec::new(),
+            waiting: Vec::new(),
+            next: 0,
+            served: Vec::new(),
+        };
+        for (pause, deed) in &schedule {
+            world.now += Duration::from_millis(*pause);
+            world.act(deed);
+            let (idle, lent, _) = world.book.population();
+            prop_assert_eq!(lent, world.lent.len(), "lent connections");
+            prop_assert_eq!(world.book.waiting(), world.waiting.len(), "waiters");
+            prop_assert!(world.lent.iter().filter(|lent| !lent.apart).count() <= size);
+            prop_assert!(idle <= size + 16);
+        }
+        // The server is well: tend until nobody waits.
+        for _ in 0..400 {
+            world.now += Duration::from_millis(25);
+            world.tend(true);
+            world.act(&Deed::GiveBack);
+        }
+        prop_assert!(world.waiting.is_empty(), "still waiting: {:?}", world.waiting);
+    }
+}

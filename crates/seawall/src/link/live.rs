@@ -1,0 +1,134 @@
+//! A connection together with its socket: what the tender hands to the shells.
+
+use std::io::{self, ErrorKind};
+use std::time::Duration;
+
+use seawall_model::{Cause, Close, Moment};
+use seawall_wire::WireError;
+
+use super::connection::{Connection, Incoming, Loss};
+use super::handshake::Server;
+use crate::net::stream::{Stream, close_of};
+
+/// A connection clean and used within this time is handed out without a look at its socket: a peer that closed it in
+/// this window is found by the request itself, which costs a retry and no more.
+const FRESH: Duration = Duration::from_millis(1);
+
+/// After a failed write, this long is spent at most on reading what the peer had to say before it closed.
+const LAST_WORDS: Duration = Duration::from_millis(50);
+
+/// An established connection.
+pub(crate) struct Live {
+    pub(crate) id: u64,
+    pub(crate) stream: Stream,
+    pub(crate) state: Connection,
+    pub(crate) server: Server,
+}
+
+/// What one write or read did.
+#[derive(Debug)]
+pub(crate) enum Step {
+    Moved,
+    WouldBlock,
+}
+
+impl Live {
+    /// Offers everything that is queued to one write.
+    pub(crate) fn write_some(&mut self) -> io::Result<Step> {
+        while self.state.wants_write() {
+            self.state.offered();
+            match self.stream.write(self.state.transmit()) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(n) => self.state.accepted(n),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Step::WouldBlock),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Step::Moved)
+    }
+
+    /// Reads once.
+    pub(crate) fn read_some(&mut self, now: Moment) -> io::Result<Step> {
+        loop {
+            match self.stream.read(self.state.room()) {
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(n) => {
+                    self.state.received(n, now);
+                    return Ok(Step::Moved);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Step::WouldBlock),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// A write failed: reads what the peer may have said before it closed. `-ERR max number of clients reached` stands
+    /// behind a reset.
+    pub(crate) fn read_last_words(&mut self, now: Moment) -> Close {
+        let until = now + LAST_WORDS;
+        loop {
+            match self.read_some(now) {
+                Ok(Step::Moved) => {}
+                Ok(Step::WouldBlock) => {
+                    match crate::net::wait::ready(self.stream.fd(), crate::net::wait::Interest::Read, until) {
+                        Ok(true) => {}
+                        Ok(false) | Err(_) => return Close::Reset,
+                    }
+                }
+                Err(error) => return close_of(&error),
+            }
+        }
+    }
+
+    /// Looks, before it is handed out, whether the peer has closed it or said something: pushes are taken, anything
+    /// else condemns it.
+    pub(crate) fn check(&mut self, now: Moment) -> Result<(), Loss> {
+        if now.since(self.state.last_used()) < FRESH && self.state.is_clean() {
+            return Ok(());
+        }
+        self.look(now)
+    }
+
+    /// [`check`](Self::check) without its shortcut.
+    pub(crate) fn look(&mut self, now: Moment) -> Result<(), Loss> {
+        loop {
+            match self.read_some(now) {
+                Ok(Step::Moved) => self.drain_pushes(now)?,
+                Ok(Step::WouldBlock) => break,
+                Err(error) => return Err(self.state.loss(close_of(&error), now)),
+            }
+        }
+        if self.state.is_clean() { Ok(()) } else { Err(self.broken(Cause::ProtocolError, now)) }
+    }
+
+    fn drain_pushes(&mut self, now: Moment) -> Result<(), Loss> {
+        loop {
+            match self.state.next_incoming() {
+                Ok(None) => return Ok(()),
+                Ok(Some(incoming @ Incoming::Push(_))) => self.state.consume(incoming),
+                Ok(Some(Incoming::Reply(_))) => return Ok(()),
+                // The server may say why it closes: that is its last word, not a broken order.
+                Ok(Some(Incoming::Unasked(frame))) => {
+                    let said = seawall_wire::Value::decode(self.state.frame(frame), self.state.limits());
+                    let cause = match said {
+                        Ok((seawall_wire::Value::Error(error), _)) => crate::link::cause::of_server(&error.kind),
+                        _ => Cause::ProtocolError,
+                    };
+                    return Err(self.broken(cause, now));
+                }
+                Err(error) => return Err(self.broken(wire_cause(&error), now)),
+            }
+        }
+    }
+
+    fn broken(&self, cause: Cause, now: Moment) -> Loss {
+        Loss { cause, ..self.state.loss(Close::Ours, now) }
+    }
+}
+
+/// The cause behind bytes that could not be read.
+pub(crate) fn wire_cause(error: &WireError) -> Cause {
+    if error.is_limit() { Cause::ReplyTooLarge } else { Cause::ProtocolError }
+}

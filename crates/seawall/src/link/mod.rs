@@ -1,0 +1,11 @@
+//! A connection, a pool and an endpoint, decided without a socket or a clock.
+
+pub(crate) mod call;
+pub(crate) mod cause;
+pub(crate) mod connection;
+pub(crate) mod handshake;
+mod inbox;
+pub(crate) mod ledger;
+pub(crate) mod live;
+pub(crate) mod setup;
+pub(crate) mod shared;

@@ -1,0 +1,140 @@
+//! From settings to a link: the one place that reads every setting.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use seawall_model::settings::{ProtocolChoice, ReplayLimit, ServerHints, Settings};
+use seawall_model::{Endpoint, Target};
+use seawall_policy::ageing::{Ageing, AgeingSettings};
+use seawall_policy::backoff::{Backoff, BackoffSettings};
+use seawall_policy::budget::{Budget, BudgetSettings};
+use seawall_policy::dial::{DialGate, DialSettings};
+use seawall_policy::health::{Health, HealthSettings};
+use seawall_policy::retry::ReplayAllowance;
+use seawall_wire::Limits;
+
+use super::call::Conduct;
+use super::handshake::{Login, Wanted};
+use super::ledger::{Bounds, Ledger};
+use super::shared::{Dialer, Keepalive, Link};
+use crate::clock;
+use crate::events::Listeners;
+use crate::tender::Tender;
+
+/// What a client is made of, kept so that a forked child can make its own.
+#[derive(Clone)]
+pub(crate) struct Plan {
+    pub(crate) target: Target,
+    pub(crate) settings: Settings,
+    pub(crate) listeners: Listeners,
+}
+
+impl Plan {
+    /// How the calls of this client are treated.
+    pub(crate) fn conduct(&self) -> Conduct {
+        let settings = &self.settings;
+        Conduct {
+            deadline: settings.deadline(),
+            ride_out: settings.ride_out(),
+            overdue_after: HealthSettings::default().overdue_after,
+            allowance: match settings.replay() {
+                ReplayLimit::Reads => ReplayAllowance::Reads,
+                ReplayLimit::ReadsAndOverwrites => ReplayAllowance::Overwrites,
+                ReplayLimit::SameState => ReplayAllowance::SameState,
+            },
+            attempts_max: settings.attempts().get(),
+        }
+    }
+
+    /// Makes the link.
+    pub(crate) fn open(&self, tender: Arc<Tender>) -> Arc<Link> {
+        // Chance only spreads timers; the clock is seed enough.
+        let seed = clock::now().as_nanos();
+        let settings = &self.settings;
+        let ageing = AgeingSettings {
+            age_max: settings.max_age(),
+            idle_max: settings.max_idle(),
+            ..AgeingSettings::default()
+        };
+        let budget = BudgetSettings { share_percent: settings.retry_budget().get().into(), ..BudgetSettings::default() };
+        let ledger = Ledger::new(
+            Health::new(HealthSettings::default(), seed),
+            Budget::new(budget),
+            Backoff::new(BackoffSettings::default(), seed),
+            DialGate::new(DialSettings::default(), seed),
+            Ageing::new(ageing, seed),
+            Bounds {
+                size: settings.pool_size().get() as usize,
+                waiters_max: settings.waiters_max() as usize,
+                hints: self.may_ask_config(),
+            },
+        );
+        Link::open(self.target.endpoint().clone(), self.dialer(), ledger, self.listeners.clone(), tender)
+    }
+
+    fn dialer(&self) -> Dialer {
+        let settings = &self.settings;
+        let keepalive = settings.keepalive().map(|idle| Keepalive {
+            idle,
+            interval: settings.keepalive_interval(),
+            probes: settings.keepalive_count().get(),
+        });
+        // Never below a write's deadline: a stopped server with a big SET on its way would be cut off.
+        let user_timeout = settings.tcp_user_timeout().map_or(Duration::ZERO, |limit| limit.max(settings.deadline()));
+        Dialer {
+            login: Login {
+                user: settings.user().map(|user| user.to_string()),
+                password: settings.password(),
+                db: settings.db(),
+                client_name: settings.client_name().map_or_else(default_name, |name| name.to_string()),
+                protocol: match settings.protocol() {
+                    ProtocolChoice::Auto => Wanted::Best,
+                    ProtocolChoice::Resp2 => Wanted::Resp2,
+                    ProtocolChoice::Resp3 => Wanted::Resp3,
+                },
+            },
+            limits: Limits { frame_bytes_max: settings.reply_bytes_max(), ..Limits::default() },
+            connect_timeout: settings.connect_timeout(),
+            probe_timeout: HealthSettings::default().probe_timeout,
+            keepalive,
+            user_timeout,
+        }
+    }
+
+    /// By default only where no ACL user of its own was given, and the server is not obviously a managed one: there a
+    /// refused CONFIG counts as an ACL denial, and pages somebody.
+    fn may_ask_config(&self) -> bool {
+        match self.settings.server_hints() {
+            ServerHints::On => true,
+            ServerHints::Off => false,
+            ServerHints::Auto => self.settings.user().is_none() && !is_managed(self.target.endpoint()),
+        }
+    }
+}
+
+/// Whether the name is one that a managed service gives.
+fn is_managed(endpoint: &Endpoint) -> bool {
+    const SUFFIXES: [&str; 6] = [
+        ".amazonaws.com",
+        ".windows.net",
+        ".azure.net",
+        ".redislabs.com",
+        ".redis-cloud.com",
+        ".googleusercontent.com",
+    ];
+    match endpoint {
+        Endpoint::Tcp { host, .. } => SUFFIXES.iter().any(|suffix| host.ends_with(suffix)),
+        Endpoint::Unix { .. } => false,
+    }
+}
+
+/// `service:host:pid`, as far as they can be known.
+fn default_name() -> String {
+    let printable = |text: &str| -> String {
+        text.chars().filter(|c| c.is_ascii_graphic() && *c != ':').take(40).collect()
+    };
+    let program = std::env::args_os().next().unwrap_or_default();
+    let program = std::path::Path::new(&program).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{}:{}:{}", printable(&program), printable(&host), std::process::id())
+}

@@ -1,0 +1,204 @@
+//! The supervised way to one deployment, shared by its callers and the tender.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use seawall_model::{Endpoint, Moment};
+use seawall_policy::health::Answered;
+use seawall_wire::Limits;
+
+use super::connection::Loss;
+use super::handshake::Login;
+use super::ledger::{CloseWhy, Ledger, Lent, Order, Orders, Refusal};
+use super::live::Live;
+use crate::clock;
+use crate::events::{Event, Listeners};
+use crate::tender::Tender;
+
+/// Whoever waits for a connection, in whatever runtime.
+pub(crate) trait Parker: Send + Sync {
+    /// Hands over what was decided; gives it back if the waiter has gone.
+    fn deliver(&self, outcome: Result<Lent<Live>, Refusal>) -> Result<(), Lent<Live>>;
+}
+
+pub(crate) type Book = Ledger<Live, Arc<dyn Parker>>;
+pub(crate) type BookOrders = Orders<Live, Arc<dyn Parker>>;
+
+/// How connections to an endpoint are made.
+#[derive(Clone, Debug)]
+pub(crate) struct Dialer {
+    pub(crate) login: Login,
+    pub(crate) limits: Limits,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) probe_timeout: Duration,
+    pub(crate) keepalive: Option<Keepalive>,
+    pub(crate) user_timeout: Duration,
+}
+
+/// TCP keepalive, as the kernel takes it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Keepalive {
+    pub(crate) idle: Duration,
+    pub(crate) interval: Duration,
+    pub(crate) probes: u32,
+}
+
+/// The supervised way to one deployment.
+pub(crate) struct Link {
+    pub(crate) endpoint: Endpoint,
+    /// The endpoint as text, for errors and events.
+    pub(crate) name: Arc<str>,
+    pub(crate) dialer: Dialer,
+    pub(crate) listeners: Listeners,
+    pub(crate) last_good: Mutex<Vec<SocketAddr>>,
+    ledger: Mutex<Book>,
+    tender: Arc<Tender>,
+    next_id: AtomicU64,
+}
+
+impl Link {
+    /// Makes the link and gives it into the tender's care.
+    pub(crate) fn open(
+        endpoint: Endpoint,
+        dialer: Dialer,
+        ledger: Book,
+        listeners: Listeners,
+        tender: Arc<Tender>,
+    ) -> Arc<Self> {
+        let name: Arc<str> = endpoint.to_string().into();
+        let link = Arc::new(Self {
+            endpoint,
+            name,
+            dialer,
+            listeners,
+            last_good: Mutex::new(Vec::new()),
+            ledger: Mutex::new(ledger),
+            tender,
+            next_id: AtomicU64::new(1),
+        });
+        link.tender.adopt(&link);
+        link
+    }
+
+    /// The ledger, to decide and for nothing else. A panic while it was held does not poison it: each decision leaves
+    /// it whole.
+    pub(crate) fn ledger(&self) -> MutexGuard<'_, Book> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn next_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Decides under the lock and acts after it.
+    pub(crate) fn decide(&self, decision: impl FnOnce(&mut Book, Moment) -> BookOrders) {
+        let now = clock::now();
+        let orders = decision(&mut self.ledger(), now);
+        self.carry_out(orders);
+    }
+
+    /// Acts on what was decided. The lock must not be held.
+    pub(crate) fn carry_out(&self, orders: BookOrders) {
+        let mut pending = Some(orders);
+        while let Some(BookOrders { orders, changes, wake_tender }) = pending.take() {
+            for change in changes {
+                for event in Event::of_change(&change) {
+                    self.listeners.tell(&self.name, &event);
+                }
+            }
+            if wake_tender {
+                self.tender.wake();
+            }
+            for order in orders {
+                match order {
+                    Order::Grant(parker, lent) => {
+                        if let Err(lent) = parker.deliver(Ok(lent)) {
+                            let back = self.ledger().give_back(clock::now(), lent);
+                            // At most one waiter less each time: it ends.
+                            pending = Some(merge(pending, back));
+                        }
+                    }
+                    Order::Refuse(parker, refusal) => {
+                        // A waiter that has gone needs no refusal.
+                        let _ = parker.deliver(Err(refusal));
+                    }
+                    Order::Close(live, why) => self.close(live, why),
+                }
+            }
+        }
+    }
+
+    fn close(&self, live: Live, why: CloseWhy) {
+        self.listeners.tell(&self.name, &Event::Closed { connection: live.id, why: why.name() });
+        drop(live);
+    }
+
+    /// A call was answered: its connection goes back, unless more is owed on it.
+    pub(crate) fn answered(&self, live: Live, apart: bool, reply: Answered) {
+        if !live.state.is_clean() {
+            return self.give_back(live, apart);
+        }
+        let lent =
+            Lent { established: live.state.established(), last_used: live.state.last_used(), connection: live, apart };
+        self.decide(|ledger, now| ledger.answered(now, lent, reply));
+    }
+
+    /// Gives a lent connection back, or closes it if something is still owed on it.
+    pub(crate) fn give_back(&self, live: Live, apart: bool) {
+        if live.state.is_clean() {
+            let lent = Lent {
+                established: live.state.established(),
+                last_used: live.state.last_used(),
+                connection: live,
+                apart,
+            };
+            self.decide(|ledger, now| ledger.give_back(now, lent));
+        } else {
+            live.stream.abort();
+            self.decide(|ledger, now| ledger.dropped(now, apart));
+        }
+    }
+}
+
+fn merge(pending: Option<BookOrders>, mut more: BookOrders) -> BookOrders {
+    if let Some(first) = pending {
+        more.orders.splice(0..0, first.orders);
+        more.changes.splice(0..0, first.changes);
+        more.wake_tender |= first.wake_tender;
+    }
+    more
+}
+
+impl Link {
+    /// A connection at rest was found dead.
+    pub(crate) fn found_dead(&self, live: &Live, loss: &Loss) {
+        self.tell_lost(live, loss);
+    }
+
+    /// A lent connection ended, and that may say something about the endpoint.
+    pub(crate) fn bury(&self, lent: Lent<Live>, loss: &Loss) {
+        let (established, apart) = self.lay_down(lent, loss);
+        let cause = loss.cause;
+        self.decide(|ledger, now| ledger.lost(now, established, apart, cause));
+    }
+
+    /// A lent connection was given up; it speaks for itself alone.
+    pub(crate) fn bury_alone(&self, lent: Lent<Live>, loss: &Loss) {
+        let (_, apart) = self.lay_down(lent, loss);
+        self.decide(|ledger, now| ledger.dropped(now, apart));
+    }
+
+    fn lay_down(&self, lent: Lent<Live>, loss: &Loss) -> (Moment, bool) {
+        let Lent { connection, established, apart, .. } = lent;
+        self.tell_lost(&connection, loss);
+        connection.stream.abort();
+        (established, apart)
+    }
+
+    fn tell_lost(&self, live: &Live, loss: &Loss) {
+        let Loss { cause, close, idle, age, owed, .. } = *loss;
+        self.listeners.tell(&self.name, &Event::Lost { connection: live.id, cause, close, idle, age, owed });
+    }
+}

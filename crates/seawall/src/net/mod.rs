@@ -1,0 +1,4 @@
+//! Sockets: the only place where the engine touches them, names them and waits for them.
+
+pub(crate) mod stream;
+pub(crate) mod wait;

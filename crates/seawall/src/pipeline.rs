@@ -1,0 +1,138 @@
+//! Several commands at once.
+
+use seawall_model::{Cause, Provenance, Sent};
+use seawall_wire::error::ErrorKind;
+use seawall_wire::{Value, encode};
+
+use crate::command::{Cmd, Nature};
+use crate::error::{Error, Kind};
+use crate::link::call::Call;
+
+/// Commands that are sent in one write.
+///
+/// ```
+/// use seawall::{Cmd, Pipeline};
+/// let pipeline = Pipeline::new().add(Cmd::new("INCR").arg("visits")).add(Cmd::new("EXPIRE").arg("visits").arg(60));
+/// assert_eq!(pipeline.len(), 2);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Pipeline {
+    commands: Vec<Cmd>,
+}
+
+impl Pipeline {
+    /// An empty pipeline.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Appends a command.
+    #[must_use]
+    pub fn add(mut self, cmd: Cmd) -> Self {
+        self.commands.push(cmd);
+        self
+    }
+
+    /// Appends a command in place.
+    pub fn push(&mut self, cmd: Cmd) {
+        self.commands.push(cmd);
+    }
+
+    /// How many commands it has.
+    pub fn len(&self) -> usize {
+        self.commands.len()
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.commands.is_empty()
+    }
+
+    pub(crate) fn commands(&self) -> &[Cmd] {
+        &self.commands
+    }
+
+    /// The most careful of what its commands are.
+    pub(crate) fn nature(&self) -> Nature {
+        self.commands.iter().map(Cmd::nature).reduce(Nature::join).unwrap_or_else(|| Nature::of(&[]))
+    }
+
+    /// What EXEC is: it runs everything or nothing, and never twice.
+    pub(crate) fn transaction_nature(&self) -> Nature {
+        // Blocking commands do not block inside a transaction.
+        Nature { session: false, blocking: None, ..Nature::of(&[b"EXEC"]).join(self.nature()) }
+    }
+
+    pub(crate) fn pack_transaction(&self, out: &mut Vec<u8>) {
+        encode::command(out, [b"MULTI"].into_iter());
+        for cmd in &self.commands {
+            cmd.pack(out);
+        }
+        encode::command(out, [b"EXEC"].into_iter());
+    }
+
+    /// Each command's own result: what was answered, then what was not.
+    pub(crate) fn results(
+        &self,
+        replies: Vec<Value>,
+        error: Option<Error>,
+        endpoint: &str,
+    ) -> Vec<Result<Value, Error>> {
+        let answered = replies.len();
+        let mut results: Vec<Result<Value, Error>> =
+            replies.into_iter().zip(&self.commands).map(|(value, cmd)| one(value, cmd, endpoint)).collect();
+        if let Some(error) = error {
+            for (index, cmd) in self.commands.iter().enumerate().skip(answered) {
+                results.push(Err(error.for_command(&cmd.name(), index - answered)));
+            }
+        }
+        results
+    }
+
+    /// The results out of EXEC's reply.
+    pub(crate) fn transaction_results(
+        &self,
+        mut replies: Vec<Value>,
+        call: &Call<'_>,
+    ) -> Result<Vec<Result<Value, Error>>, Error> {
+        let endpoint = &call.link.name;
+        match replies.pop() {
+            Some(Value::Array(values)) if values.len() == self.commands.len() => {
+                Ok(values.into_iter().zip(&self.commands).map(|(value, cmd)| one(value, cmd, endpoint)).collect())
+            }
+            Some(Value::Error(error)) => {
+                // EXECABORT only says that a command was refused while it was queued; that refusal says why.
+                let why = match error.kind {
+                    ErrorKind::ExecAbort => replies.into_iter().find_map(|reply| match reply {
+                        Value::Error(error) => Some(error),
+                        _ => None,
+                    }),
+                    _ => None,
+                };
+                let refused = call.answered(error.clone()).with(|report| report.sent = Sent::No);
+                Err(match why {
+                    Some(why) => call.answered(why).with(|report| report.sent = Sent::No),
+                    None => refused,
+                })
+            }
+            _ => Err(Error::new(Kind::Reply, Cause::ProtocolError, "EXEC", endpoint).with(|report| {
+                report.sent = Sent::Perhaps;
+                report.provenance = Provenance::Replying;
+                report.detail = "the reply to EXEC is not a list of as many replies as commands".into();
+            })),
+        }
+    }
+}
+
+fn one(value: Value, cmd: &Cmd, endpoint: &str) -> Result<Value, Error> {
+    match value {
+        Value::Error(error) => Err(Error::server(error, &cmd.name(), endpoint, cmd.nature().script)),
+        value => Ok(value),
+    }
+}
+
+impl Extend<Cmd> for Pipeline {
+    fn extend<T: IntoIterator<Item = Cmd>>(&mut self, commands: T) {
+        self.commands.extend(commands);
+    }
+}
