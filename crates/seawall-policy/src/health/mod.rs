@@ -311,6 +311,7 @@ mod tests {
             health.admit(until, Access::Write, RIDE_OUT),
             Admission::Send
         );
+        health.write_sent(until);
         assert_ne!(
             health.admit(until, Access::Write, RIDE_OUT),
             Admission::Send
