@@ -1,5 +1,6 @@
 //! What the shared words promise, from outside.
 
+mod journal;
 mod reference;
 mod secrets;
 mod settings;
