@@ -1,0 +1,253 @@
+use super::{Case, Score};
+use crate::run::Outcome;
+use crate::scenario::{Expect, Hold, Scenario};
+use seawall_model::Cause;
+use std::time::Duration;
+
+/// What fell short, in words: what always must hold, then what the scenario adds.
+pub(super) fn of(scenario: &Scenario, cases: &[Case<'_>], score: &Score) -> Vec<String> {
+    let mut short = Vec::new();
+    short.extend(
+        score
+            .died
+            .as_ref()
+            .map(|how| format!("the contender ended in the middle ({how})")),
+    );
+    if let Some(first) = score.breaches.first() {
+        short.push(format!(
+            "{} lines broke the protocol, the first: {first}",
+            score.breach_count
+        ));
+    }
+    short.extend(availability(scenario, score));
+    short.extend(effects(score));
+    short.extend(failures(scenario, cases));
+    short.extend(cause(scenario, score));
+    short.extend(scenario.holds.iter().filter_map(|hold| check(hold, score)));
+    short
+}
+
+fn availability(scenario: &Scenario, score: &Score) -> Option<String> {
+    let share = score.availability.all;
+    let floor = 100.0 - scenario.slack_points;
+    (share.percent() < floor).then(|| {
+        let missed = share.possible - share.answered;
+        format!(
+            "answered {:.2} % of what was possible, {floor} % must be: {missed} calls missed",
+            share.percent()
+        )
+    })
+}
+
+fn effects(score: &Score) -> impl Iterator<Item = String> {
+    let effects = &score.effects;
+    let counts = [
+        (effects.doubled, "doubled"),
+        (effects.lost, "lost"),
+        (effects.mismatched, "mismatched"),
+        (score.timing.hung, "hung"),
+    ];
+    counts
+        .into_iter()
+        .filter(|&(count, _)| count > 0)
+        .map(|(count, word)| format!("{count} {word}"))
+}
+
+/// Calls that cannot be answered must say why, and soon. One in a hundred may not: the one under way when the
+/// contender's own worker was descheduled.
+fn failures(scenario: &Scenario, cases: &[Case<'_>]) -> Vec<String> {
+    let mut short = Vec::new();
+    for flow in &scenario.flows {
+        let Expect::Failures { cause, within } = flow.expect else {
+            continue;
+        };
+        let ours = || cases.iter().filter(|case| std::ptr::eq(case.flow, flow));
+        let right = ours()
+            .filter(|case| fails_with(case, cause, within))
+            .count();
+        let all = ours().count();
+        if right * 100 < all * 99 {
+            let (name, ms) = (flow.work.name(), within.as_millis());
+            short.push(format!(
+                "{} of {all} {name} calls did not fail with {cause} within {ms} ms",
+                all - right
+            ));
+        }
+    }
+    short
+}
+
+fn fails_with(case: &Case<'_>, cause: Cause, within: Duration) -> bool {
+    match &case.record.outcome {
+        Outcome::Failed { at, failure } => {
+            failure.cause == Some(cause) && at.since(case.record.due) <= within
+        }
+        _ => false,
+    }
+}
+
+fn cause(scenario: &Scenario, score: &Score) -> Option<String> {
+    let expected = scenario.causes.first()?;
+    match score.naming.verdict {
+        Some(named) if scenario.causes.contains(&named) => None,
+        Some(named) => Some(format!("named {named}, it was {expected}")),
+        None => Some(format!("named no cause, it was {expected}")),
+    }
+}
+
+fn check(hold: &Hold, score: &Score) -> Option<String> {
+    match hold {
+        Hold::NoOutage => {
+            let outages = score.naming.outages;
+            (outages > 0).then(|| format!("declared {outages} outages of a server that was well"))
+        }
+        Hold::ReadsAnswered { percent } => {
+            let reads = score.availability.reads;
+            (reads.percent() < *percent).then(|| {
+                format!(
+                    "answered {:.2} % of the reads, {percent} % must be",
+                    reads.percent()
+                )
+            })
+        }
+        Hold::FirstGood(limit) => {
+            let worst = score.timing.first_good.iter().max()?;
+            (worst > limit).then(|| {
+                format!(
+                    "first good answer {} ms after the return, {} ms allowed",
+                    worst.as_millis(),
+                    limit.as_millis()
+                )
+            })
+        }
+        Hold::NotRepeated { command } => {
+            let ran = score.counts.commands.get(*command).copied().unwrap_or(0);
+            let made = score.made.get(*command).copied().unwrap_or(0);
+            (ran > made).then(|| format!("the server ran {command} {ran} times for {made} calls"))
+        }
+        Hold::LoginsNotRetried => {
+            let logins = score.counts.errors.get("WRONGPASS").copied().unwrap_or(0);
+            (logins > score.calls)
+                .then(|| format!("{logins} logins were refused for {} calls", score.calls))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::contender::Event;
+    use crate::oracle::testing::{Trial, ms};
+    use crate::scenario::{Flow, Hold};
+    use crate::work::{Range, Read};
+    use seawall_model::{Cause, Sent};
+    use std::time::Duration;
+
+    fn many(mut trial: Trial, answered: u64, failed: u64) -> Trial {
+        for _ in 0..answered {
+            trial = trial.call(Read::default(), ms(0)).answered(ms(1));
+        }
+        for _ in 0..failed {
+            trial = trial
+                .call(Read::default(), ms(0))
+                .fails(ms(1), Sent::No, None);
+        }
+        trial
+    }
+
+    #[test]
+    fn half_a_point_below_possible_is_allowed_and_no_more() {
+        assert_eq!(
+            many(Trial::new(), 199, 1).judge().shortfalls,
+            Vec::<String>::new()
+        );
+        let short = many(Trial::new(), 198, 2).judge().shortfalls;
+        assert_eq!(
+            short,
+            ["answered 99.00 % of what was possible, 99.5 % must be: 2 calls missed"]
+        );
+    }
+
+    #[test]
+    fn reads_may_be_held_to_more() {
+        let score = many(
+            Trial::new().holds(Hold::ReadsAnswered { percent: 99.9 }),
+            199,
+            1,
+        )
+        .judge();
+        assert_eq!(
+            score.shortfalls,
+            ["answered 99.50 % of the reads, 99.9 % must be"]
+        );
+    }
+
+    #[test]
+    fn an_outage_declared_of_a_healthy_server_falls_short() {
+        let trial = Trial::new()
+            .holds(Hold::NoOutage)
+            .event(Event::OutageStart { cause: None });
+        assert_eq!(
+            many(trial, 1, 0).judge().shortfalls,
+            ["declared 1 outages of a server that was well"]
+        );
+    }
+
+    #[test]
+    fn the_wrong_cause_and_no_cause_are_told_apart() {
+        let trial = || many(Trial::new().expects(Cause::IdleReset), 1, 0);
+        let lost = |cause| Event::Lost { cause: Some(cause) };
+        assert_eq!(
+            trial().judge().shortfalls,
+            ["named no cause, it was idle-reset"]
+        );
+        let wrong = trial().event(lost(Cause::ConnectionReset)).judge();
+        assert_eq!(
+            wrong.shortfalls,
+            ["named connection-reset, it was idle-reset"]
+        );
+        assert_eq!(
+            trial().event(lost(Cause::IdleReset)).judge().shortfalls,
+            Vec::<String>::new()
+        );
+    }
+
+    #[test]
+    fn calls_that_cannot_be_answered_must_fail_soon_and_say_why() {
+        let doomed = || {
+            let range = Range {
+                elements: 1,
+                element_bytes: 1,
+            };
+            Flow::new(1, range).failing(Cause::OutputLimit, Duration::from_millis(100))
+        };
+        let good = Trial::new()
+            .call_of(doomed(), ms(0))
+            .fails(ms(50), Sent::Perhaps, Some(Cause::OutputLimit))
+            .judge();
+        assert_eq!(good.shortfalls, Vec::<String>::new());
+        assert_eq!(good.availability.all.possible, 0);
+        let late = Trial::new()
+            .call_of(doomed(), ms(0))
+            .fails(ms(150), Sent::Perhaps, Some(Cause::OutputLimit))
+            .judge();
+        assert_eq!(
+            late.shortfalls,
+            ["1 of 1 LRANGE calls did not fail with output-limit within 100 ms"]
+        );
+    }
+
+    #[test]
+    fn the_server_itself_counts_repeats_and_logins() {
+        let trial = Trial::new()
+            .holds(Hold::NotRepeated { command: "get" })
+            .holds(Hold::LoginsNotRetried);
+        let score = many(trial.counted("get", 3).refused_logins(4), 2, 0).judge();
+        assert_eq!(
+            score.shortfalls,
+            [
+                "the server ran get 3 times for 2 calls",
+                "4 logins were refused for 2 calls"
+            ]
+        );
+    }
+}

@@ -1,0 +1,70 @@
+use crate::contender::child::ChildError;
+use crate::scenario::StageError;
+use crate::world::NoServer;
+use std::io;
+
+/// Why the lab could not run, or one of its runs could not be finished.
+#[derive(Debug, thiserror::Error)]
+pub enum LabError {
+    /// There is no server to break.
+    #[error(transparent)]
+    NoServer(NoServer),
+    /// No scenario has that name.
+    #[error("unknown scenario `{name}`; there are: {known}")]
+    UnknownScenario {
+        /// The name that was given.
+        name: String,
+        /// Those that there are.
+        known: String,
+    },
+    /// No contender was given.
+    #[error("no contender to run against")]
+    NoContender,
+    /// A contender was given in a form that is none.
+    #[error("`{given}` is no contender: give NAME=COMMAND, or one of {known}")]
+    UnknownContender {
+        /// What was given.
+        given: String,
+        /// The names known without a command.
+        known: &'static str,
+    },
+    /// The contender could not be used.
+    #[error(transparent)]
+    Contender(#[from] ChildError),
+    /// Server, relay or probe could not be started, or a step of the timeline could not be done.
+    #[error("{doing}: {source}")]
+    Stage {
+        /// What was being done.
+        doing: &'static str,
+        /// Why it could not be.
+        source: StageError,
+    },
+    /// The server could not be filled before the run, or asked after it.
+    #[error("{doing}: {source}")]
+    Desk {
+        /// What was being done.
+        doing: &'static str,
+        /// What the socket or the server said.
+        source: io::Error,
+    },
+    /// It was interrupted.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl LabError {
+    pub(super) fn pipe(source: io::Error) -> Self {
+        Self::Contender(ChildError::Pipe(source))
+    }
+
+    pub(super) fn stage<E: Into<StageError>>(doing: &'static str) -> impl Fn(E) -> Self {
+        move |source| Self::Stage {
+            doing,
+            source: source.into(),
+        }
+    }
+
+    pub(super) fn desk(doing: &'static str) -> impl Fn(io::Error) -> Self {
+        move |source| Self::Desk { doing, source }
+    }
+}

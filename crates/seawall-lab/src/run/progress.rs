@@ -1,0 +1,48 @@
+use crate::report::Verdict;
+use crate::world::ServerBinary;
+use std::fmt;
+
+/// What goes on during a run; its text is one line for a terminal.
+#[derive(Debug)]
+pub enum Progress<'a> {
+    /// The server was found.
+    Begins {
+        /// Which.
+        server: &'a ServerBinary,
+        /// How many runs there will be.
+        runs: usize,
+    },
+    /// A run starts.
+    Starts {
+        /// Of this scenario.
+        scenario: &'a str,
+        /// Against this contender.
+        contender: &'a str,
+    },
+    /// A run has ended.
+    Ends {
+        /// Of this scenario.
+        scenario: &'a str,
+        /// Against this contender.
+        contender: &'a str,
+        /// How it ended.
+        verdict: Verdict,
+    },
+}
+
+impl fmt::Display for Progress<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Begins { server, runs } => write!(f, "{runs} runs against {server}"),
+            Self::Starts {
+                scenario,
+                contender,
+            } => write!(f, "  ..    {scenario} / {contender}"),
+            Self::Ends {
+                scenario,
+                contender,
+                verdict,
+            } => write!(f, "  {:<5} {scenario} / {contender}", verdict.name()),
+        }
+    }
+}

@@ -1,0 +1,26 @@
+use std::time::Duration;
+
+/// What must hold in a scenario beside what always must: answered within [`slack_points`] of what was possible,
+/// nothing doubled, lost, mismatched or hung, failures as [`Expect`] says, and the right cause named.
+///
+/// [`slack_points`]: super::Scenario::slack_points
+/// [`Expect`]: super::Expect
+#[derive(Clone, Debug, PartialEq)]
+pub enum Hold {
+    /// The client declares no outage: the server was well throughout.
+    NoOutage,
+    /// At least this share of the reads that were possible is answered.
+    ReadsAnswered {
+        /// In percent.
+        percent: f64,
+    },
+    /// Once the probe sees the server again, the next good answer comes within this time.
+    FirstGood(Duration),
+    /// The server itself counts no more runs of a command (INFO commandstats) than the lab made calls for it.
+    NotRepeated {
+        /// The command's name as INFO spells it: `lrange`.
+        command: &'static str,
+    },
+    /// The server itself counts no more refused logins (INFO errorstats) than the lab made calls.
+    LoginsNotRetried,
+}

@@ -1,0 +1,20 @@
+use crate::scenario::{Chapter, Scenario};
+use crate::world::Fault;
+use seawall_model::Cause;
+
+pub(super) fn scenarios() -> Vec<Scenario> {
+    let story =
+        "every connection is reset and new ones are refused for 300 ms, as in a quick failover";
+    vec![
+        Scenario::new("blip", Chapter::ServerGone, story)
+            .through_relay()
+            .lasts_ms(2200)
+            .at_ms(800, "refused", |stage| {
+                stage.path(Fault::ResetAll)?;
+                stage.path(Fault::Refuse)
+            })
+            .at_ms(1100, "accepted again", |stage| stage.clear_path())
+            .cause(Cause::ConnectionRefused)
+            .in_demo(),
+    ]
+}

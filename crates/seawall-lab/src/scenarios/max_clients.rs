@@ -1,0 +1,23 @@
+use crate::scenario::{Chapter, Scenario, Stage};
+use crate::world::ServerError;
+use seawall_model::Cause;
+
+fn crowd_out(stage: &Stage) -> Result<(), ServerError> {
+    stage.server.config_set("maxclients", "1")?;
+    stage.server.client_kill_all().map(drop)
+}
+
+pub(super) fn scenarios() -> Vec<Scenario> {
+    let story =
+        "every connection is lost, and the server takes no new ones for 1 s: maxclients is reached";
+    vec![
+        Scenario::new("max-clients", Chapter::ServerRefuses, story)
+            .lasts_ms(2800)
+            .at_ms(800, "maxclients reached", crowd_out)
+            .at_ms(1800, "room again", |stage| {
+                stage.server.config_set("maxclients", "10000")
+            })
+            .cause(Cause::MaxClients)
+            .in_demo(),
+    ]
+}
