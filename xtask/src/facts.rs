@@ -11,6 +11,8 @@ mod overrides;
 mod pin;
 mod render;
 mod resp;
+#[cfg(test)]
+mod samples;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -31,8 +33,8 @@ pub(crate) fn table(root: &Path) -> task::Result<String> {
         .iter()
         .map(|pin| pin.read(root))
         .collect::<task::Result<Vec<_>>>()?;
-    let text =
-        std::fs::read_to_string(root.join(OVERRIDES)).map_err(|error| format!("{OVERRIDES}: {error}"))?;
+    let text = std::fs::read_to_string(root.join(OVERRIDES))
+        .map_err(|error| format!("{OVERRIDES}: {error}"))?;
     let overrides = overrides::Overrides::parse(&text)?;
     let rows = union::rows(&pins, &overrides)?;
     Ok(render::table(&rows))

@@ -32,7 +32,7 @@ pub(super) fn run(arguments: &[String]) -> task::Result {
 }
 
 fn ask(pin: &Pin, binary: &Path) -> task::Result<Dump> {
-    let server = Server::start(binary)?;
+    let server = Server::start(binary, &[])?;
     let mut connection = server.connect()?;
     let version = version(&mut connection, pin)?;
     let line = version.split('.').take(2).collect::<Vec<_>>().join(".");
@@ -70,7 +70,18 @@ fn take(
     documented: &Reply,
     commands: &mut BTreeMap<String, Command>,
 ) -> task::Result<()> {
-    let [name, arity, flags, first, last, step, acl, tips, specs, subcommands] = entry.elements()
+    let [
+        name,
+        arity,
+        flags,
+        first,
+        last,
+        step,
+        acl,
+        tips,
+        specs,
+        subcommands,
+    ] = entry.elements()
     else {
         return Err(format!("an entry of COMMAND has not ten elements: {entry:?}").into());
     };

@@ -33,11 +33,14 @@ pub(crate) fn table(rows: &[Row]) -> String {
 
 fn line(text: &mut String, row: &Row) {
     let (name, arity) = (&row.name, row.arity);
-    let (access, class) = (row.access.variant(), row.class.variant());
+    let (access, class) = (row.access.variant(), row.grade.class.variant());
     let mut add = |part: String| text.push_str(&part);
     add(format!("    {name:?} {arity} {access} {class}"));
-    if let Some((class, rule)) = &row.at_best {
-        add(format!(" .at_best(Replay::{}, Rule::{rule})", class.variant()));
+    if let Some((class, rule)) = &row.grade.at_best {
+        add(format!(
+            " .at_best(Replay::{}, Rule::{rule})",
+            class.variant()
+        ));
     }
     add(keys(&row.keys));
     if let Some(timeout) = &row.blocking {
@@ -46,7 +49,11 @@ fn line(text: &mut String, row: &Row) {
     if let Some(effect) = &row.session {
         add(format!(" .session(SessionEffect::{effect})"));
     }
-    for (mark, set) in [("pubsub", row.pubsub), ("script", row.script), ("admin", row.admin)] {
+    for (mark, set) in [
+        ("pubsub", row.pubsub),
+        ("script", row.script),
+        ("admin", row.admin),
+    ] {
         if set {
             add(format!(" .{mark}()"));
         }

@@ -7,8 +7,8 @@ use std::time::Duration;
 /// A reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reply {
-    /// A simple or bulk string.
-    Text(String),
+    /// A simple or bulk string: any bytes.
+    Text(Vec<u8>),
     /// An error, with its code.
     Error(String),
     /// An integer.
@@ -47,6 +47,12 @@ impl Connection {
         self.read()
     }
 
+    /// The socket itself, for those who want to see the bytes.
+    #[cfg(test)]
+    pub(crate) fn into_stream(self) -> TcpStream {
+        self.stream.into_inner()
+    }
+
     fn read(&mut self) -> io::Result<Reply> {
         let mut line = String::new();
         self.stream.read_line(&mut line)?;
@@ -55,7 +61,7 @@ impl Connection {
             .split_at_checked(1)
             .ok_or_else(|| strange("an empty line"))?;
         Ok(match kind {
-            "+" => Reply::Text(rest.to_owned()),
+            "+" => Reply::Text(rest.as_bytes().to_vec()),
             "-" => Reply::Error(rest.to_owned()),
             ":" => Reply::Number(number(rest)?),
             "$" => match usize::try_from(number(rest)?) {
@@ -64,7 +70,7 @@ impl Connection {
                     let mut bytes = vec![0; len + 2];
                     self.stream.read_exact(&mut bytes)?;
                     bytes.truncate(len);
-                    Reply::Text(String::from_utf8_lossy(&bytes).into_owned())
+                    Reply::Text(bytes)
                 }
             },
             "*" => match usize::try_from(number(rest)?) {
@@ -85,10 +91,10 @@ impl Reply {
         }
     }
 
-    /// The string, if it is one.
+    /// The string, if it is one and readable.
     pub(crate) fn text(&self) -> Option<&str> {
         match self {
-            Self::Text(text) => Some(text),
+            Self::Text(text) => std::str::from_utf8(text).ok(),
             _ => None,
         }
     }

@@ -21,13 +21,14 @@ const STARTS: usize = 3;
 const ASKS: usize = 500;
 
 impl Server {
-    /// Starts a server binary, and waits until it answers.
-    pub(crate) fn start(binary: &Path) -> task::Result<Self> {
+    /// Starts a server binary with these further arguments, and waits until it answers.
+    pub(crate) fn start(binary: &Path, arguments: &[&str]) -> task::Result<Self> {
         for _ in 0..STARTS {
             let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
             let child = Command::new(binary)
                 .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
                 .args(["--save", "", "--appendonly", "no"])
+                .args(arguments)
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())
@@ -53,7 +54,7 @@ impl Server {
                 return Ok(false);
             }
             let pong = Connection::open(self.port).and_then(|mut to| to.call(&["PING"]));
-            if pong.is_ok_and(|reply| reply == Reply::Text("PONG".to_owned())) {
+            if pong.is_ok_and(|reply| reply == Reply::Text(b"PONG".to_vec())) {
                 return Ok(true);
             }
             sleep(Duration::from_millis(20));

@@ -1,6 +1,6 @@
 //! The pins and the overrides, joined to rows; and everything that does not fit, told at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::overrides::{Access, Class, Finder, MissGroup, Overrides};
 use super::pin::{Begin, Command, Dump, Find, Spec};
@@ -15,9 +15,7 @@ pub(crate) struct Row {
     pub(crate) name: String,
     pub(crate) arity: i64,
     pub(crate) access: Access,
-    pub(crate) class: Class,
-    /// The class under the best arguments, and the variant of `Rule` that finds it.
-    pub(crate) at_best: Option<(Class, String)>,
+    pub(crate) grade: Grade,
     pub(crate) keys: RowKeys,
     pub(crate) blocking: Option<String>,
     pub(crate) session: Option<String>,
@@ -25,6 +23,15 @@ pub(crate) struct Row {
     pub(crate) script: bool,
     pub(crate) admin: bool,
     pub(crate) miss: Option<String>,
+}
+
+/// A replay class, and what arguments make of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Grade {
+    /// Under the worst arguments.
+    pub(crate) class: Class,
+    /// The class under the best arguments, and the variant of `Rule` that finds it.
+    pub(crate) at_best: Option<(Class, String)>,
 }
 
 /// How a row finds its keys.
@@ -77,12 +84,12 @@ fn looser(one: i64, other: i64) -> i64 {
 
 /// The overrides by command, and what is wrong with anything.
 struct Lists<'a> {
-    classes: BTreeMap<&'a str, (Class, Option<(Class, String)>)>,
+    grades: BTreeMap<&'a str, Grade>,
     access: BTreeMap<&'a str, Access>,
     finders: BTreeMap<&'a str, Finder>,
     timeouts: BTreeMap<&'a str, String>,
     effects: BTreeMap<&'a str, String>,
-    scripts: BTreeMap<&'a str, ()>,
+    scripts: BTreeSet<&'a str>,
     answers: BTreeMap<&'a str, String>,
     problems: Vec<String>,
 }
@@ -92,9 +99,13 @@ impl<'a> Lists<'a> {
         let mut problems = group_problems(overrides);
         let told = &mut problems;
         Self {
-            classes: list("replay", known, told, &overrides.replay, |group| {
+            grades: list("replay", known, told, &overrides.replay, |group| {
                 let rule = group.rule.as_deref().map(variant);
-                (&group.commands, (group.class, group.at_best.zip(rule)))
+                let grade = Grade {
+                    class: group.class,
+                    at_best: group.at_best.zip(rule),
+                };
+                (&group.commands, grade)
             }),
             access: list("access", known, told, &overrides.access, |group| {
                 (&group.commands, group.access)
@@ -109,8 +120,10 @@ impl<'a> Lists<'a> {
                 (&group.commands, variant(&group.effect))
             }),
             scripts: list("script", known, told, [&overrides.script], |group| {
-                (&group.commands, ())
-            }),
+                (&group.commands, group)
+            })
+            .into_keys()
+            .collect(),
             answers: list("miss", known, told, &overrides.miss, |group| {
                 (&group.commands, answer(group))
             }),
@@ -121,26 +134,31 @@ impl<'a> Lists<'a> {
     fn row(&mut self, command: &Command) -> Row {
         let name = command.name.as_str();
         let access = self.access(command);
-        let (class, at_best) = self.class(command);
+        let grade = self.grade(command);
         let blocking = self.timeouts.get(name).cloned();
         if command.has("blocking") && blocking.is_none() {
-            self.tell(name, "it blocks, and no [[blocking]] says where its timeout stands");
+            self.tell(
+                name,
+                "it blocks, and no [[blocking]] says where its timeout stands",
+            );
         }
         let miss = self.answers.get(name).cloned();
-        if miss.is_some() && class == Class::Never && at_best.is_none() {
-            self.tell(name, "its replay class is never, so its [[miss]] answer would never be given");
+        if miss.is_some() && grade.class == Class::Never && grade.at_best.is_none() {
+            self.tell(
+                name,
+                "its replay class is never, so its [[miss]] answer would never be given",
+            );
         }
         Row {
             name: name.to_owned(),
             arity: command.arity,
             access,
-            class,
-            at_best,
+            grade,
             keys: self.keys(command),
             blocking,
             session: self.effects.get(name).cloned(),
             pubsub: command.has("pubsub"),
-            script: self.scripts.contains_key(name),
+            script: self.scripts.contains(name),
             admin: command.has("admin"),
             miss,
         }
@@ -155,19 +173,25 @@ impl<'a> Lists<'a> {
         }
     }
 
-    fn class(&mut self, command: &Command) -> (Class, Option<(Class, String)>) {
-        let given = self.classes.get(command.name.as_str()).cloned();
-        if command.has("write") {
-            match given {
-                None => self.tell(&command.name, "it writes, and no [[replay]] gives its class"),
-                Some((Class::Read, _)) => self.tell(&command.name, "it writes: its class cannot be read"),
-                Some(_) => {}
-            }
+    fn grade(&mut self, command: &Command) -> Grade {
+        let given = self.grades.get(command.name.as_str()).cloned();
+        let class = given.as_ref().map(|grade| grade.class);
+        if command.has("write") && class.is_none() {
+            self.tell(
+                &command.name,
+                "it writes, and no [[replay]] gives its class",
+            );
         }
-        given.unwrap_or(if command.has("readonly") {
-            (Class::Read, None)
-        } else {
-            (Class::Never, None)
+        if command.has("write") && class == Some(Class::Read) {
+            self.tell(&command.name, "it writes: its class cannot be read");
+        }
+        given.unwrap_or(Grade {
+            class: if command.has("readonly") {
+                Class::Read
+            } else {
+                Class::Never
+            },
+            at_best: None,
         })
     }
 
@@ -185,7 +209,10 @@ impl<'a> Lists<'a> {
             None => {}
         }
         if specs.len() > SPECS_MAX {
-            self.tell(&command.name, "it has more key specifications than Keys::SPECS_MAX");
+            self.tell(
+                &command.name,
+                "it has more key specifications than Keys::SPECS_MAX",
+            );
         }
         RowKeys::Specs(specs)
     }
@@ -211,7 +238,9 @@ where
         let (commands, value) = read(group);
         for command in commands {
             if !known.contains_key(command) {
-                problems.push(format!("{command}: [[{part}]] names it, and no pinned server knows it"));
+                problems.push(format!(
+                    "{command}: [[{part}]] names it, and no pinned server knows it"
+                ));
             }
             if by_command.insert(command.as_str(), value.clone()).is_some() {
                 problems.push(format!("{command}: [[{part}]] names it twice"));
@@ -226,16 +255,35 @@ fn group_problems(overrides: &Overrides) -> Vec<String> {
     let mut problems = Vec::new();
     for group in &overrides.replay {
         if group.at_best.is_some() != group.rule.is_some() {
-            problems.push(format!("{:?}: `at_best` and `rule` go together", group.commands));
+            problems.push(format!(
+                "{:?}: `at_best` and `rule` go together",
+                group.commands
+            ));
         }
         if group.at_best.is_some_and(|best| best >= group.class) {
-            problems.push(format!("{:?}: `at_best` is no better than `class`", group.commands));
+            problems.push(format!(
+                "{:?}: `at_best` is no better than `class`",
+                group.commands
+            ));
         }
     }
-    let reasons = (overrides.replay.iter().map(|group| (&group.reason, &group.commands)))
-        .chain(overrides.access.iter().map(|group| (&group.reason, &group.commands)))
-        .chain(overrides.keys.iter().map(|group| (&group.reason, &group.commands)))
-        .chain([(&overrides.script.reason, &overrides.script.commands)]);
+    let reasons = (overrides
+        .replay
+        .iter()
+        .map(|group| (&group.reason, &group.commands)))
+    .chain(
+        overrides
+            .access
+            .iter()
+            .map(|group| (&group.reason, &group.commands)),
+    )
+    .chain(
+        overrides
+            .keys
+            .iter()
+            .map(|group| (&group.reason, &group.commands)),
+    )
+    .chain([(&overrides.script.reason, &overrides.script.commands)]);
     for (_, commands) in reasons.filter(|(reason, _)| reason.trim().is_empty()) {
         problems.push(format!("{commands:?}: `because` is empty"));
     }

@@ -81,7 +81,11 @@ mod tests {
             (TimeoutAt::LastSeconds, "BLPOP a 0.0001", 1),
             (TimeoutAt::FirstSeconds, "BLMPOP 3 1 a LEFT", 3_000),
             (TimeoutAt::LastMillis, "WAIT 1 250", 250),
-            (TimeoutAt::BlockMillis, "XREAD COUNT 1 block 40 STREAMS a $", 40),
+            (
+                TimeoutAt::BlockMillis,
+                "XREAD COUNT 1 block 40 STREAMS a $",
+                40,
+            ),
         ];
         for (at, line, millis) in cases {
             let wait = Blocking::For(Duration::from_millis(millis));

@@ -249,3 +249,88 @@ fn migrate_run<A: AsRef<[u8]>>(args: &Arguments<'_, A>) -> Option<Run> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_found_wherever_they_stand() {
+        let cases = [
+            ("GET a", "a"),
+            ("PING", ""),
+            ("MGET a b c", "a b c"),
+            ("MSET a 1 b 2", "a b"),
+            ("MSETEX 2 a 1 b 2 EX 5", "a b"),
+            ("DEL a b", "a b"),
+            ("BLPOP a b 0", "a b"),
+            ("BLMOVE a b LEFT RIGHT 0", "a b"),
+            ("BLMPOP 0 2 a b LEFT COUNT 3", "a b"),
+            ("EVAL script 2 a b arg arg", "a b"),
+            ("EVAL script 0 arg", ""),
+            ("EVAL script 9 a", ""),
+            ("EVAL script -1 a", ""),
+            ("FCALL f 1 a x", "a"),
+            ("ZUNIONSTORE d 2 a b WEIGHTS 1 2", "d a b"),
+            ("ZINTER 2 a b WITHSCORES", "a b"),
+            ("SINTERCARD 2 a b LIMIT 1", "a b"),
+            ("BITOP NOT d a", "d a"),
+            ("XREAD COUNT 2 STREAMS a b 0 0", "a b"),
+            ("xread block 5 streams a $", "a"),
+            ("XREADGROUP GROUP STREAMS c STREAMS a >", "a"),
+            ("SORT a BY w_* LIMIT 0 5 GET STORE STORE d", "a d"),
+            ("SORT a STORE c STORE d", "a d"),
+            ("SORT a STORE", "a"),
+            ("SORT_RO a BY w_*", "a"),
+            ("GEORADIUS a 0 0 1 m COUNT 1 STORE d", "a d"),
+            ("GEORADIUSBYMEMBER a STORE 1 m STOREDIST d", "a d"),
+            ("GEOSEARCHSTORE d a FROMMEMBER m BYRADIUS 1 m", "d a"),
+            ("MIGRATE h 1 a 0 5", "a"),
+            ("MIGRATE h 1 a 0 5 COPY KEYS b", "a"),
+            ("OBJECT ENCODING a", "a"),
+            ("XGROUP CREATE a g $", "a"),
+            ("MEMORY USAGE a SAMPLES 5", "a"),
+            ("PUBLISH channel m", ""),
+            ("SSUBSCRIBE channel", ""),
+            ("COPY a b DB 1", "a b"),
+            ("LCS a b LEN", "a b"),
+            ("PFMERGE d a b", "d a b"),
+            ("WATCH a b", "a b"),
+            ("NOSUCH a", ""),
+        ];
+        for (line, wanted) in cases {
+            let args: Vec<&str> = line.split(' ').collect();
+            let found: Vec<&str> = keys(&args)
+                .map(|key| std::str::from_utf8(key).unwrap())
+                .collect();
+            assert_eq!(found.join(" "), wanted, "{line}");
+        }
+    }
+
+    #[test]
+    fn migrate_looks_for_keys_only_without_a_key_and_not_among_passwords() {
+        let keys_of = |args: &[&str]| keys(args).map(<[u8]>::to_vec).collect::<Vec<_>>();
+        let args = [
+            "MIGRATE", "h", "1", "", "0", "5", "AUTH2", "KEYS", "KEYS", "KEYS", "a", "b",
+        ];
+        assert_eq!(keys_of(&args), [b"a", b"b"]);
+        assert_eq!(keys_of(&args[..9]), Vec::<Vec<u8>>::new());
+    }
+
+    #[test]
+    fn a_key_comes_with_its_place_and_what_happens_to_it() {
+        let roles = |line: &str| {
+            let args: Vec<&str> = line.split(' ').collect();
+            located_keys(&args)
+                .map(|located| (located.at, located.role))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            roles("ZUNIONSTORE d 1 a"),
+            [(1, KeyRole::Overwrite), (3, KeyRole::Read)]
+        );
+        assert_eq!(roles("SPUBLISH c m"), [(1, KeyRole::Channel)]);
+        assert_eq!(roles("DEL a"), [(1, KeyRole::Remove)]);
+        assert_eq!(roles("INCR a"), [(1, KeyRole::Update)]);
+    }
+}

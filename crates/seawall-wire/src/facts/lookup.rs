@@ -1,11 +1,11 @@
 use super::command::CommandFacts;
 use super::table::ALL;
 
-/// Slots of the index: a power of two, at least twice the rows, so that a probe is seldom longer than two.
-const SLOTS: usize = 1024;
+/// Slots of the index: a power of two, four times the rows and more, so that a search seldom looks at a second row.
+const SLOTS: usize = 2048;
 /// Set in an index entry whose command is a container: its second word chooses the subcommand.
 const CONTAINER: u16 = 1 << 15;
-/// Longer words are no command's name; they are not even hashed.
+/// Longer words are no command's name; they are not even looked for.
 const WORD_MAX: usize = 32;
 
 /// Row number plus 1, and [`CONTAINER`]; 0: no row.
@@ -35,11 +35,7 @@ fn find(first: &[u8], second: Option<&[u8]>) -> Option<u16> {
     if first.len() > WORD_MAX || second.is_some_and(|second| second.len() > WORD_MAX) {
         return None;
     }
-    let mut hash = hash(HASH_START, first);
-    if let Some(second) = second {
-        hash = self::hash(self::hash(hash, b" "), second);
-    }
-    let mut slot = slot(hash);
+    let mut slot = slot(first, second.unwrap_or_default());
     loop {
         let entry = INDEX[slot];
         if entry == 0 {
@@ -56,39 +52,58 @@ fn is_named(name: &[u8], first: &[u8], second: Option<&[u8]>) -> bool {
     match second {
         // A subcommand's name has a space, and is two words or nothing.
         None => name.eq_ignore_ascii_case(first) && !first.contains(&b' '),
-        Some(second) => name.split_at_checked(first.len()).is_some_and(|(start, rest)| {
-            start.eq_ignore_ascii_case(first)
-                && rest
-                    .split_first()
-                    .is_some_and(|(&gap, rest)| gap == b' ' && rest.eq_ignore_ascii_case(second))
-        }),
+        Some(second) => name
+            .split_at_checked(first.len())
+            .is_some_and(|(start, rest)| {
+                start.eq_ignore_ascii_case(first)
+                    && rest.split_first().is_some_and(|(&gap, rest)| {
+                        gap == b' ' && rest.eq_ignore_ascii_case(second)
+                    })
+            }),
     }
 }
 
-const HASH_START: u32 = 0x811c_9dc5;
-
-/// FNV-1a on bytes with the bit set that tells lower from upper case. Names are short: what a better hash gains in
-/// spread it loses in set-up.
-const fn hash(mut hash: u32, word: &[u8]) -> u32 {
-    let mut at = 0;
-    while at < word.len() {
-        hash = (hash ^ (word[at] | 0x20) as u32).wrapping_mul(0x0100_0193);
-        at += 1;
-    }
-    hash
+/// The slot where the search for a name begins.
+///
+/// Length and five letters, without regard to case, tell all names apart but one pair: looking at more of them costs
+/// more than the comparison that it would save.
+const fn slot(first: &[u8], second: &[u8]) -> usize {
+    /// The golden ratio's fraction, odd: its multiples spread over the upper bits.
+    const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mixed = sketch(first).wrapping_mul(SPREAD).rotate_left(32) ^ sketch(second);
+    (mixed.wrapping_mul(SPREAD) >> (u64::BITS - SLOTS.ilog2())) as usize
 }
 
-const fn slot(hash: u32) -> usize {
-    (hash ^ (hash >> 16)) as usize % SLOTS
+const fn sketch(word: &[u8]) -> u64 {
+    let len = word.len();
+    if len == 0 {
+        return 0;
+    }
+    let letters = [
+        word[0],
+        word[len / 4],
+        word[len / 2],
+        word[len * 3 / 4],
+        word[len - 1],
+        0,
+        0,
+        0,
+    ];
+    // The bit that tells lower from upper case is set in all.
+    ((u64::from_le_bytes(letters) | 0x20_2020_2020) << 6) ^ len as u64
 }
 
 const fn index() -> [u16; SLOTS] {
-    assert!(ALL.len() * 2 <= SLOTS, "the index is too small for the table");
+    assert!(
+        ALL.len() * 4 <= SLOTS,
+        "the index is too small for the table"
+    );
     let mut index = [0; SLOTS];
     let mut at = 0;
     while at < ALL.len() {
         let name = ALL[at].name.as_bytes();
-        let mut slot = slot(hash(HASH_START, name));
+        let (first, second) = words(name);
+        let mut slot = slot(first, second);
         while index[slot] != 0 {
             slot = (slot + 1) % SLOTS;
         }
@@ -100,6 +115,18 @@ const fn index() -> [u16; SLOTS] {
         at += 1;
     }
     index
+}
+
+/// A name's words; the second is empty if it has one.
+const fn words(name: &[u8]) -> (&[u8], &[u8]) {
+    let mut at = 0;
+    while at < name.len() {
+        if name[at] == b' ' {
+            return (name.split_at(at).0, name.split_at(at + 1).1);
+        }
+        at += 1;
+    }
+    (name, &[])
 }
 
 const fn is_subcommand(name: &[u8], container: &[u8]) -> bool {
