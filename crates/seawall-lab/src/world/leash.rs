@@ -9,13 +9,14 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 
 /// Becomes the program, after leaving a watcher behind that holds the reading end of a pipe from us. A word on the pipe
 /// sends the watcher home; the pipe's end means that we died, however that came, and the watcher kills the program
-/// (`$$` stays the program's id through `exec`), removes its directory, and ends what the program had forked.
+/// (`$$` stays the program's id through `exec`), removes its directory, and ends what the program had forked. The watcher
+/// is deaf to hang-ups: a process group that holds a stopped process gets one when the process above it dies.
 ///
 /// The alternative, `PR_SET_PDEATHSIG`, needs unsafe code between fork and exec, kills the child when the *thread* that
 /// started it ends, exists on Linux alone, and leaves the directory behind.
 const LEASHED: &str = r#"
 exec 3<&0 </dev/null
-(read -r word <&3 || { kill -KILL $$; rm -rf -- "$0"; kill -KILL 0; }) &
+(trap "" HUP INT TERM; read -r word <&3 || { kill -KILL $$; rm -rf -- "$0"; kill -KILL 0; }) &
 exec 3<&-
 exec "$@"
 "#;

@@ -12,6 +12,7 @@ pub mod admin;
 pub mod clock;
 pub mod find;
 mod leash;
+mod port;
 pub mod probe;
 pub mod relay;
 pub mod server;

@@ -17,6 +17,8 @@ pub struct Counters {
     pub resets: u64,
     /// Connections that the relay closed in order towards the client as a fault.
     pub fins: u64,
+    /// Connections that were swallowed.
+    pub swallowed: u64,
     /// Replies that were cut inside.
     pub replies_cut: u64,
     /// Replies that were lost, by command.

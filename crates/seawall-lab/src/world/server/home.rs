@@ -3,10 +3,8 @@
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
 use crate::world::find::{Flavour, ServerBinary};
@@ -15,48 +13,6 @@ use crate::world::find::{Flavour, ServerBinary};
 pub(super) const ADMIN_USER: &str = "seawall-lab";
 /// Its password; the server listens on loopback alone and lives for a scenario.
 pub(super) const ADMIN_PASSWORD: &str = "seawall-lab";
-
-/// A loopback port that stays ours while nothing listens on it.
-///
-/// The socket is bound and never listens: connecting to it is refused, the server (which sets `SO_REUSEADDR` as we do)
-/// can bind beside it, and the kernel gives the port to nobody else between two lives of the server.
-#[derive(Debug)]
-pub(in crate::world) struct ReservedPort {
-    addr: SocketAddr,
-    _socket: Socket,
-}
-
-impl ReservedPort {
-    pub(in crate::world) fn new() -> io::Result<Self> {
-        let socket = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
-        let addr = socket
-            .local_addr()?
-            .as_socket()
-            .ok_or(io::ErrorKind::AddrNotAvailable)?;
-        Ok(Self {
-            addr,
-            _socket: socket,
-        })
-    }
-
-    pub(in crate::world) fn addr(&self) -> SocketAddr {
-        self.addr
-    }
-
-    /// A listener on the port.
-    pub(in crate::world) fn listen(&self, backlog: i32) -> io::Result<Socket> {
-        let socket = bind(self.addr)?;
-        socket.listen(backlog)?;
-        Ok(socket)
-    }
-}
-
-fn bind(addr: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-    socket.set_reuse_address(true)?;
-    socket.bind(&addr.into())?;
-    Ok(socket)
-}
 
 /// A server's directory; removed when this is dropped.
 #[derive(Debug)]
@@ -138,23 +94,6 @@ fn render(binary: &ServerBinary, dir: &Path, port: u16, config: &[(&str, &str)])
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::{TcpListener, TcpStream};
-
-    #[test]
-    fn a_reserved_port_refuses_connections_and_can_be_listened_on_again_and_again() {
-        let port = ReservedPort::new().unwrap();
-        for _ in 0..3 {
-            let refused = TcpStream::connect(port.addr()).unwrap_err();
-            assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
-            let listener = port.listen(16).unwrap();
-            TcpStream::connect(port.addr()).unwrap();
-            drop(listener);
-        }
-        assert!(
-            TcpListener::bind(port.addr()).is_ok(),
-            "others that reuse addresses, as servers do, may bind it"
-        );
-    }
 
     #[test]
     fn the_callers_settings_come_last_and_an_empty_one_is_quoted() {

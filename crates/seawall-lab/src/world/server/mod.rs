@@ -13,13 +13,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use error::ServerError;
-pub(super) use home::ReservedPort;
 use home::{ADMIN_PASSWORD, ADMIN_USER, Home};
 use saves::SavedSaves;
 
 use super::admin::{Admin, AdminError, Value};
 use super::find::ServerBinary;
 use super::leash::Leashed;
+use super::port::ReservedPort;
 use super::probe::Access;
 
 /// A server on a loopback port and in a directory of its own.

@@ -1,11 +1,14 @@
 //! The world against real servers: what is done to them, and what a plain socket sees of it.
 
 mod lifeline;
+mod relay;
+mod relay_replies;
 mod server;
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use seawall_lab::world::{Server, server_binary};
 
@@ -17,6 +20,26 @@ fn start(config: &[(&str, &str)]) -> Server {
     Server::start(&binary, config).expect("the server starts")
 }
 
+/// Waits for what comes about on its own.
+fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !done() {
+        assert!(started.elapsed() < GUARD, "{what} did not come about");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// What a read of a client's socket says.
+#[derive(Debug, PartialEq, Eq)]
+enum Saw {
+    Bytes(Vec<u8>),
+    Fin,
+    Reset,
+    Silence,
+    /// The kernel gave up resending.
+    GaveUp,
+}
+
 /// What an application's socket would be.
 struct Client {
     stream: TcpStream,
@@ -25,7 +48,9 @@ struct Client {
 impl Client {
     fn connect(addr: SocketAddr) -> Self {
         let stream = TcpStream::connect_timeout(&addr, GUARD).expect("a connection");
-        stream.set_read_timeout(Some(GUARD)).unwrap();
+        stream
+            .set_read_timeout(Some(GUARD))
+            .expect("a timeout can be set");
         Self { stream }
     }
 
@@ -46,11 +71,48 @@ impl Client {
             line.push(byte[0]);
         }
         line.truncate(line.len() - 2);
-        String::from_utf8(line).unwrap()
+        String::from_utf8(line).expect("a reply line is text")
     }
 
     fn ask(&mut self, words: &str) -> String {
         self.send(words);
         self.line()
+    }
+
+    /// What the next read says, within the guard.
+    fn saw(&mut self) -> Saw {
+        let mut bytes = [0; 4096];
+        match self.stream.read(&mut bytes) {
+            Ok(0) => Saw::Fin,
+            Ok(length) => Saw::Bytes(bytes[..length].to_vec()),
+            Err(error) => match error.kind() {
+                io::ErrorKind::ConnectionReset => Saw::Reset,
+                io::ErrorKind::WouldBlock => Saw::Silence,
+                io::ErrorKind::TimedOut => Saw::GaveUp,
+                _ => panic!("{error}"),
+            },
+        }
+    }
+
+    /// What comes until the connection ends, and how it ends.
+    fn saw_to_the_end(&mut self) -> (Vec<u8>, Saw) {
+        let mut all = Vec::new();
+        loop {
+            match self.saw() {
+                Saw::Bytes(bytes) => all.extend_from_slice(&bytes),
+                end => return (all, end),
+            }
+        }
+    }
+
+    /// That nothing comes, not even an end, for long enough that on loopback it would have.
+    fn hears_nothing(&mut self) {
+        self.stream
+            .set_read_timeout(Some(Duration::from_millis(60)))
+            .expect("a timeout can be set");
+        assert_eq!(self.saw(), Saw::Silence);
+        self.stream
+            .set_read_timeout(Some(GUARD))
+            .expect("a timeout can be set");
     }
 }
