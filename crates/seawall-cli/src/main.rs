@@ -1,1 +1,7 @@
-fn main() {}
+//! The `seawall` program: everything is in the library, so that another door can offer the same command line.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    seawall_cli::run(std::env::args_os())
+}

@@ -260,10 +260,10 @@ impl<C, W> Ledger<C, W> {
         if self.closed {
             return (Answer::Refused(Refusal::of(Cause::ClientClosed)), orders);
         }
-        let until = match self.health.admit(now, ask.access, ask.ride_out) {
+        let until = match self.admission(now, &ask) {
             Admission::Send => {
                 if self.waiting.is_empty()
-                    && let Some(lent) = self.take_idle(now, ask.apart, &mut orders)
+                    && let Some(lent) = self.take_idle(now, &ask, &mut orders)
                 {
                     return (Answer::Ready(lent), orders);
                 }
@@ -576,7 +576,18 @@ impl<C, W> Ledger<C, W> {
         }
     }
 
-    fn take_idle(&mut self, now: Moment, apart: bool, orders: &mut Orders<C, W>) -> Option<Lent<C>> {
+    /// Whether a call may be sent now: over a connection at rest, if there is one, since those may serve while new
+    /// ones are turned away (`maxclients`); else over one that has to be made.
+    fn admission(&self, now: Moment, ask: &Ask) -> Admission {
+        if self.idle.is_empty() {
+            self.health.admit(now, ask.access, ask.ride_out)
+        } else {
+            self.health.admit_established(now, ask.access, ask.ride_out)
+        }
+    }
+
+    fn take_idle(&mut self, now: Moment, ask: &Ask, orders: &mut Orders<C, W>) -> Option<Lent<C>> {
+        let apart = ask.apart;
         let full = if apart { self.lent_apart >= APART_MAX } else { self.lent >= self.bounds.size };
         if full {
             return None;
@@ -592,6 +603,9 @@ impl<C, W> Ledger<C, W> {
                 self.lent_apart += 1;
             } else {
                 self.lent += 1;
+            }
+            if ask.access == Access::Write {
+                self.health.write_sent(now);
             }
             return Some(lent);
         }
@@ -613,7 +627,7 @@ impl<C, W> Ledger<C, W> {
         let mut skipped = 0;
         while skipped < self.waiting.len() {
             let ask = self.waiting[skipped].ask;
-            match self.health.admit(now, ask.access, ask.ride_out) {
+            match self.admission(now, &ask) {
                 Admission::Park { .. } => skipped += 1,
                 Admission::Refuse { cause, retry_at } => {
                     let refusal = self.refusal_for(cause, Some(retry_at));
@@ -621,7 +635,7 @@ impl<C, W> Ledger<C, W> {
                         orders.orders.push(Order::Refuse(waiter.waiter, refusal));
                     }
                 }
-                Admission::Send => match self.take_idle(now, ask.apart, orders) {
+                Admission::Send => match self.take_idle(now, &ask, orders) {
                     Some(lent) => match self.waiting.remove(skipped) {
                         Some(waiter) => orders.orders.push(Order::Grant(waiter.waiter, lent)),
                         None => break,

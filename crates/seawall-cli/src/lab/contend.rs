@@ -1,0 +1,228 @@
+//! Our own faces as contenders: calls come from the lab, line by line, and go through a client of ours.
+
+use std::io;
+use std::process::ExitCode;
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use clap::{Args, ValueEnum};
+
+use seawall::blocking::Client;
+use seawall::{Cmd, Error, Event, Kind, Pipeline, Sent, Value};
+use seawall_lab::contender::serve::{Inbox, InboxError, Outbox};
+use seawall_lab::contender::{
+    Answer, Call, Event as Told, Failure, Order, Refused, Reply, Request, Restarted, Settings,
+};
+use seawall_lab::run::Contender;
+
+use crate::output;
+
+/// Stand for a face of ours in the lab (the lab starts this itself).
+#[derive(Debug, Args)]
+#[command(hide = true)]
+pub(crate) struct Contend {
+    /// Which face
+    #[arg(long)]
+    face: Face,
+}
+
+/// A face of the engine that can stand in the lab.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Face {
+    /// `seawall::blocking::Client`.
+    Blocking,
+}
+
+impl Face {
+    /// The names of all faces.
+    pub(crate) const NAMES: [&str; 1] = ["blocking"];
+
+    /// This program, called again to stand for the face.
+    pub(crate) fn contender(self) -> Contender {
+        let program = std::env::current_exe().map_or_else(|_| "seawall".into(), |path| path.display().to_string());
+        let name = match self {
+            Self::Blocking => "blocking",
+        };
+        Contender::judged(name, [program.as_str(), "lab", "contend", "--face", name])
+    }
+}
+
+impl Contend {
+    pub(crate) fn run(self) -> ExitCode {
+        let result = match self.face {
+            Face::Blocking => blocking(),
+        };
+        match result {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                output::fail(error, "");
+                ExitCode::from(2)
+            }
+        }
+    }
+}
+
+/// Speaks for the blocking client until the lab says stop.
+fn blocking() -> Result<(), ContendError> {
+    let mut inbox = Inbox::new(io::stdin().lock());
+    let Some(Order::Hello(settings)) = inbox.next_order()? else { return Err(ContendError::NoHello) };
+    let (outbox, writer) = Outbox::start(io::stdout());
+    let client = client(&settings, &outbox)?;
+    outbox.say(&Answer::Ready { name: "seawall-blocking".into(), version: env!("CARGO_PKG_VERSION").into() });
+
+    let (sender, receiver) = mpsc::channel::<(Instant, Call)>();
+    let receiver = Arc::new(Mutex::new(receiver));
+    let workers: Vec<_> = (0..settings.workers)
+        .map(|_| {
+            let (client, outbox, receiver) = (client.clone(), outbox.clone(), Arc::clone(&receiver));
+            std::thread::spawn(move || work(&client, &outbox, &receiver))
+        })
+        .collect();
+    loop {
+        match inbox.next_order()? {
+            Some(Order::Call(call)) => {
+                // The workers end only when this side does.
+                let _ = sender.send((Instant::now(), call));
+            }
+            Some(Order::Hello(_)) => return Err(ContendError::NoHello),
+            Some(Order::Stop) => break,
+            None => return Ok(()),
+        }
+    }
+    drop(sender);
+    for worker in workers {
+        // A panic has been told on standard error, and the lab counts its call as hung.
+        let _ = worker.join();
+    }
+    let stats = client.stats();
+    outbox.say(&Answer::Stats(vec![("dials".into(), stats.dialled), ("dials-failed".into(), stats.dials_failed)]));
+    outbox.say(&Answer::Bye);
+    writer.finish()?;
+    Ok(())
+}
+
+fn client(settings: &Settings, outbox: &Outbox) -> Result<Client, ContendError> {
+    let deadline = Duration::from_millis(settings.deadline_ms);
+    let outbox = outbox.clone();
+    Ok(Client::builder(&settings.url)?
+        .deadline(deadline)?
+        .pool_size(settings.workers.max(1))?
+        .on_event(move |event| tell(&outbox, event))
+        .build()?)
+}
+
+fn work(client: &Client, outbox: &Outbox, receiver: &Mutex<mpsc::Receiver<(Instant, Call)>>) {
+    loop {
+        let next = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok((read_at, call)) = next else { return };
+        // The deadline runs from when the line was read: what it waited for a worker is gone.
+        let left = call.deadline.saturating_sub(read_at.elapsed()).max(Duration::from_millis(1));
+        let outcome = match &call.request {
+            Request::Command(words) => client.call_within::<Value>(&cmd(words), left).map(|value| reply(&value)),
+            Request::Transaction(commands) => list(client.transaction(&pipeline(commands))),
+            Request::Pipeline(commands) => list(client.pipeline(&pipeline(commands))),
+        };
+        outbox.say(&match outcome {
+            Ok(reply) => Answer::Ok { id: call.id, reply },
+            Err(error) => Answer::Fail { id: call.id, failure: failure(&error) },
+        });
+    }
+}
+
+fn cmd(words: &[Vec<u8>]) -> Cmd {
+    let mut cmd = Cmd::new("");
+    for word in words {
+        cmd.push(word);
+    }
+    cmd
+}
+
+fn pipeline(commands: &[Vec<Vec<u8>>]) -> Pipeline {
+    let mut pipeline = Pipeline::new();
+    pipeline.extend(commands.iter().map(|words| cmd(words)));
+    pipeline
+}
+
+/// Several results as one answer: an error of the server's own is a reply, a lost one fails the whole.
+fn list(results: Result<Vec<Result<Value, Error>>, Error>) -> Result<Reply, Error> {
+    let mut replies = Vec::new();
+    for result in results? {
+        match result {
+            Ok(value) => replies.push(reply(&value)),
+            Err(error) => match error.server_error() {
+                Some(said) => replies.push(Reply::Error(said.message.as_bytes().to_vec())),
+                None => return Err(error),
+            },
+        }
+    }
+    Ok(Reply::Array(replies))
+}
+
+fn reply(value: &Value) -> Reply {
+    match value {
+        Value::Null => Reply::Nil,
+        Value::Bool(truth) => Reply::Int(i64::from(*truth)),
+        Value::Int(n) => Reply::Int(*n),
+        Value::Double(n) => Reply::Text(n.to_string().into_bytes()),
+        Value::BigNumber(digits) => Reply::Text(digits.to_string().into_bytes()),
+        Value::Simple(text) => Reply::Simple(text.to_vec()),
+        Value::Bulk(bytes) | Value::Verbatim { text: bytes, .. } => Reply::bulk(bytes),
+        Value::Error(error) => Reply::Error(error.message.as_bytes().to_vec()),
+        Value::Array(items) | Value::Set(items) | Value::Push(items) => {
+            Reply::Array(items.iter().map(reply).collect())
+        }
+        Value::Map(pairs) => {
+            Reply::Array(pairs.iter().flat_map(|(key, value)| [reply(key), reply(value)]).collect())
+        }
+        Value::Attributed { value, .. } => reply(value),
+    }
+}
+
+fn failure(error: &Error) -> Failure {
+    // Refused by policy: the endpoint is known to be in an outage, and the answer says when to come back.
+    let by_policy = error.kind() == Kind::Refused && error.retry_after().is_some();
+    Failure {
+        sent: if error.may_have_run() { Sent::Perhaps } else { Sent::No },
+        cause: Some(error.cause()),
+        refused: if by_policy { Refused::Yes } else { Refused::No },
+        attempts: error.attempts(),
+        message: error.to_string(),
+    }
+}
+
+fn tell(outbox: &Outbox, event: &Event<'_>) {
+    let told = match *event {
+        Event::OutageStarted { cause } => Told::OutageStart { cause: Some(cause) },
+        Event::WritesRefused { cause } => Told::OutageStart { cause: Some(cause) },
+        Event::Recovered { cause, lasted, restarted } => Told::OutageEnd {
+            cause: Some(cause),
+            lasted: Some(lasted),
+            restarted: match restarted {
+                Some(true) => Restarted::Yes,
+                Some(false) => Restarted::No,
+                None => Restarted::Unsaid,
+            },
+        },
+        Event::Lost { cause, .. } => Told::Lost { cause: Some(cause) },
+        _ => return,
+    };
+    outbox.say(&Answer::Event(told));
+}
+
+/// Why a contender could not stand.
+#[derive(Debug, thiserror::Error)]
+enum ContendError {
+    /// The lab must say hello, once.
+    #[error("the first line must be `hello`, and only the first (this command is for the lab: see docs/contenders.md)")]
+    NoHello,
+    /// The lab's line could not be read.
+    #[error(transparent)]
+    Inbox(#[from] InboxError),
+    /// The pipe to the lab broke.
+    #[error("the lab no longer reads: {0}")]
+    Io(#[from] io::Error),
+    /// No client for these settings.
+    #[error(transparent)]
+    Client(#[from] Error),
+}

@@ -1,0 +1,106 @@
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use seawall_lab::report::Report;
+use seawall_lab::run::{
+    self, Contender, Interrupt, LabError, Options, PARALLEL_DEFAULT, Selection, WORKERS_DEFAULT,
+};
+
+use crate::output;
+
+/// Run scenarios, and print the scoreboard.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The scenarios to run, by name; all of them if none is given
+    #[arg(value_name = "SCENARIO")]
+    scenarios: Vec<String>,
+
+    /// Run the scenarios of the demo
+    #[arg(long, conflicts_with = "scenarios")]
+    demo: bool,
+
+    /// Also run against this client: redis-py, redis-py-rec, or NAME=COMMAND (see docs/contenders.md)
+    #[arg(long, value_name = "CONTENDER", num_args = 1..)]
+    against: Vec<String>,
+
+    /// Only run our own faces of these names: blocking
+    #[arg(long, value_name = "FACE", num_args = 1.., default_values = super::contend::Face::NAMES)]
+    face: Vec<super::contend::Face>,
+
+    /// Print the report as JSON
+    #[arg(long, conflicts_with = "markdown")]
+    json: bool,
+
+    /// Print the report as Markdown
+    #[arg(long)]
+    markdown: bool,
+
+    /// Shifts the load; the same seed makes the same load
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+
+    /// How many runs go on at a time
+    #[arg(long, default_value_t = PARALLEL_DEFAULT as u64, value_parser = clap::value_parser!(u64).range(1..=16))]
+    parallel: u64,
+
+    /// How many calls a blocking client runs at a time
+    #[arg(long, default_value_t = WORKERS_DEFAULT, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    workers: u32,
+
+    /// The virtual environment where a server and Python clients are looked for
+    #[arg(long, value_name = "DIR", default_value = ".venv")]
+    venv: PathBuf,
+}
+
+impl Run {
+    pub(crate) fn run(self) -> ExitCode {
+        let result = self.report();
+        match &result {
+            Ok(report) => {
+                let text = if self.json {
+                    report.json()
+                } else if self.markdown {
+                    report.markdown()
+                } else {
+                    report.to_string()
+                };
+                if let Err(error) = output::out(text.trim_end()) {
+                    output::fail(format_args!("the report could not be written: {error}"), "");
+                    return ExitCode::from(2);
+                }
+            }
+            Err(error) => output::fail(error, ""),
+        }
+        ExitCode::from(run::exit_code(&result))
+    }
+
+    fn report(&self) -> Result<Report, LabError> {
+        let venv = std::path::absolute(&self.venv).unwrap_or_else(|_| self.venv.clone());
+        let mut contenders: Vec<Contender> = self.face.iter().map(|face| face.contender()).collect();
+        for given in &self.against {
+            contenders.push(Contender::parse(given, Some(&venv))?);
+        }
+        let scenarios = if self.demo {
+            Selection::Demo
+        } else if self.scenarios.is_empty() {
+            Selection::All
+        } else {
+            Selection::Named(self.scenarios.clone())
+        };
+        let interrupt = Interrupt::on_signals().unwrap_or_else(|error| {
+            output::note(format_args!("seawall: Ctrl-C will not be answered: {error}"));
+            Interrupt::never()
+        });
+        run::run(&Options {
+            scenarios,
+            contenders,
+            seed: self.seed,
+            parallel: usize::try_from(self.parallel).unwrap_or(PARALLEL_DEFAULT),
+            workers: self.workers,
+            venv: Some(venv),
+            progress: &|progress| output::note(progress),
+            interrupt,
+        })
+    }
+}

@@ -1,0 +1,26 @@
+//! The one place that prints.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+/// What was asked for, to standard output. A reader that has gone (`| head`) is no failure.
+pub(crate) fn out(text: impl Display) -> io::Result<()> {
+    match writeln!(io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+/// What goes on, and what went wrong, to standard error.
+pub(crate) fn note(text: impl Display) {
+    // Nothing can be done about a standard error that takes nothing.
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// An error with its hint, as every command tells it.
+pub(crate) fn fail(error: impl Display, hint: &str) {
+    note(format_args!("seawall: {error}"));
+    if !hint.is_empty() {
+        note(format_args!("  hint: {hint}"));
+    }
+}
