@@ -220,7 +220,8 @@ impl Walk {
             _ if last == Some(b'\r') => 1,
             _ => LINE_END.len() as u64,
         };
-        here + (self.nesting.owed() - 1).saturating_mul(ELEMENT_BYTES_MIN)
+        let behind = (self.nesting.owed() - 1).saturating_mul(ELEMENT_BYTES_MIN);
+        behind.saturating_add(here)
     }
 }
 

@@ -60,6 +60,11 @@ enum Awaits {
 
 /// No argument takes fewer bytes: `$0`, two line ends.
 const ARG_BYTES_MIN: u64 = 6;
+/// The fewest bytes of so many arguments.
+fn all_of(args: u64) -> u64 {
+    args.saturating_mul(ARG_BYTES_MIN)
+}
+
 /// An empty argument behind its length.
 const LINE_END_BYTES: u64 = 2;
 
@@ -132,7 +137,8 @@ impl RequestScanner {
                 }
                 Awaits::Body { args, left, body } => {
                     let Some((_, next)) = body.content(view)? else {
-                        let missing_at_least = body.missing(view.len()) + left * ARG_BYTES_MIN;
+                        let missing_at_least =
+                            body.missing(view.len()).saturating_add(all_of(left));
                         return Ok(RequestScan::Partial { missing_at_least });
                     };
                     self.at = next;
@@ -164,11 +170,7 @@ impl RequestScanner {
                 limit: self.limits.elements_max,
             });
         }
-        if args
-            .saturating_mul(ARG_BYTES_MIN)
-            .saturating_add(next as u64)
-            > self.limits.frame_bytes_max
-        {
+        if all_of(args).saturating_add(next as u64) > self.limits.frame_bytes_max {
             return Err(self.too_large(0));
         }
         self.at = next;
@@ -195,20 +197,18 @@ impl RequestScanner {
         }
     }
 
-    /// A line of lengths is cut: it is completed at the earliest by its line end, and `left` arguments follow, the
-    /// one whose line this is among them.
+    /// The line at hand is cut; `left` arguments are still to come, the one whose line it may be among them.
     fn short(&self, view: &[u8], left: u64) -> RequestScan {
-        let missing_at_least = match (view.len() == self.at, left) {
-            (true, left) => left * ARG_BYTES_MIN,
-            (false, left) => {
-                let line = if view.last() == Some(&b'\r') {
-                    1
-                } else {
-                    LINE_END_BYTES
-                };
-                let own = if left == 0 { 0 } else { LINE_END_BYTES };
-                line + own + left.saturating_sub(1) * ARG_BYTES_MIN
-            }
+        let missing_at_least = if view.len() == self.at {
+            all_of(left)
+        } else {
+            let line = if view.last() == Some(&b'\r') {
+                1
+            } else {
+                LINE_END_BYTES
+            };
+            let own = if left == 0 { 0 } else { LINE_END_BYTES };
+            all_of(left.saturating_sub(1)).saturating_add(line + own)
         };
         RequestScan::Partial { missing_at_least }
     }
