@@ -2,6 +2,7 @@ use crate::contender::child::ChildError;
 use crate::scenario::StageError;
 use crate::world::NoServer;
 use std::io;
+use std::time::Duration;
 
 /// Why the lab could not run, or one of its runs could not be finished.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +47,12 @@ pub enum LabError {
         doing: &'static str,
         /// What the socket or the server said.
         source: io::Error,
+    },
+    /// The probe did not see a server that is there: without it nothing can be judged.
+    #[error("the probe did not see the server within {limit:?}")]
+    BlindProbe {
+        /// How long it was given.
+        limit: Duration,
     },
     /// It was interrupted.
     #[error("interrupted")]

@@ -47,7 +47,9 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Outcome, LabError> {
         Stage::set(scenario, setting.binary).map_err(LabError::stage("set the stage"))?;
     fill(scenario, &plan, &stage.server)?;
     let probe = stage.probe().map_err(LabError::stage("start the probe"))?;
-    probe.wait_until_serving(PROBE_READY);
+    if !probe.wait_until_serving(PROBE_READY) {
+        return Err(LabError::BlindProbe { limit: PROBE_READY });
+    }
     let mut contestant = Contestant::start(&setting.contender.command)?;
     let (_, version) = contestant.greet(&hello(setting, &stage), READY)?;
 

@@ -1,3 +1,3 @@
-//! The laboratory against real servers.
+//! The laboratory against a real server, with a contender in which defects are planted.
 
-mod world;
+mod scoreboard;

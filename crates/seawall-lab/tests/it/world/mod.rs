@@ -1,6 +1,7 @@
 //! The world against real servers: what is done to them, and what a plain socket sees of it.
 
 mod lifeline;
+mod probe;
 mod relay;
 mod relay_replies;
 mod server;

@@ -1,0 +1,253 @@
+//! A contender in Rust with the simplest client that there is: one socket a thread, no pool, no health, no causes
+//! beyond what a socket says. It shows what a contender must do, and the lab's own tests plant defects in it:
+//!
+//! * `--resend` sends a call again after any failure, as many clients do: what ran twice must be found.
+//! * `--mix-up` hands every hundredth pair of replies to each other's callers.
+//! * `--forget` never answers every hundredth call.
+
+use seawall_lab::contender::serve::{Inbox, Outbox};
+use seawall_lab::contender::{Answer, Call, Event, Failure, Order, Refused, Reply, Request};
+use seawall_model::{Cause, Sent};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How the client was told to misbehave.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Habit {
+    Honest,
+    Resend,
+    MixUp,
+    Forget,
+}
+
+/// Attempts of a client that resends.
+const ATTEMPTS: u32 = 3;
+/// How often the other two misbehave.
+const EVERY: u64 = 100;
+
+struct Worker {
+    addr: String,
+    habit: Habit,
+    outbox: Outbox,
+    dials: Arc<AtomicU64>,
+    stream: Option<BufReader<TcpStream>>,
+    /// A reply that is held back to be given to the next caller.
+    held: Option<(u64, Reply)>,
+}
+
+fn main() -> io::Result<()> {
+    let habit = match std::env::args().nth(1).as_deref() {
+        Some("--resend") => Habit::Resend,
+        Some("--mix-up") => Habit::MixUp,
+        Some("--forget") => Habit::Forget,
+        _ => Habit::Honest,
+    };
+    let mut inbox = Inbox::new(io::stdin().lock());
+    let (outbox, writer) = Outbox::start(io::stdout());
+    let Ok(Some(Order::Hello(settings))) = inbox.next_order() else {
+        return Err(io::Error::other("no hello"));
+    };
+    let addr = settings
+        .url
+        .trim_start_matches("redis://")
+        .trim_end_matches("/0")
+        .to_owned();
+    let (sender, receiver) = mpsc::channel::<(Instant, Call)>();
+    let (receiver, dials) = (Arc::new(Mutex::new(receiver)), Arc::new(AtomicU64::new(0)));
+    for _ in 0..settings.workers {
+        let worker = Worker {
+            addr: addr.clone(),
+            habit,
+            outbox: outbox.clone(),
+            dials: Arc::clone(&dials),
+            stream: None,
+            held: None,
+        };
+        let receiver = Arc::clone(&receiver);
+        thread::spawn(move || worker.serve(&receiver));
+    }
+    outbox.say(&Answer::Ready {
+        name: "naive".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+    });
+    while let Ok(Some(order)) = inbox.next_order() {
+        match order {
+            Order::Call(call) => drop(sender.send((Instant::now() + call.deadline, call))),
+            Order::Hello(_) => {}
+            Order::Stop => {
+                outbox.say(&Answer::Stats(vec![(
+                    "dials".into(),
+                    dials.load(Ordering::Relaxed),
+                )]));
+                outbox.say(&Answer::Bye);
+                break;
+            }
+        }
+    }
+    writer.finish()
+}
+
+impl Worker {
+    fn serve(mut self, calls: &Mutex<mpsc::Receiver<(Instant, Call)>>) {
+        loop {
+            let next = calls.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let Ok((deadline, call)) = next else { return };
+            if self.habit == Habit::Forget && call.id.is_multiple_of(EVERY) {
+                continue;
+            }
+            match self.run(&call, deadline) {
+                Ok(reply) => self.answer(call.id, reply),
+                Err(failure) => self.outbox.say(&Answer::Fail {
+                    id: call.id,
+                    failure,
+                }),
+            }
+        }
+    }
+
+    fn answer(&mut self, id: u64, reply: Reply) {
+        if let Some((other, theirs)) = self.held.take() {
+            self.outbox.say(&Answer::Ok { id: other, reply });
+            self.outbox.say(&Answer::Ok { id, reply: theirs });
+        } else if self.habit == Habit::MixUp && id.is_multiple_of(EVERY) {
+            self.held = Some((id, reply));
+        } else {
+            self.outbox.say(&Answer::Ok { id, reply });
+        }
+    }
+
+    fn run(&mut self, call: &Call, deadline: Instant) -> Result<Reply, Failure> {
+        let attempts_max = if self.habit == Habit::Resend {
+            ATTEMPTS
+        } else {
+            1
+        };
+        let mut sent = Sent::No;
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let error = match self.attempt(call, deadline, &mut sent) {
+                Ok(reply) => return Ok(reply),
+                Err(error) => error,
+            };
+            let cause = cause_of(&error);
+            if self.stream.take().is_some() {
+                self.outbox.say(&Answer::Event(Event::Lost { cause }));
+            }
+            if attempts == attempts_max || Instant::now() >= deadline {
+                let message = error.to_string();
+                return Err(Failure {
+                    sent,
+                    cause,
+                    refused: Refused::No,
+                    attempts,
+                    message,
+                });
+            }
+        }
+    }
+
+    fn attempt(&mut self, call: &Call, deadline: Instant, sent: &mut Sent) -> io::Result<Reply> {
+        let left = || match deadline.saturating_duration_since(Instant::now()) {
+            Duration::ZERO => Err(io::Error::from(ErrorKind::TimedOut)),
+            left => Ok(left),
+        };
+        left()?;
+        let stream = match &mut self.stream {
+            Some(stream) => stream,
+            None => {
+                self.dials.fetch_add(1, Ordering::Relaxed);
+                let stream = TcpStream::connect(&self.addr)?;
+                stream.set_nodelay(true)?;
+                self.stream.insert(BufReader::new(stream))
+            }
+        };
+        stream.get_ref().set_read_timeout(Some(left()?))?;
+        let (frame, replies) = frame_of(&call.request);
+        *sent = Sent::Perhaps;
+        stream.get_mut().write_all(&frame)?;
+        let mut read = (0..replies)
+            .map(|_| read_reply(stream))
+            .collect::<io::Result<Vec<_>>>()?;
+        match &call.request {
+            Request::Pipeline(_) => Ok(Reply::Array(read)),
+            _ => read
+                .pop()
+                .ok_or_else(|| io::Error::from(ErrorKind::InvalidData)),
+        }
+    }
+}
+
+/// The bytes of a request, and how many replies it gets.
+fn frame_of(request: &Request) -> (Vec<u8>, usize) {
+    let mut frame = Vec::new();
+    match request {
+        Request::Command(words) => {
+            command(&mut frame, words);
+            (frame, 1)
+        }
+        Request::Pipeline(parts) => {
+            parts.iter().for_each(|words| command(&mut frame, words));
+            (frame, parts.len())
+        }
+        Request::Transaction(parts) => {
+            command(&mut frame, &[b"MULTI".to_vec()]);
+            parts.iter().for_each(|words| command(&mut frame, words));
+            command(&mut frame, &[b"EXEC".to_vec()]);
+            (frame, parts.len() + 2)
+        }
+    }
+}
+
+fn command(frame: &mut Vec<u8>, words: &[Vec<u8>]) {
+    frame.extend(format!("*{}\r\n", words.len()).bytes());
+    for word in words {
+        frame.extend(format!("${}\r\n", word.len()).bytes());
+        frame.extend_from_slice(word);
+        frame.extend_from_slice(b"\r\n");
+    }
+}
+
+fn read_reply(stream: &mut BufReader<TcpStream>) -> io::Result<Reply> {
+    let mut line = Vec::new();
+    if stream.read_until(b'\n', &mut line)? == 0 {
+        return Err(io::Error::from(ErrorKind::UnexpectedEof));
+    }
+    let text = String::from_utf8_lossy(
+        line.get(1..line.len().saturating_sub(2))
+            .unwrap_or_default(),
+    )
+    .into_owned();
+    let number = || text.parse::<i64>().map_err(io::Error::other);
+    match line.first() {
+        Some(b'+') => Ok(Reply::Simple(text.into_bytes())),
+        Some(b'-') => Ok(Reply::Error(text.into_bytes())),
+        Some(b':') => Ok(Reply::Int(number()?)),
+        Some(b'$' | b'*') if number()? < 0 => Ok(Reply::Nil),
+        Some(b'*') => (0..number()?)
+            .map(|_| read_reply(stream))
+            .collect::<io::Result<_>>()
+            .map(Reply::Array),
+        Some(b'$') => {
+            let length = usize::try_from(number()?).map_err(io::Error::other)?;
+            let mut bytes = vec![0; length + 2];
+            stream.read_exact(&mut bytes)?;
+            Ok(Reply::bulk(&bytes[..length]))
+        }
+        _ => Err(io::Error::from(ErrorKind::InvalidData)),
+    }
+}
+
+fn cause_of(error: &io::Error) -> Option<Cause> {
+    match error.kind() {
+        ErrorKind::ConnectionRefused => Some(Cause::ConnectionRefused),
+        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Some(Cause::ConnectionReset),
+        ErrorKind::UnexpectedEof => Some(Cause::ClosedByServer),
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => Some(Cause::ReplyTimeout),
+        _ => None,
+    }
+}

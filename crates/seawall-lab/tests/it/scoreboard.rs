@@ -1,0 +1,99 @@
+use seawall_lab::oracle::Score;
+use seawall_lab::report::Verdict;
+use seawall_lab::run::{self, Contender, LabError, Options, Selection};
+use seawall_model::Cause;
+
+const NAIVE: &str = env!("CARGO_BIN_EXE_seawall-lab-naive");
+
+/// Runs one scenario against the naive client with a habit.
+fn score(scenario: &str, habit: &str) -> Score {
+    let mut options = Options::new(vec![Contender::judged("naive", [NAIVE, habit])]);
+    options.scenarios = Selection::Named(vec![scenario.to_owned()]);
+    options.workers = 8;
+    let mut report = run::run(&options).unwrap();
+    report.runs.swap_remove(0).result.unwrap()
+}
+
+#[test]
+fn an_honest_client_of_a_healthy_server_has_every_call_answered() {
+    let score = score("steady", "--honest");
+    assert_eq!(score.shortfalls, Vec::<String>::new());
+    assert_eq!(score.availability.all.possible, 4000);
+    assert_eq!(score.naming.verdict, None);
+    assert!(
+        score
+            .stats
+            .iter()
+            .any(|(name, dials)| name == "dials" && *dials == 8),
+        "{:?}",
+        score.stats
+    );
+}
+
+#[test]
+fn a_client_that_resends_after_a_lost_reply_is_caught_doubling() {
+    let score = score("lost-incr", "--resend");
+    assert!(score.effects.doubled >= 30, "{:?}", score.effects);
+    assert!(
+        score.effects.defects[0].what.contains("ran 2 times"),
+        "{:?}",
+        score.effects
+    );
+    assert_eq!(
+        (score.effects.lost, score.effects.mismatched),
+        (0, 0),
+        "{:?}",
+        score.effects
+    );
+}
+
+#[test]
+fn a_client_that_reports_doubt_instead_is_not() {
+    let score = score("lost-incr", "--honest");
+    assert_eq!(
+        (score.effects.doubled, score.effects.lost),
+        (0, 0),
+        "{:?}",
+        score.effects
+    );
+    assert!(
+        score.availability.in_doubt >= 30,
+        "{:?}",
+        score.availability
+    );
+    assert_eq!(score.naming.verdict, Some(Cause::ConnectionReset));
+}
+
+#[test]
+fn replies_given_to_the_wrong_callers_are_found() {
+    let score = score("steady", "--mix-up");
+    assert!(score.effects.mismatched >= 10, "{:?}", score.effects);
+}
+
+#[test]
+fn calls_that_are_never_answered_hang() {
+    let score = score("steady", "--forget");
+    assert_eq!(score.timing.hung, 40);
+    assert_eq!(score.availability.all.answered, 3960);
+}
+
+#[test]
+fn a_contender_that_cannot_start_spoils_its_own_run_only() {
+    let mut options = Options::new(vec![
+        Contender::judged("nobody", ["/nowhere/contender"]),
+        Contender::judged("naive", [NAIVE]),
+    ]);
+    options.scenarios = Selection::Named(vec!["steady".to_owned()]);
+    let report = run::run(&options).unwrap();
+    let verdicts: Vec<_> = report.runs.iter().map(run_verdict).collect();
+    assert_eq!(
+        verdicts,
+        [("nobody", Verdict::NotRun), ("naive", Verdict::Ok)]
+    );
+    assert!(matches!(report.runs[0].result, Err(LabError::Contender(_))));
+    assert_eq!(run::exit_code(&Ok(report)), 2);
+}
+
+fn run_verdict(run: &seawall_lab::report::Run) -> (&str, Verdict) {
+    (&run.contender, run.verdict())
+}
