@@ -1,3 +1,4 @@
-//! The laboratory against a real server, with a contender in which defects are planted.
+//! The laboratory against real servers, and its judgement of a contender in which defects are planted.
 
 mod scoreboard;
+mod world;
