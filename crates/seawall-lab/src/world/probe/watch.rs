@@ -81,7 +81,7 @@ impl Watch {
             }
         }
         if tick.answer == Answer::Awaited {
-            self.mark(Serving::Nothing);
+            self.mark(clock::now(), Serving::Nothing);
         }
     }
 
@@ -157,7 +157,7 @@ impl Watch {
             News::None => {}
             News::Answer(serving) => {
                 tick.answer = Answer::Come;
-                self.mark(serving);
+                self.mark(now, serving);
                 if let Some(line) = self.spare.take() {
                     line.abandon();
                 }
@@ -172,7 +172,7 @@ impl Watch {
             News::None => {}
             News::Answer(serving) => {
                 tick.answer = Answer::Come;
-                self.mark(serving);
+                self.mark(now, serving);
                 if let Some(line) = self.main.take() {
                     line.abandon();
                 }
@@ -182,10 +182,9 @@ impl Watch {
         }
     }
 
-    /// Writes down what holds now. Between two answers the server served; from its last answer to its next it did not,
+    /// Writes down what holds at `now`. Between two answers the server served; from its last answer to its next it did not,
     /// if an answer was missing between.
-    fn mark(&self, serving: Serving) {
-        let now = clock::now();
+    fn mark(&self, now: Moment, serving: Serving) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         match seen.intervals().last().map(|last| last.serving) {
             None if serving != Serving::Nothing => seen.extend(now, now, serving),
