@@ -230,10 +230,10 @@ impl Event {
         line.extend(b"event ");
         match self {
             Self::OutageStart { cause } => {
-                line.extend(format!("outage-start cause={}", cause_name(*cause)).bytes())
+                line.extend(format!("outage-start cause={}", cause_name(*cause)).bytes());
             }
             Self::Lost { cause } => {
-                line.extend(format!("lost cause={}", cause_name(*cause)).bytes())
+                line.extend(format!("lost cause={}", cause_name(*cause)).bytes());
             }
             Self::OutageEnd {
                 cause,
@@ -263,7 +263,7 @@ impl Event {
             match pair? {
                 (b"cause", name) => cause = parse_cause(name)?,
                 (b"lasted_ms", ms) => {
-                    lasted = Some(Duration::from_millis(number(Some(ms), "lasted_ms")?))
+                    lasted = Some(Duration::from_millis(number(Some(ms), "lasted_ms")?));
                 }
                 (b"restarted", answer) => {
                     restarted = if yes(answer)? {

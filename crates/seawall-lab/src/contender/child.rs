@@ -170,7 +170,7 @@ impl Contestant {
 
     /// Reads what has come, and hands over each whole line.
     pub(crate) fn read(&mut self, mut hear: impl FnMut(Heard)) -> io::Result<Pipe> {
-        let mut chunk = [0_u8; 32 * 1024];
+        let mut chunk = [0_u8; 16 * 1024];
         loop {
             match self.stdout.read(&mut chunk) {
                 Ok(0) => {
@@ -346,7 +346,7 @@ mod tests {
         let mut shell = shell("echo no module named redis >&2; exit 3");
         let error = shell.greet(&hello(), PATIENCE).unwrap_err();
         assert!(matches!(error, ChildError::Ended { .. }), "{error}");
-        assert!(error.to_string().contains("3"), "{error}");
+        assert!(error.to_string().contains('3'), "{error}");
     }
 
     #[test]

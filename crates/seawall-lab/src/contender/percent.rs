@@ -40,8 +40,10 @@ pub fn decode(field: &[u8]) -> Result<Vec<u8>, Malformed> {
             rest = after;
             continue;
         }
-        let (Some(high), Some(low)) = (after.first().and_then(hex), after.get(1).and_then(hex))
-        else {
+        let (Some(high), Some(low)) = (
+            after.first().copied().and_then(hex),
+            after.get(1).copied().and_then(hex),
+        ) else {
             return Err(Malformed::Percent {
                 at: field.len() - rest.len(),
             });
@@ -57,8 +59,8 @@ pub(super) fn decode_text(field: &[u8]) -> Result<String, Malformed> {
     decode(field).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn hex(digit: &u8) -> Option<u8> {
-    char::from(*digit)
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit)
         .to_digit(16)
         .and_then(|value| u8::try_from(value).ok())
 }

@@ -222,9 +222,9 @@ mod tests {
                 })
             })
             .collect();
-        threads
-            .into_iter()
-            .for_each(|thread| thread.join().unwrap());
+        for thread in threads {
+            thread.join().unwrap();
+        }
         outbox.say(&Answer::Bye);
         writer.finish().unwrap();
         let written = receiver.iter().flatten().collect::<Vec<u8>>();

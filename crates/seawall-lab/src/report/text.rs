@@ -1,7 +1,7 @@
 use super::{Report, Run, Total, Verdict, first_good, percent, span};
 use crate::oracle::Score;
 use crate::run::Role;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// What the scoreboard fits.
 const COLUMNS: usize = 100;
@@ -157,9 +157,10 @@ fn total(f: &mut fmt::Formatter<'_>, total: &Total, role: Role) -> fmt::Result {
         harm.hung,
     );
     if let Some(median) = total.first_good_median {
-        text.push_str(&format!("; back after {} at the median", span(median)));
+        // Writing to a string does not fail.
+        let _ = write!(text, "; back after {} at the median", span(median));
         if !total.is_prompt() {
-            text.push_str(&format!(", {} allowed", span(super::FIRST_GOOD_MEDIAN)));
+            let _ = write!(text, ", {} allowed", span(super::FIRST_GOOD_MEDIAN));
         }
     }
     write!(f, "  {:<6}", verdict.name())?;

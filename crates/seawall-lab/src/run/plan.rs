@@ -20,6 +20,8 @@ pub(crate) struct Planned {
     pub(crate) flow: usize,
 }
 
+const SECOND_NS: u64 = 1_000_000_000;
+
 impl Plan {
     /// Lays out the scenario's flows. The seed shifts them against each other within one period of each.
     pub(crate) fn new(scenario: &Scenario, seed: u64) -> Self {
@@ -34,17 +36,15 @@ impl Plan {
             } else {
                 &flow.bursts
             };
-            let period_ns = 1_000_000_000 / u64::from(flow.per_second.max(1));
-            let shift = Duration::from_nanos(mix(seed ^ place as u64) % period_ns.max(1));
+            let rate = u64::from(flow.per_second.max(1));
+            let shift = Duration::from_nanos(mix(seed ^ place as u64) % (SECOND_NS / rate));
             for burst in bursts {
-                let periods = (1..).map(|turn| Duration::from_nanos(period_ns * turn));
-                let due = std::iter::once(Duration::ZERO)
-                    .chain(periods)
-                    .map(|offset| burst.from + shift + offset);
-                calls.extend(
-                    due.take_while(|&due| due < burst.to)
-                        .map(|due| Planned { due, flow: place }),
-                );
+                // From the count, not from a rounded period: 1,050 a second are 1,050 in every second.
+                let offsets = (0..).map(|turn| Duration::from_nanos(turn * SECOND_NS / rate));
+                let due = offsets
+                    .map(|offset| burst.from + shift + offset)
+                    .take_while(|&due| due < burst.to);
+                calls.extend(due.map(|due| Planned { due, flow: place }));
             }
         }
         calls.sort_by_key(|call| (call.due, call.flow));
@@ -97,7 +97,7 @@ mod tests {
         Scenario::new("test", Chapter::Calm, "a test")
             .lasts_ms(1000)
             .load(vec![
-                Flow::new(100, Read::default()),
+                Flow::new(105, Read::default()),
                 Flow::new(10, Count).burst_ms(0, 200).burst_ms(600, 800),
             ])
     }
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn every_flow_has_its_rate_in_its_bursts_and_ids_follow_time() {
         let plan = Plan::new(&scenario(), 5);
-        assert_eq!(plan.ids_of(0).len(), 100);
+        assert_eq!(plan.ids_of(0).len(), 105);
         assert_eq!(plan.ids_of(1).len(), 4);
         assert!(plan.calls.is_sorted_by_key(|call| call.due));
         let pause = Duration::from_millis(200)..Duration::from_millis(600);
@@ -131,7 +131,7 @@ mod tests {
         );
         assert!(all.starts_with(b"call 0 1000 cmd "));
         assert_eq!(
-            all.iter().filter(|&&byte| byte == b'\n').count(),
+            all.split_inclusive(|&byte| byte == b'\n').count(),
             plan.calls.len()
         );
     }

@@ -1,4 +1,4 @@
-use crate::scenario::{Chapter, Scenario};
+use crate::scenario::{Chapter, Scenario, Stage};
 use crate::world::Fault;
 use seawall_model::Cause;
 
@@ -13,7 +13,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                 stage.path(Fault::ResetAll)?;
                 stage.path(Fault::Refuse)
             })
-            .at_ms(1100, "accepted again", |stage| stage.clear_path())
+            .at_ms(1100, "accepted again", Stage::clear_path)
             .cause(Cause::ConnectionRefused)
             .in_demo(),
     ]

@@ -1,4 +1,4 @@
-use crate::scenario::{Chapter, Scenario};
+use crate::scenario::{Chapter, Scenario, Stage};
 use crate::world::Fault;
 use seawall_model::Cause;
 
@@ -10,7 +10,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .through_relay()
             .lasts_ms(6200)
             .at_ms(800, "partitioned", |stage| stage.path(Fault::BlackHole))
-            .at_ms(4800, "healed", |stage| stage.clear_path())
+            .at_ms(4800, "healed", Stage::clear_path)
             .cause(Cause::ConnectTimeout)
             .in_demo(),
     ]

@@ -5,17 +5,10 @@ use crate::contender::{Reply, Request, Words};
 use crate::world::Value;
 
 /// `MULTI/EXEC` of an INCR, an RPUSH and a GET.
+#[derive(Default)]
 pub struct Exec {
     /// The keys that its GET chooses from.
     pub reads: Read,
-}
-
-impl Default for Exec {
-    fn default() -> Self {
-        Self {
-            reads: Read::default(),
-        }
-    }
 }
 
 fn counter(call: u64) -> String {

@@ -10,8 +10,9 @@ fn score(scenario: &str, habit: &str) -> Score {
     let mut options = Options::new(vec![Contender::judged("naive", [NAIVE, habit])]);
     options.scenarios = Selection::Named(vec![scenario.to_owned()]);
     options.workers = 8;
-    let mut report = run::run(&options).unwrap();
-    report.runs.swap_remove(0).result.unwrap()
+    let mut report = run::run(&options).expect("a server and a scenario of that name");
+    let run = report.runs.swap_remove(0);
+    run.result.expect("the run came to its end")
 }
 
 #[test]
