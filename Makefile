@@ -25,7 +25,7 @@ test: setup ## run every test
 lint: format clippy docs tidy deny ## formatting, clippy, docs, house rules, dependencies
 
 format:
-	cargo fmt --all --check
+	cargo fmt --all --check -- -l
 
 clippy:
 	cargo clippy --locked --workspace --all-targets --quiet -- -D warnings

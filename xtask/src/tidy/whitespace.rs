@@ -19,15 +19,16 @@ fn find(tree: &Tree) -> Vec<Finding> {
 
 fn in_file(file: &File) -> Vec<Finding> {
     let mut found = Vec::new();
+    let lines = file.text.lines().count();
     for (number, line) in file.text.split('\n').enumerate().map(|(index, line)| (index + 1, line)) {
         if line.ends_with([' ', '\t', '\r']) {
             found.push(Finding::at(&file.path, number, "blanks at the end of the line", "delete them"));
         }
     }
     if file.text.ends_with("\n\n") {
-        found.push(Finding::whole(&file.path, "empty lines at the end", "keep one newline"));
+        found.push(Finding::at(&file.path, lines, "empty lines at the end", "keep one newline"));
     } else if !file.text.is_empty() && !file.text.ends_with('\n') {
-        found.push(Finding::whole(&file.path, "the last line has no newline", "add it"));
+        found.push(Finding::at(&file.path, lines, "the last line has no newline", "add it"));
     }
     found
 }
