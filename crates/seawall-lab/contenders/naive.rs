@@ -100,6 +100,12 @@ impl Worker {
                 continue;
             }
             match self.run(&call, deadline) {
+                Ok(Reply::Error(message)) => {
+                    self.outbox.say(&Answer::Fail {
+                        id: call.id,
+                        failure: refusal(&message),
+                    });
+                }
                 Ok(reply) => self.answer(call.id, reply),
                 Err(failure) => self.outbox.say(&Answer::Fail {
                     id: call.id,
@@ -157,28 +163,30 @@ impl Worker {
             left => Ok(left),
         };
         left()?;
-        let stream = match &mut self.stream {
+        let stream = match self.stream.take() {
             Some(stream) => stream,
-            None => {
-                self.dials.fetch_add(1, Ordering::Relaxed);
-                let stream = TcpStream::connect(&self.addr)?;
-                stream.set_nodelay(true)?;
-                self.stream.insert(BufReader::new(stream))
-            }
+            None => self.dial()?,
         };
         stream.get_ref().set_read_timeout(Some(left()?))?;
         let (frame, replies) = frame_of(&call.request);
         *sent = Sent::Perhaps;
+        // From here on the connection is lost with whatever goes wrong: what it owes belongs to nobody else.
+        let stream = self.stream.insert(stream);
         stream.get_mut().write_all(&frame)?;
         let mut read = (0..replies)
             .map(|_| read_reply(stream))
             .collect::<io::Result<Vec<_>>>()?;
-        match &call.request {
-            Request::Pipeline(_) => Ok(Reply::Array(read)),
-            _ => read
-                .pop()
-                .ok_or_else(|| io::Error::from(ErrorKind::InvalidData)),
-        }
+        Ok(match &call.request {
+            Request::Pipeline(_) => Reply::Array(read),
+            _ => read.pop().unwrap_or(Reply::Nil),
+        })
+    }
+
+    fn dial(&self) -> io::Result<BufReader<TcpStream>> {
+        self.dials.fetch_add(1, Ordering::Relaxed);
+        let stream = TcpStream::connect(&self.addr)?;
+        stream.set_nodelay(true)?;
+        Ok(BufReader::new(stream))
     }
 }
 
@@ -191,12 +199,16 @@ fn frame_of(request: &Request) -> (Vec<u8>, usize) {
             (frame, 1)
         }
         Request::Pipeline(parts) => {
-            parts.iter().for_each(|words| command(&mut frame, words));
+            for words in parts {
+                command(&mut frame, words);
+            }
             (frame, parts.len())
         }
         Request::Transaction(parts) => {
             command(&mut frame, &[b"MULTI".to_vec()]);
-            parts.iter().for_each(|words| command(&mut frame, words));
+            for words in parts {
+                command(&mut frame, words);
+            }
             command(&mut frame, &[b"EXEC".to_vec()]);
             (frame, parts.len() + 2)
         }
@@ -239,6 +251,25 @@ fn read_reply(stream: &mut BufReader<TcpStream>) -> io::Result<Reply> {
             Ok(Reply::bulk(&bytes[..length]))
         }
         _ => Err(io::Error::from(ErrorKind::InvalidData)),
+    }
+}
+
+/// The server's own error: whatever it was, the command did not run.
+fn refusal(message: &[u8]) -> Failure {
+    let message = String::from_utf8_lossy(message).into_owned();
+    let cause = match message.split(' ').next() {
+        Some("LOADING") => Cause::Loading,
+        Some("MISCONF") => Cause::SaveFailed,
+        Some("NOAUTH") => Cause::AuthRequired,
+        Some("ERR") if message.starts_with("ERR max number of clients") => Cause::MaxClients,
+        _ => Cause::CommandError,
+    };
+    Failure {
+        sent: Sent::No,
+        cause: Some(cause),
+        refused: Refused::No,
+        attempts: 1,
+        message,
     }
 }
 

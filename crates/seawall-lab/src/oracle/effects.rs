@@ -16,9 +16,33 @@ pub struct Effects {
     pub defects: Vec<Defect>,
 }
 
+/// The ways in which reports and reality can differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Harm {
+    /// It ran more often than was reported.
+    Doubled,
+    /// It was acknowledged and is not there.
+    Lost,
+    /// Its reply belongs to another call.
+    Mismatched,
+}
+
+impl Harm {
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Doubled => "doubled",
+            Self::Lost => "lost",
+            Self::Mismatched => "mismatched",
+        }
+    }
+}
+
 /// One thing that must not happen, in words: which call, what was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Defect {
+    /// What kind of thing.
+    pub harm: Harm,
     /// The call's id.
     pub call: u64,
     /// Its command.
@@ -28,7 +52,7 @@ pub struct Defect {
 }
 
 /// Defects kept in words, of each kind.
-const SHOWN_MAX: u64 = 3;
+const SHOWN_MAX: usize = 3;
 
 impl Effects {
     pub(super) fn of(cases: &[Case<'_>]) -> Self {
@@ -60,7 +84,7 @@ impl Effects {
             let shown = String::from_utf8_lossy(&shown).into_owned();
             self.note(
                 case,
-                self.mismatched,
+                Harm::Mismatched,
                 format!("got a reply that is not its own: {shown}"),
             );
         }
@@ -73,7 +97,7 @@ impl Effects {
                 self.lost += 1;
                 self.note(
                     case,
-                    self.lost,
+                    Harm::Lost,
                     "was acknowledged, and its effect is not there".to_owned(),
                 );
                 return;
@@ -92,13 +116,19 @@ impl Effects {
             } else {
                 format!("{ran} times")
             };
-            self.note(case, self.doubled, format!("ran {times}, and {reported}"));
+            self.note(case, Harm::Doubled, format!("ran {times}, and {reported}"));
         }
     }
 
-    fn note(&mut self, case: &Case<'_>, so_far: u64, what: String) {
-        if so_far <= SHOWN_MAX {
+    fn note(&mut self, case: &Case<'_>, harm: Harm, what: String) {
+        let so_far = self
+            .defects
+            .iter()
+            .filter(|defect| defect.harm == harm)
+            .count();
+        if so_far < SHOWN_MAX {
             self.defects.push(Defect {
+                harm,
                 call: case.id,
                 command: case.flow.work.name(),
                 what,

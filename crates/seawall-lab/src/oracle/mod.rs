@@ -19,7 +19,7 @@ mod shortfall;
 mod timing;
 
 pub use cause::Naming;
-pub use effects::{Defect, Effects};
+pub use effects::{Defect, Effects, Harm};
 pub use possible::{Availability, Share};
 pub use score::{Score, ServerCounts};
 pub use timing::Timing;

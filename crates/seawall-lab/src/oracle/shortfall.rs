@@ -1,4 +1,4 @@
-use super::{Case, Score};
+use super::{Case, Harm, Score};
 use crate::run::Outcome;
 use crate::scenario::{Expect, Hold, Scenario};
 use seawall_model::Cause;
@@ -39,18 +39,26 @@ fn availability(scenario: &Scenario, score: &Score) -> Option<String> {
     })
 }
 
-fn effects(score: &Score) -> impl Iterator<Item = String> {
+fn effects(score: &Score) -> Vec<String> {
     let effects = &score.effects;
     let counts = [
-        (effects.doubled, "doubled"),
-        (effects.lost, "lost"),
-        (effects.mismatched, "mismatched"),
-        (score.timing.hung, "hung"),
+        (effects.doubled, Harm::Doubled),
+        (effects.lost, Harm::Lost),
+        (effects.mismatched, Harm::Mismatched),
     ];
-    counts
-        .into_iter()
-        .filter(|&(count, _)| count > 0)
-        .map(|(count, word)| format!("{count} {word}"))
+    let mut short: Vec<String> = Vec::new();
+    for (count, harm) in counts {
+        if let Some(first) = effects.defects.iter().find(|defect| defect.harm == harm) {
+            let (name, command, call) = (harm.name(), first.command, first.call);
+            short.push(format!(
+                "{count} {name}, the first: {command} (call {call}) {}",
+                first.what
+            ));
+        }
+    }
+    let hung = score.timing.hung;
+    short.extend((hung > 0).then(|| format!("{hung} hung past their deadline and the grace")));
+    short
 }
 
 /// Calls that cannot be answered must say why, and soon. One in a hundred may not: the one under way when the

@@ -99,6 +99,8 @@ struct ScorePage<'a> {
 
 #[derive(Serialize)]
 struct DefectPage<'a> {
+    /// `doubled`, `lost` or `mismatched`.
+    harm: &'static str,
     call: u64,
     command: &'a str,
     what: &'a str,
@@ -136,10 +138,10 @@ fn contender(total: Total, role: Role) -> ContenderPage {
         },
         scenarios_held: total.held,
         scenarios: total.runs,
-        doubled: total.harm.doubled,
-        lost: total.harm.lost,
-        mismatched: total.harm.mismatched,
-        hung: total.harm.hung,
+        doubled: total.damage.doubled,
+        lost: total.damage.lost,
+        mismatched: total.damage.mismatched,
+        hung: total.damage.hung,
         first_good_median_ms: total.first_good_median.map(ms),
     }
 }
@@ -178,6 +180,7 @@ fn score(score: &Score) -> ScorePage<'_> {
             .defects
             .iter()
             .map(|defect| DefectPage {
+                harm: defect.harm.name(),
                 call: defect.call,
                 command: defect.command,
                 what: &defect.what,

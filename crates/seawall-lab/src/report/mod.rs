@@ -140,14 +140,14 @@ pub struct Total {
     /// All its runs.
     pub runs: usize,
     /// Runs too many, acknowledged writes that are gone, replies of other calls, calls that never ended.
-    pub harm: Harm,
+    pub damage: Damage,
     /// The median over every return of a server that its runs saw; none if they saw none.
     pub first_good_median: Option<Duration>,
 }
 
 /// What must be nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Harm {
+pub struct Damage {
     /// Runs too many.
     pub doubled: u64,
     /// Acknowledged writes that are gone.
@@ -201,12 +201,12 @@ impl Report {
             .filter(|run| run.contender == contender)
             .collect();
         let scores = || runs.iter().filter_map(|run| run.result.as_ref().ok());
-        let mut harm = Harm::default();
+        let mut damage = Damage::default();
         for score in scores() {
-            harm.doubled += score.effects.doubled;
-            harm.lost += score.effects.lost;
-            harm.mismatched += score.effects.mismatched;
-            harm.hung += score.timing.hung;
+            damage.doubled += score.effects.doubled;
+            damage.lost += score.effects.lost;
+            damage.mismatched += score.effects.mismatched;
+            damage.hung += score.timing.hung;
         }
         let mut first_good: Vec<Duration> = scores()
             .flat_map(|score| score.timing.first_good.iter().copied())
@@ -224,7 +224,7 @@ impl Report {
                 .filter(|run| run.verdict() == Verdict::Ok)
                 .count(),
             runs: runs.len(),
-            harm,
+            damage,
             first_good_median: first_good.get(first_good.len() / 2).copied(),
         }
     }

@@ -1,7 +1,9 @@
 //! A hand-made report for the tests of its three forms.
 
 use super::{Entrant, Report, Run};
-use crate::oracle::{Availability, Defect, Effects, Naming, Score, ServerCounts, Share, Timing};
+use crate::oracle::{
+    Availability, Defect, Effects, Harm, Naming, Score, ServerCounts, Share, Timing,
+};
 use crate::run::{LabError, Role};
 use seawall_model::Cause;
 use std::collections::BTreeMap;
@@ -116,6 +118,7 @@ fn good(cause: Cause) -> Score {
 
 fn bad(cause: Cause) -> Score {
     let defect = Defect {
+        harm: Harm::Doubled,
         call: 812,
         command: "INCR",
         what: "ran 3 times, and was answered once".to_owned(),
@@ -137,8 +140,8 @@ fn bad(cause: Cause) -> Score {
     };
     score.shortfalls = vec![
         "answered 46.02 % of what was possible, 99.5 % must be: 2813 calls missed".to_owned(),
-        "12 doubled".to_owned(),
-        "1 mismatched".to_owned(),
+        "12 doubled, the first: INCR (call 812) ran 3 times, and was answered once".to_owned(),
+        "1 mismatched, the first: GET (call 9) got a reply that is not its own: nil".to_owned(),
         "named reply-timeout, it was connection-refused".to_owned(),
     ];
     score

@@ -144,17 +144,17 @@ fn total(f: &mut fmt::Formatter<'_>, total: &Total, role: Role) -> fmt::Result {
         Role::Judged => "",
         Role::Beside => " (to compare)",
     };
-    let harm = total.harm;
+    let damage = total.damage;
     let mut text = format!(
         "{} {}{standing}: {} of {} scenarios held; {} doubled, {} lost, {} mixed, {} hung",
         total.contender,
         total.version,
         total.held,
         total.runs,
-        harm.doubled,
-        harm.lost,
-        harm.mismatched,
-        harm.hung,
+        damage.doubled,
+        damage.lost,
+        damage.mismatched,
+        damage.hung,
     );
     if let Some(median) = total.first_good_median {
         // Writing to a string does not fail.

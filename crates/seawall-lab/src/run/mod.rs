@@ -44,7 +44,7 @@ pub struct Options<'a> {
     pub contenders: Vec<Contender>,
     /// Shifts the flows of the load against each other; the same seed makes the same load.
     pub seed: u64,
-    /// How many runs go on at a time, 1 to 16. Default 2: on two cores, four crowd each other's latencies.
+    /// How many runs go on at a time, 1 to 16. Default 3: each takes a third of a core or less.
     pub parallel: usize,
     /// How many calls a blocking contender runs at a time: its threads. Default 32.
     pub workers: u32,
@@ -57,7 +57,7 @@ pub struct Options<'a> {
 }
 
 /// The default of [`Options::parallel`].
-pub const PARALLEL_DEFAULT: usize = 2;
+pub const PARALLEL_DEFAULT: usize = 3;
 /// The default of [`Options::workers`].
 pub const WORKERS_DEFAULT: u32 = 32;
 
@@ -123,9 +123,13 @@ pub fn run(options: &Options<'_>) -> Result<Report, LabError> {
     }
     let began = clock::now();
     let binary = server_binary(options.venv.as_deref()).map_err(LabError::NoServer)?;
-    let pairs: VecDeque<(usize, usize)> = (0..scenarios.len())
+    let mut pairs: VecDeque<(usize, usize)> = (0..scenarios.len())
         .flat_map(|s| (0..options.contenders.len()).map(move |c| (s, c)))
         .collect();
+    // The longest first: none is left to run alone at the end.
+    pairs
+        .make_contiguous()
+        .sort_by_key(|&(scenario, _)| std::cmp::Reverse(scenarios[scenario].lasts));
     (options.progress)(&Progress::Begins {
         server: &binary,
         runs: pairs.len(),

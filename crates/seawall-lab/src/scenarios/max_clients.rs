@@ -8,8 +8,7 @@ fn crowd_out(stage: &Stage) -> Result<(), ServerError> {
 }
 
 pub(super) fn scenarios() -> Vec<Scenario> {
-    let story =
-        "every connection is lost, and the server takes no new ones for 1 s: maxclients is reached";
+    let story = "every connection is lost, and for 1 s there is no room for new ones (maxclients)";
     vec![
         Scenario::new("max-clients", Chapter::ServerRefuses, story)
             .lasts_ms(2800)

@@ -10,7 +10,7 @@ const BIG: Range = Range {
 };
 
 pub(super) fn scenarios() -> Vec<Scenario> {
-    let story = "a reply of 5 MB meets an output limit of 1 MB: the server closes its connection, each time";
+    let story = "replies of 5 MB meet an output limit of 1 MB: the server closes the connection";
     let within = Duration::from_millis(500);
     vec![
         Scenario::new("output-limit", Chapter::ServerRefuses, story)

@@ -3,8 +3,7 @@ use crate::world::Fault;
 use seawall_model::Cause;
 
 pub(super) fn scenarios() -> Vec<Scenario> {
-    let story =
-        "every connection is reset, five times in half a second; new ones are accepted throughout";
+    let story = "every connection is reset, five times in half a second; new ones are accepted";
     let mut scenario = Scenario::new("reset-burst", Chapter::ConnectionsLost, story)
         .through_relay()
         .lasts_ms(2200)

@@ -4,7 +4,7 @@ use seawall_model::Cause;
 use std::time::Duration;
 
 pub(super) fn scenarios() -> Vec<Scenario> {
-    let story = "the client's password is wrong (50 calls a second): each is told so at once, none is retried";
+    let story = "the password is wrong (50 calls a second): each call is told so, none is retried";
     let within = Duration::from_millis(500);
     vec![
         Scenario::new("wrong-password", Chapter::ServerRefuses, story)
