@@ -7,7 +7,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 
 target := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help setup demo test lint format clippy docs tidy deny bench
+.PHONY: help setup demo test lint format format-check clippy docs tidy deny bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,10 +22,18 @@ demo: setup ## break a real Redis under load, and show what the callers saw (one
 test: setup ## run every test
 	@scripts/test.sh
 
-lint: format clippy docs tidy deny ## formatting, clippy, docs, house rules, dependencies
+lint: format-check clippy docs tidy deny ## formatting, clippy, docs, house rules, dependencies
 
-format:
-	cargo fmt --all --check -- -l
+# Not `cargo fmt`: it does not reach files that a build script lists.
+rust_files := find . -name '*.rs' -not -path './target*' -not -path './.*' -print0
+
+format: ## format every Rust file
+	@$(rust_files) | xargs -0 rustfmt --edition 2024
+
+format-check:
+	@echo 'rustfmt --check'
+	@bad=$$($(rust_files) | xargs -0 rustfmt --edition 2024 --check -l | sort -u) || \
+		{ echo "$$bad"; echo 'not formatted: run `make format`'; exit 1; }
 
 clippy:
 	cargo clippy --locked --workspace --all-targets --quiet -- -D warnings

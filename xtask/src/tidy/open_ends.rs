@@ -9,20 +9,62 @@ pub(crate) const CHECK: Check = Check {
 };
 
 /// Kinds of files that hold code. Prose may name the words.
-const CODE: &[&str] = &["rs", "py", "pyi", "sh", "toml", "yml", "yaml", "run", "Makefile"];
+const CODE: &[&str] = &[
+    "rs", "py", "pyi", "sh", "toml", "yml", "yaml", "run", "Makefile",
+];
 
 /// What must not stand in code, put together from halves so that this file passes its own check.
 const OPEN_ENDS: &[OpenEnd] = &[
-    OpenEnd { text: concat!("TO", "DO"), ends: Ends::AsWord, instead: "do it now, or open an issue and delete the note" },
-    OpenEnd { text: concat!("FIX", "ME"), ends: Ends::AsWord, instead: "mend it now, or open an issue and delete the note" },
-    OpenEnd { text: concat!("XX", "X"), ends: Ends::AsWord, instead: "say in a comment what is odd here and why it is right" },
-    OpenEnd { text: concat!("todo", "!("), ends: Ends::Anyhow, instead: "write the code, or leave the function out" },
-    OpenEnd { text: concat!("unimple", "mented!("), ends: Ends::Anyhow, instead: "write the code, or make the case impossible in the type" },
-    OpenEnd { text: concat!("dbg", "!("), ends: Ends::Anyhow, instead: "delete it" },
-    OpenEnd { text: concat!("#[ign", "ore"), ends: Ends::Anyhow, instead: "make the test run in `make test`, or delete it" },
-    OpenEnd { text: concat!("pytest.mark.", "skip"), ends: Ends::UnlessReason, instead: "give it reason=\"..\", or delete the test" },
-    OpenEnd { text: concat!("pytest.mark.", "xfail"), ends: Ends::UnlessReason, instead: "give it reason=\"..\", or delete the test" },
-    OpenEnd { text: concat!("unittest.", "skip"), ends: Ends::UnlessReason, instead: "use pytest.mark.skipif with reason=\"..\", or delete the test" },
+    OpenEnd {
+        text: concat!("TO", "DO"),
+        ends: Ends::AsWord,
+        instead: "do it now, or open an issue and delete the note",
+    },
+    OpenEnd {
+        text: concat!("FIX", "ME"),
+        ends: Ends::AsWord,
+        instead: "mend it now, or open an issue and delete the note",
+    },
+    OpenEnd {
+        text: concat!("XX", "X"),
+        ends: Ends::AsWord,
+        instead: "say in a comment what is odd here and why it is right",
+    },
+    OpenEnd {
+        text: concat!("todo", "!("),
+        ends: Ends::Anyhow,
+        instead: "write the code, or leave the function out",
+    },
+    OpenEnd {
+        text: concat!("unimple", "mented!("),
+        ends: Ends::Anyhow,
+        instead: "write the code, or make the case impossible in the type",
+    },
+    OpenEnd {
+        text: concat!("dbg", "!("),
+        ends: Ends::Anyhow,
+        instead: "delete it",
+    },
+    OpenEnd {
+        text: concat!("#[ign", "ore"),
+        ends: Ends::Anyhow,
+        instead: "make the test run in `make test`, or delete it",
+    },
+    OpenEnd {
+        text: concat!("pytest.mark.", "skip"),
+        ends: Ends::UnlessReason,
+        instead: "give it reason=\"..\", or delete the test",
+    },
+    OpenEnd {
+        text: concat!("pytest.mark.", "xfail"),
+        ends: Ends::UnlessReason,
+        instead: "give it reason=\"..\", or delete the test",
+    },
+    OpenEnd {
+        text: concat!("unittest.", "skip"),
+        ends: Ends::UnlessReason,
+        instead: "use pytest.mark.skipif with reason=\"..\", or delete the test",
+    },
 ];
 
 struct OpenEnd {
@@ -42,7 +84,10 @@ enum Ends {
 }
 
 fn find(tree: &Tree) -> Vec<Finding> {
-    let code = tree.files().iter().filter(|file| CODE.contains(&file.extension()));
+    let code = tree
+        .files()
+        .iter()
+        .filter(|file| CODE.contains(&file.extension()));
     code.flat_map(in_file).collect()
 }
 
@@ -55,7 +100,11 @@ fn in_file(file: &File) -> Vec<Finding> {
                 Ends::Anyhow => line.contains(end.text),
                 Ends::AsWord => has_word(line, end.text),
                 Ends::UnlessReason => {
-                    line.contains(end.text) && !lines[index..].iter().take(3).any(|line| line.contains("reason="))
+                    line.contains(end.text)
+                        && !lines[index..]
+                            .iter()
+                            .take(3)
+                            .any(|line| line.contains("reason="))
                 }
             };
             if counts {
@@ -71,7 +120,10 @@ fn has_word(line: &str, word: &str) -> bool {
     let part_of_word = |c: char| c.is_alphanumeric() || c == '_';
     line.match_indices(word).any(|(at, _)| {
         !line[..at].chars().next_back().is_some_and(part_of_word)
-            && !line[at + word.len()..].chars().next().is_some_and(part_of_word)
+            && !line[at + word.len()..]
+                .chars()
+                .next()
+                .is_some_and(part_of_word)
     })
 }
 
@@ -80,7 +132,10 @@ mod tests {
     use super::*;
 
     fn found_in(path: &str, text: &str) -> Vec<String> {
-        find(&Tree::planted(&[(path, text)])).iter().map(ToString::to_string).collect()
+        find(&Tree::planted(&[(path, text)]))
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     #[test]
@@ -88,7 +143,11 @@ mod tests {
         for end in OPEN_ENDS {
             let found = found_in("a.rs", &format!("fn f() {{}}\n// {} later\n", end.text));
             assert_eq!(found.len(), 1, "{}", end.text);
-            assert!(found[0].starts_with("a.rs:2: ") && found[0].ends_with(end.instead), "{}", found[0]);
+            assert!(
+                found[0].starts_with("a.rs:2: ") && found[0].ends_with(end.instead),
+                "{}",
+                found[0]
+            );
         }
     }
 
@@ -102,7 +161,13 @@ mod tests {
     fn a_skipped_python_test_needs_a_reason_nearby() {
         let skip = concat!("@pytest.mark.", "skipif(\n    sys.platform == \"win32\",\n");
         assert_eq!(found_in("test_a.py", skip).len(), 1);
-        assert!(found_in("test_a.py", &format!("{skip}    reason=\"no fork there\",\n)")).is_empty());
+        assert!(
+            found_in(
+                "test_a.py",
+                &format!("{skip}    reason=\"no fork there\",\n)")
+            )
+            .is_empty()
+        );
     }
 
     #[test]

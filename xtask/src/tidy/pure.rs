@@ -9,25 +9,43 @@ pub(crate) const CHECK: Check = Check {
 };
 
 /// The sources of the crates that are handed events and a `Moment`, and hand back decisions.
-const PURE: &[&str] = &["crates/seawall-wire/src/", "crates/seawall-model/src/", "crates/seawall-policy/src/"];
+const PURE: &[&str] = &[
+    "crates/seawall-wire/src/",
+    "crates/seawall-model/src/",
+    "crates/seawall-policy/src/",
+];
 
 const CLOCK_INSTEAD: &str = "take `now: Moment` as an argument";
 const SHELL_INSTEAD: &str = "return a decision, and let a shell of `seawall` carry it out";
 
 /// Calls that must not stand there.
-const CALLS: &[(&str, &str)] = &[("Instant::now", CLOCK_INSTEAD), ("SystemTime::now", CLOCK_INSTEAD)];
+const CALLS: &[(&str, &str)] = &[
+    ("Instant::now", CLOCK_INSTEAD),
+    ("SystemTime::now", CLOCK_INSTEAD),
+];
 
 /// Modules of `std` that must not be named there.
 const MODULES: &[(&str, &str)] = &[
-    ("net", "take addresses from `core::net`; sockets belong to `seawall`"),
+    (
+        "net",
+        "take addresses from `core::net`; sockets belong to `seawall`",
+    ),
     ("fs", SHELL_INSTEAD),
     ("thread", SHELL_INSTEAD),
     ("process", SHELL_INSTEAD),
-    ("env", "take the value as an argument; the command line reads the environment"),
+    (
+        "env",
+        "take the value as an argument; the command line reads the environment",
+    ),
 ];
 
 fn find(tree: &Tree) -> Vec<Finding> {
-    let pure = |file: &&File| file.extension() == "rs" && PURE.iter().any(|crate_src| file.path.starts_with(crate_src));
+    let pure = |file: &&File| {
+        file.extension() == "rs"
+            && PURE
+                .iter()
+                .any(|crate_src| file.path.starts_with(crate_src))
+    };
     tree.files().iter().filter(pure).flat_map(in_file).collect()
 }
 
@@ -37,13 +55,23 @@ fn in_file(file: &File) -> Vec<Finding> {
     for (number, line) in file.product_lines() {
         for (call, instead) in CALLS {
             if line.contains(call) {
-                found.push(Finding::at(&file.path, number, format!("`{call}` in a pure crate"), *instead));
+                found.push(Finding::at(
+                    &file.path,
+                    number,
+                    format!("`{call}` in a pure crate"),
+                    *instead,
+                ));
             }
         }
         let grouped = group.names_in(line);
         for (module, instead) in MODULES {
             if names_directly(line, module) || grouped.contains(module) {
-                found.push(Finding::at(&file.path, number, format!("`std::{module}` in a pure crate"), *instead));
+                found.push(Finding::at(
+                    &file.path,
+                    number,
+                    format!("`std::{module}` in a pure crate"),
+                    *instead,
+                ));
             }
         }
     }
@@ -71,7 +99,9 @@ impl StdGroup {
         let mut rest = line;
         let mut names = Vec::new();
         if self.depth == 0 {
-            let Some((_, inside)) = line.split_once("std::{") else { return names };
+            let Some((_, inside)) = line.split_once("std::{") else {
+                return names;
+            };
             self.depth = 1;
             rest = inside;
         }
@@ -105,17 +135,25 @@ mod tests {
     use super::*;
 
     fn found_in(path: &str, text: &str) -> Vec<String> {
-        find(&Tree::planted(&[(path, text)])).iter().map(ToString::to_string).collect()
+        find(&Tree::planted(&[(path, text)]))
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     const POLICY: &str = "crates/seawall-policy/src/health.rs";
 
     #[test]
     fn a_clock_in_a_pure_crate_is_found_with_what_to_do_instead() {
-        let found = found_in(POLICY, "fn f() {\n    let t = std::time::Instant::now();\n}\n");
+        let found = found_in(
+            POLICY,
+            "fn f() {\n    let t = std::time::Instant::now();\n}\n",
+        );
         assert_eq!(
             found,
-            [format!("{POLICY}:2: `Instant::now` in a pure crate; take `now: Moment` as an argument")]
+            [format!(
+                "{POLICY}:2: `Instant::now` in a pure crate; take `now: Moment` as an argument"
+            )]
         );
     }
 
@@ -149,7 +187,13 @@ mod tests {
 
     #[test]
     fn tests_and_other_crates_may_do_what_they_need() {
-        assert!(found_in(POLICY, "fn f() {}\n\n#[cfg(test)]\nmod tests { use std::fs; }\n").is_empty());
+        assert!(
+            found_in(
+                POLICY,
+                "fn f() {}\n\n#[cfg(test)]\nmod tests { use std::fs; }\n"
+            )
+            .is_empty()
+        );
         assert!(found_in("crates/seawall/src/clock.rs", "use std::net;\n").is_empty());
         assert!(found_in("crates/seawall-wire/tests/it/main.rs", "use std::fs;\n").is_empty());
     }
