@@ -27,12 +27,18 @@ enum Command {
 /// Runs the command line; the first word is the program's own name.
 pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     match Cli::try_parse_from(words) {
-        Ok(Cli { command: Command::Lab(lab) }) => lab.run(),
+        Ok(Cli {
+            command: Command::Lab(lab),
+        }) => lab.run(),
         Err(error) => {
             // Help and version are asked for, and are no failure.
             let asked_for = !error.use_stderr();
             let _ = error.print();
-            if asked_for { ExitCode::SUCCESS } else { ExitCode::from(2) }
+            if asked_for {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::from(2)
+            }
         }
     }
 }

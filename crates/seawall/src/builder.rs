@@ -27,7 +27,11 @@ pub struct Builder {
 
 impl Builder {
     pub(crate) fn new(target: Target, settings: Settings) -> Self {
-        Self { target, settings, listeners: vec![Box::new(Tracing)] }
+        Self {
+            target,
+            settings,
+            listeners: vec![Box::new(Tracing)],
+        }
     }
 
     /// Sets any setting by its name, as in a URL; see the settings page for names, ranges and defaults.
@@ -50,7 +54,8 @@ impl Builder {
 
     /// How many connections carry ordinary calls. Default 8.
     pub fn pool_size(mut self, size: u32) -> Result<Self, Error> {
-        let size = std::num::NonZeroU32::new(size).ok_or_else(|| bad_settings("pool_size: 0 is too few", ""))?;
+        let size = std::num::NonZeroU32::new(size)
+            .ok_or_else(|| bad_settings("pool_size: 0 is too few", ""))?;
         checked(self.settings.set_pool_size(size))?;
         Ok(self)
     }
@@ -86,6 +91,10 @@ fn checked(outcome: Result<(), SettingError>) -> Result<(), Error> {
 /// The error for a wrong setting.
 pub(crate) fn bad_settings(what: &str, hint: &str) -> Error {
     Error::new(Kind::Settings, Cause::BadSettings, "", "settings").with(|report| {
-        report.detail = if hint.is_empty() { what.into() } else { format!("{what}; {hint}").into() };
+        report.detail = if hint.is_empty() {
+            what.into()
+        } else {
+            format!("{what}; {hint}").into()
+        };
     })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use seawall_policy::deadline;
 use seawall_wire::encode;
-use seawall_wire::facts::{self, Access, Blocking, Classified, Replay};
+use seawall_wire::facts::{self, Access, Blocking, Classified, Replay, SessionEffect};
 
 /// One command and its arguments, packed as they are added.
 ///
@@ -24,7 +24,10 @@ pub struct Cmd {
 impl Cmd {
     /// A command by its name; a name of several words (`"CLIENT INFO"`) is split at its spaces.
     pub fn new(name: &str) -> Self {
-        let mut cmd = Self { data: Vec::with_capacity(48), ends: Vec::with_capacity(6) };
+        let mut cmd = Self {
+            data: Vec::with_capacity(48),
+            ends: Vec::with_capacity(6),
+        };
         for word in name.split(' ').filter(|word| !word.is_empty()) {
             cmd.push(word.as_bytes());
         }
@@ -55,7 +58,8 @@ impl Cmd {
 
     /// The command's first word, as written; for logs and errors.
     pub fn name(&self) -> Cow<'_, str> {
-        self.get(0).map_or(Cow::Borrowed(""), String::from_utf8_lossy)
+        self.get(0)
+            .map_or(Cow::Borrowed(""), String::from_utf8_lossy)
     }
 
     /// How many words it has, its name included.
@@ -94,7 +98,12 @@ impl Cmd {
 /// Shows the name and the number of arguments, never their values.
 impl std::fmt::Debug for Cmd {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} ({} arguments)", self.name(), self.len().saturating_sub(1))
+        write!(
+            f,
+            "{} ({} arguments)",
+            self.name(),
+            self.len().saturating_sub(1)
+        )
     }
 }
 
@@ -136,12 +145,20 @@ pub(crate) struct Nature {
 
 impl Nature {
     pub(crate) fn of(words: &[&[u8]]) -> Self {
-        let Classified { facts, replay, access, blocking, .. } = facts::classify(words);
+        let Classified {
+            facts,
+            replay,
+            access,
+            blocking,
+            ..
+        } = facts::classify(words);
         Self {
             access,
             replay,
             blocking,
-            session: facts.is_some_and(|facts| facts.session.is_some()),
+            session: facts
+                .and_then(|facts| facts.session)
+                .is_some_and(SessionEffect::changes_connection),
             // What is not in the table may be a module's.
             script: facts.is_none_or(|facts| facts.script),
         }
@@ -162,7 +179,11 @@ impl Nature {
     /// Several commands sent as one: the most careful of each.
     pub(crate) fn join(self, other: Self) -> Self {
         Self {
-            access: if other.access == Access::Write { Access::Write } else { self.access },
+            access: if other.access == Access::Write {
+                Access::Write
+            } else {
+                self.access
+            },
             replay: self.replay.least(other.replay),
             blocking: self.blocking.or(other.blocking),
             session: self.session | other.session,
@@ -241,6 +262,9 @@ mod tests {
     #[test]
     fn empty_arguments_keep_their_place() {
         let cmd = Cmd::new("SET").arg("").arg("");
-        assert_eq!(cmd.words().collect::<Vec<_>>(), [b"SET".as_slice(), b"", b""]);
+        assert_eq!(
+            cmd.words().collect::<Vec<_>>(),
+            [b"SET".as_slice(), b"", b""]
+        );
     }
 }

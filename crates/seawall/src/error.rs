@@ -108,7 +108,8 @@ impl Error {
 
     pub(crate) fn wrong_type(wrong: &WrongType, command: &str, endpoint: &str) -> Self {
         Self::new(Kind::Reply, Cause::CommandError, command, endpoint).with(|report| {
-            report.detail = format!("the reply is {}, {} was asked for", wrong.got, wrong.wanted).into();
+            report.detail =
+                format!("the reply is {}, {} was asked for", wrong.got, wrong.wanted).into();
             report.sent = Sent::Perhaps;
             report.provenance = Provenance::Replying;
         })
@@ -116,8 +117,18 @@ impl Error {
 
     /// The server answered one command of several with an error.
     pub(crate) fn server(error: ServerError, command: &str, endpoint: &str, script: bool) -> Self {
-        let sent = if error.kind.surely_did_not_run() && !script { Sent::No } else { Sent::Perhaps };
-        Self::new(Kind::Server, crate::link::cause::of_server(&error.kind), command, endpoint).with(|report| {
+        let sent = if error.kind.surely_did_not_run() && !script {
+            Sent::No
+        } else {
+            Sent::Perhaps
+        };
+        Self::new(
+            Kind::Server,
+            crate::link::cause::of_server(&error.kind),
+            command,
+            endpoint,
+        )
+        .with(|report| {
             report.sent = sent;
             report.provenance = Provenance::Replying;
             report.attempts = 1;
@@ -206,7 +217,11 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let report = &*self.0;
-        let command = if report.command.is_empty() { "the connection" } else { &*report.command };
+        let command = if report.command.is_empty() {
+            "the connection"
+        } else {
+            &*report.command
+        };
         let fate = match (report.kind, report.sent) {
             (Kind::Settings, _) if report.command.is_empty() => "cannot be made",
             (Kind::Server, _) => "was refused",
@@ -217,17 +232,25 @@ impl fmt::Display for Error {
         write!(f, "{command} {fate}: ")?;
         match &report.server {
             Some(error) => write!(f, "{}", error.message)?,
-            None if report.kind == Kind::Reply && !report.detail.is_empty() => f.write_str(&report.detail)?,
+            None if report.kind == Kind::Reply && !report.detail.is_empty() => {
+                f.write_str(&report.detail)?;
+            }
             None => f.write_str(report.cause.says())?,
         }
         write!(f, " ({})", report.endpoint)?;
         if let Some(connection) = &report.connection {
             write!(f, "\n  caused by: {connection}")?;
-        } else if !report.detail.is_empty() && report.kind != Kind::Reply && report.server.is_none() {
+        } else if !report.detail.is_empty() && report.kind != Kind::Reply && report.server.is_none()
+        {
             write!(f, "\n  caused by: {}", report.detail)?;
         }
         if report.attempts > 1 {
-            write!(f, "\n  tried {} times in {} ms", report.attempts, report.elapsed.as_millis())?;
+            write!(
+                f,
+                "\n  tried {} times in {} ms",
+                report.attempts,
+                report.elapsed.as_millis()
+            )?;
         }
         if let Some(after) = report.retry_after {
             write!(f, "\n  retry after: {} ms", after.as_millis().max(1))?;

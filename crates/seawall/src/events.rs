@@ -94,14 +94,25 @@ impl Event<'_> {
             Change::CauseNamed { cause } => vec![Self::OutageNamed { cause }],
             Change::GateClosed { cause } => vec![Self::WritesRefused { cause }],
             Change::GateOpened { lasted } => vec![Self::WritesAccepted { lasted }],
-            Change::Up { lasted, cause, restarted, writes_refused } => {
+            Change::Up {
+                lasted,
+                cause,
+                restarted,
+                writes_refused,
+            } => {
                 let restarted = match restarted {
                     Restarted::Yes => Some(true),
                     Restarted::No => Some(false),
                     Restarted::Unknown => None,
                 };
                 let refused = writes_refused.map(|cause| Self::WritesRefused { cause });
-                std::iter::once(Self::Recovered { cause, lasted, restarted }).chain(refused).collect()
+                std::iter::once(Self::Recovered {
+                    cause,
+                    lasted,
+                    restarted,
+                })
+                .chain(refused)
+                .collect()
             }
         }
     }
@@ -143,14 +154,33 @@ pub(crate) struct Tracing;
 impl Listener for Tracing {
     fn hear(&self, endpoint: &str, event: &Event<'_>) {
         match *event {
-            Event::Opened { connection, client_id, took } => {
-                tracing::debug!(endpoint, connection, client_id, took_ms = millis(took), "connection.open");
+            Event::Opened {
+                connection,
+                client_id,
+                took,
+            } => {
+                tracing::debug!(
+                    endpoint,
+                    connection,
+                    client_id,
+                    took_ms = millis(took),
+                    "connection.open"
+                );
             }
             Event::DialFailed { cause, detail } => {
                 tracing::debug!(endpoint, cause = cause.name(), detail, "connection.failed");
             }
-            Event::Closed { connection, why } => tracing::debug!(endpoint, connection, why, "connection.close"),
-            Event::Lost { connection, cause, close, idle, age, owed } => tracing::info!(
+            Event::Closed { connection, why } => {
+                tracing::debug!(endpoint, connection, why, "connection.close");
+            }
+            Event::Lost {
+                connection,
+                cause,
+                close,
+                idle,
+                age,
+                owed,
+            } => tracing::info!(
                 endpoint,
                 connection,
                 cause = cause.name(),
@@ -160,17 +190,29 @@ impl Listener for Tracing {
                 owed,
                 "connection.lost"
             ),
-            Event::Suspected { cause } => tracing::info!(endpoint, cause = cause.name(), "outage.suspected"),
-            Event::OutageStarted { cause } => tracing::warn!(endpoint, cause = cause.name(), "outage.start"),
-            Event::OutageNamed { cause } => tracing::warn!(endpoint, cause = cause.name(), "outage.cause"),
-            Event::Recovered { cause, lasted, restarted } => tracing::warn!(
+            Event::Suspected { cause } => {
+                tracing::info!(endpoint, cause = cause.name(), "outage.suspected");
+            }
+            Event::OutageStarted { cause } => {
+                tracing::warn!(endpoint, cause = cause.name(), "outage.start");
+            }
+            Event::OutageNamed { cause } => {
+                tracing::warn!(endpoint, cause = cause.name(), "outage.cause");
+            }
+            Event::Recovered {
+                cause,
+                lasted,
+                restarted,
+            } => tracing::warn!(
                 endpoint,
                 cause = cause.name(),
                 lasted_ms = millis(lasted),
                 restarted,
                 "outage.end"
             ),
-            Event::WritesRefused { cause } => tracing::warn!(endpoint, cause = cause.name(), "writes.refused"),
+            Event::WritesRefused { cause } => {
+                tracing::warn!(endpoint, cause = cause.name(), "writes.refused");
+            }
             Event::WritesAccepted { lasted } => {
                 tracing::warn!(endpoint, lasted_ms = millis(lasted), "writes.accepted");
             }

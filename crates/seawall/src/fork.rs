@@ -17,7 +17,10 @@ extern "C" fn in_child() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
 }
 
-#[expect(unsafe_code, reason = "pthread_atfork has no safe wrapper; asking getpid on every call would be a system call")]
+#[expect(
+    unsafe_code,
+    reason = "pthread_atfork has no safe wrapper; asking getpid on every call would be a system call"
+)]
 fn hook() {
     // SAFETY: the handler only touches an atomic, which is allowed between fork and exec, and lives for ever.
     let refused = unsafe { libc::pthread_atfork(None, None, Some(in_child)) };

@@ -12,7 +12,7 @@ use crate::link::call::Call;
 ///
 /// ```
 /// use seawall::{Cmd, Pipeline};
-/// let pipeline = Pipeline::new().add(Cmd::new("INCR").arg("visits")).add(Cmd::new("EXPIRE").arg("visits").arg(60));
+/// let pipeline = Pipeline::new().with(Cmd::new("INCR").arg("visits")).with(Cmd::new("EXPIRE").arg("visits").arg(60));
 /// assert_eq!(pipeline.len(), 2);
 /// ```
 #[derive(Clone, Debug, Default)]
@@ -28,7 +28,7 @@ impl Pipeline {
 
     /// Appends a command.
     #[must_use]
-    pub fn add(mut self, cmd: Cmd) -> Self {
+    pub fn with(mut self, cmd: Cmd) -> Self {
         self.commands.push(cmd);
         self
     }
@@ -54,21 +54,29 @@ impl Pipeline {
 
     /// The most careful of what its commands are.
     pub(crate) fn nature(&self) -> Nature {
-        self.commands.iter().map(Cmd::nature).reduce(Nature::join).unwrap_or_else(|| Nature::of(&[]))
+        self.commands
+            .iter()
+            .map(Cmd::nature)
+            .reduce(Nature::join)
+            .unwrap_or_else(|| Nature::of(&[]))
     }
 
     /// What EXEC is: it runs everything or nothing, and never twice.
     pub(crate) fn transaction_nature(&self) -> Nature {
         // Blocking commands do not block inside a transaction.
-        Nature { session: false, blocking: None, ..Nature::of(&[b"EXEC"]).join(self.nature()) }
+        Nature {
+            session: false,
+            blocking: None,
+            ..Nature::of(&[b"EXEC"]).join(self.nature())
+        }
     }
 
     pub(crate) fn pack_transaction(&self, out: &mut Vec<u8>) {
-        encode::command(out, [b"MULTI"].into_iter());
+        encode::command(out, [b"MULTI"]);
         for cmd in &self.commands {
             cmd.pack(out);
         }
-        encode::command(out, [b"EXEC"].into_iter());
+        encode::command(out, [b"EXEC"]);
     }
 
     /// Each command's own result: what was answered, then what was not.
@@ -79,8 +87,11 @@ impl Pipeline {
         endpoint: &str,
     ) -> Vec<Result<Value, Error>> {
         let answered = replies.len();
-        let mut results: Vec<Result<Value, Error>> =
-            replies.into_iter().zip(&self.commands).map(|(value, cmd)| one(value, cmd, endpoint)).collect();
+        let mut results: Vec<Result<Value, Error>> = replies
+            .into_iter()
+            .zip(&self.commands)
+            .map(|(value, cmd)| one(value, cmd, endpoint))
+            .collect();
         if let Some(error) = error {
             for (index, cmd) in self.commands.iter().enumerate().skip(answered) {
                 results.push(Err(error.for_command(&cmd.name(), index - answered)));
@@ -97,9 +108,11 @@ impl Pipeline {
     ) -> Result<Vec<Result<Value, Error>>, Error> {
         let endpoint = &call.link.name;
         match replies.pop() {
-            Some(Value::Array(values)) if values.len() == self.commands.len() => {
-                Ok(values.into_iter().zip(&self.commands).map(|(value, cmd)| one(value, cmd, endpoint)).collect())
-            }
+            Some(Value::Array(values)) if values.len() == self.commands.len() => Ok(values
+                .into_iter()
+                .zip(&self.commands)
+                .map(|(value, cmd)| one(value, cmd, endpoint))
+                .collect()),
             Some(Value::Error(error)) => {
                 // EXECABORT only says that a command was refused while it was queued; that refusal says why.
                 let why = match error.kind {
@@ -109,24 +122,34 @@ impl Pipeline {
                     }),
                     _ => None,
                 };
-                let refused = call.answered(error.clone()).with(|report| report.sent = Sent::No);
+                let refused = call
+                    .answered(error.clone())
+                    .with(|report| report.sent = Sent::No);
                 Err(match why {
                     Some(why) => call.answered(why).with(|report| report.sent = Sent::No),
                     None => refused,
                 })
             }
-            _ => Err(Error::new(Kind::Reply, Cause::ProtocolError, "EXEC", endpoint).with(|report| {
-                report.sent = Sent::Perhaps;
-                report.provenance = Provenance::Replying;
-                report.detail = "the reply to EXEC is not a list of as many replies as commands".into();
-            })),
+            _ => Err(
+                Error::new(Kind::Reply, Cause::ProtocolError, "EXEC", endpoint).with(|report| {
+                    report.sent = Sent::Perhaps;
+                    report.provenance = Provenance::Replying;
+                    report.detail =
+                        "the reply to EXEC is not a list of as many replies as commands".into();
+                }),
+            ),
         }
     }
 }
 
 fn one(value: Value, cmd: &Cmd, endpoint: &str) -> Result<Value, Error> {
     match value {
-        Value::Error(error) => Err(Error::server(error, &cmd.name(), endpoint, cmd.nature().script)),
+        Value::Error(error) => Err(Error::server(
+            error,
+            &cmd.name(),
+            endpoint,
+            cmd.nature().script,
+        )),
         value => Ok(value),
     }
 }

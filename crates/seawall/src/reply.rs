@@ -55,7 +55,10 @@ fn kind(value: &Value) -> &'static str {
 }
 
 fn wrong<T>(wanted: &'static str, value: &Value) -> Result<T, WrongType> {
-    Err(WrongType { wanted, got: kind(value) })
+    Err(WrongType {
+        wanted,
+        got: kind(value),
+    })
 }
 
 fn plain(value: Value) -> Value {
@@ -100,8 +103,7 @@ impl FromReply for bool {
 
 fn text(value: Value) -> Result<Vec<u8>, Value> {
     match plain(value) {
-        Value::Bulk(bytes) => Ok(bytes),
-        Value::Simple(bytes) => Ok(bytes.into()),
+        Value::Bulk(bytes) | Value::Simple(bytes) => Ok(bytes),
         Value::Verbatim { text, .. } => Ok(text),
         Value::BigNumber(digits) => Ok(digits.to_string().into_bytes()),
         Value::Int(n) => Ok(n.to_string().into_bytes()),
@@ -113,9 +115,10 @@ fn text(value: Value) -> Result<Vec<u8>, Value> {
 impl FromReply for String {
     fn from_reply(value: Value) -> Result<Self, WrongType> {
         match text(value) {
-            Ok(bytes) => {
-                Self::from_utf8(bytes).map_err(|_| WrongType { wanted: "text", got: "bytes that are not UTF-8" })
-            }
+            Ok(bytes) => Self::from_utf8(bytes).map_err(|_| WrongType {
+                wanted: "text",
+                got: "bytes that are not UTF-8",
+            }),
             Err(other) => wrong("text", &other),
         }
     }
@@ -150,7 +153,10 @@ impl FromReply for f64 {
                 Ok(bytes) => std::str::from_utf8(&bytes)
                     .ok()
                     .and_then(|text| text.parse().ok())
-                    .ok_or(WrongType { wanted: "a double", got: "text that is no number" }),
+                    .ok_or(WrongType {
+                        wanted: "a double",
+                        got: "text that is no number",
+                    }),
                 Err(other) => wrong("a double", &other),
             },
         }
@@ -161,7 +167,10 @@ impl FromReply for f64 {
 impl FromReply for u8 {
     fn from_reply(value: Value) -> Result<Self, WrongType> {
         match value {
-            Value::Int(n) => Self::try_from(n).map_err(|_| WrongType { wanted: "u8", got: "an integer out of its range" }),
+            Value::Int(n) => Self::try_from(n).map_err(|_| WrongType {
+                wanted: "u8",
+                got: "an integer out of its range",
+            }),
             other => wrong("u8", &other),
         }
     }
@@ -175,12 +184,18 @@ impl<T: FromReply> FromReply for Vec<T> {
     fn from_reply(value: Value) -> Result<Self, WrongType> {
         match plain(value) {
             Value::Array(items) | Value::Set(items) | Value::Push(items) => T::from_list(items),
-            Value::Map(pairs) => {
-                T::from_list(pairs.into_iter().map(|(key, value)| Value::Array(vec![key, value])).collect())
-            }
+            Value::Map(pairs) => T::from_list(
+                pairs
+                    .into_iter()
+                    .map(|(key, value)| Value::Array(vec![key, value]))
+                    .collect(),
+            ),
             other @ (Value::Null | Value::Error(_) | Value::Bool(_)) => wrong("a list", &other),
             other => match text(other) {
-                Ok(bytes) => T::from_string(bytes).ok_or(WrongType { wanted: "a list", got: "a string" }),
+                Ok(bytes) => T::from_string(bytes).ok_or(WrongType {
+                    wanted: "a list",
+                    got: "a string",
+                }),
                 Err(other) => wrong("a list", &other),
             },
         }
@@ -198,21 +213,32 @@ fn pairs(value: Value) -> Result<Vec<(Value, Value)>, WrongType> {
     }
 }
 
-impl<K: FromReply + Eq + Hash, V: FromReply, S: BuildHasher + Default> FromReply for HashMap<K, V, S> {
+impl<K: FromReply + Eq + Hash, V: FromReply, S: BuildHasher + Default> FromReply
+    for HashMap<K, V, S>
+{
     fn from_reply(value: Value) -> Result<Self, WrongType> {
-        pairs(value)?.into_iter().map(|(key, value)| Ok((K::from_reply(key)?, V::from_reply(value)?))).collect()
+        pairs(value)?
+            .into_iter()
+            .map(|(key, value)| Ok((K::from_reply(key)?, V::from_reply(value)?)))
+            .collect()
     }
 }
 
 impl<K: FromReply + Ord, V: FromReply> FromReply for BTreeMap<K, V> {
     fn from_reply(value: Value) -> Result<Self, WrongType> {
-        pairs(value)?.into_iter().map(|(key, value)| Ok((K::from_reply(key)?, V::from_reply(value)?))).collect()
+        pairs(value)?
+            .into_iter()
+            .map(|(key, value)| Ok((K::from_reply(key)?, V::from_reply(value)?)))
+            .collect()
     }
 }
 
 impl<T: FromReply + Eq + Hash, S: BuildHasher + Default> FromReply for HashSet<T, S> {
     fn from_reply(value: Value) -> Result<Self, WrongType> {
-        Vec::<Value>::from_reply(value)?.into_iter().map(T::from_reply).collect()
+        Vec::<Value>::from_reply(value)?
+            .into_iter()
+            .map(T::from_reply)
+            .collect()
     }
 }
 

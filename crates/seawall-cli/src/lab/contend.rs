@@ -40,7 +40,8 @@ impl Face {
 
     /// This program, called again to stand for the face.
     pub(crate) fn contender(self) -> Contender {
-        let program = std::env::current_exe().map_or_else(|_| "seawall".into(), |path| path.display().to_string());
+        let program = std::env::current_exe()
+            .map_or_else(|_| "seawall".into(), |path| path.display().to_string());
         let name = match self {
             Self::Blocking => "blocking",
         };
@@ -66,16 +67,22 @@ impl Contend {
 /// Speaks for the blocking client until the lab says stop.
 fn blocking() -> Result<(), ContendError> {
     let mut inbox = Inbox::new(io::stdin().lock());
-    let Some(Order::Hello(settings)) = inbox.next_order()? else { return Err(ContendError::NoHello) };
+    let Some(Order::Hello(settings)) = inbox.next_order()? else {
+        return Err(ContendError::NoHello);
+    };
     let (outbox, writer) = Outbox::start(io::stdout());
     let client = client(&settings, &outbox)?;
-    outbox.say(&Answer::Ready { name: "seawall-blocking".into(), version: env!("CARGO_PKG_VERSION").into() });
+    outbox.say(&Answer::Ready {
+        name: "seawall-blocking".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+    });
 
     let (sender, receiver) = mpsc::channel::<(Instant, Call)>();
     let receiver = Arc::new(Mutex::new(receiver));
     let workers: Vec<_> = (0..settings.workers)
         .map(|_| {
-            let (client, outbox, receiver) = (client.clone(), outbox.clone(), Arc::clone(&receiver));
+            let (client, outbox, receiver) =
+                (client.clone(), outbox.clone(), Arc::clone(&receiver));
             std::thread::spawn(move || work(&client, &outbox, &receiver))
         })
         .collect();
@@ -96,7 +103,10 @@ fn blocking() -> Result<(), ContendError> {
         let _ = worker.join();
     }
     let stats = client.stats();
-    outbox.say(&Answer::Stats(vec![("dials".into(), stats.dialled), ("dials-failed".into(), stats.dials_failed)]));
+    outbox.say(&Answer::Stats(vec![
+        ("dials".into(), stats.dialled),
+        ("dials-failed".into(), stats.dials_failed),
+    ]));
     outbox.say(&Answer::Bye);
     writer.finish()?;
     Ok(())
@@ -114,18 +124,29 @@ fn client(settings: &Settings, outbox: &Outbox) -> Result<Client, ContendError> 
 
 fn work(client: &Client, outbox: &Outbox, receiver: &Mutex<mpsc::Receiver<(Instant, Call)>>) {
     loop {
-        let next = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let next = receiver
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .recv();
         let Ok((read_at, call)) = next else { return };
         // The deadline runs from when the line was read: what it waited for a worker is gone.
-        let left = call.deadline.saturating_sub(read_at.elapsed()).max(Duration::from_millis(1));
+        let left = call
+            .deadline
+            .saturating_sub(read_at.elapsed())
+            .max(Duration::from_millis(1));
         let outcome = match &call.request {
-            Request::Command(words) => client.call_within::<Value>(&cmd(words), left).map(|value| reply(&value)),
+            Request::Command(words) => client
+                .call_within::<Value>(&cmd(words), left)
+                .map(|value| reply(&value)),
             Request::Transaction(commands) => list(client.transaction(&pipeline(commands))),
             Request::Pipeline(commands) => list(client.pipeline(&pipeline(commands))),
         };
         outbox.say(&match outcome {
             Ok(reply) => Answer::Ok { id: call.id, reply },
-            Err(error) => Answer::Fail { id: call.id, failure: failure(&error) },
+            Err(error) => Answer::Fail {
+                id: call.id,
+                failure: failure(&error),
+            },
         });
     }
 }
@@ -166,15 +187,18 @@ fn reply(value: &Value) -> Reply {
         Value::Int(n) => Reply::Int(*n),
         Value::Double(n) => Reply::Text(n.to_string().into_bytes()),
         Value::BigNumber(digits) => Reply::Text(digits.to_string().into_bytes()),
-        Value::Simple(text) => Reply::Simple(text.to_vec()),
+        Value::Simple(text) => Reply::Simple(text.clone()),
         Value::Bulk(bytes) | Value::Verbatim { text: bytes, .. } => Reply::bulk(bytes),
         Value::Error(error) => Reply::Error(error.message.as_bytes().to_vec()),
         Value::Array(items) | Value::Set(items) | Value::Push(items) => {
             Reply::Array(items.iter().map(reply).collect())
         }
-        Value::Map(pairs) => {
-            Reply::Array(pairs.iter().flat_map(|(key, value)| [reply(key), reply(value)]).collect())
-        }
+        Value::Map(pairs) => Reply::Array(
+            pairs
+                .iter()
+                .flat_map(|(key, value)| [reply(key), reply(value)])
+                .collect(),
+        ),
         Value::Attributed { value, .. } => reply(value),
     }
 }
@@ -183,7 +207,11 @@ fn failure(error: &Error) -> Failure {
     // Refused by policy: the endpoint is known to be in an outage, and the answer says when to come back.
     let by_policy = error.kind() == Kind::Refused && error.retry_after().is_some();
     Failure {
-        sent: if error.may_have_run() { Sent::Perhaps } else { Sent::No },
+        sent: if error.may_have_run() {
+            Sent::Perhaps
+        } else {
+            Sent::No
+        },
         cause: Some(error.cause()),
         refused: if by_policy { Refused::Yes } else { Refused::No },
         attempts: error.attempts(),
@@ -194,8 +222,11 @@ fn failure(error: &Error) -> Failure {
 fn tell(outbox: &Outbox, event: &Event<'_>) {
     let told = match *event {
         Event::OutageStarted { cause } => Told::OutageStart { cause: Some(cause) },
-        Event::WritesRefused { cause } => Told::OutageStart { cause: Some(cause) },
-        Event::Recovered { cause, lasted, restarted } => Told::OutageEnd {
+        Event::Recovered {
+            cause,
+            lasted,
+            restarted,
+        } => Told::OutageEnd {
             cause: Some(cause),
             lasted: Some(lasted),
             restarted: match restarted {
@@ -214,7 +245,9 @@ fn tell(outbox: &Outbox, event: &Event<'_>) {
 #[derive(Debug, thiserror::Error)]
 enum ContendError {
     /// The lab must say hello, once.
-    #[error("the first line must be `hello`, and only the first (this command is for the lab: see docs/contenders.md)")]
+    #[error(
+        "the first line must be `hello`, and only the first (this command is for the lab: see docs/contenders.md)"
+    )]
     NoHello,
     /// The lab's line could not be read.
     #[error(transparent)]

@@ -13,11 +13,22 @@ impl List {
     #[expect(clippy::unused_self, reason = "every command is run by its value")]
     pub(crate) fn run(self) -> ExitCode {
         let scenarios = scenario::list();
-        let width = scenarios.iter().map(|scenario| scenario.name.len()).max().unwrap_or(0);
+        let width = scenarios
+            .iter()
+            .map(|scenario| scenario.name.len())
+            .max()
+            .unwrap_or(0);
         for scenario in &scenarios {
-            let mark = if scenario.showing == Showing::Demo { '*' } else { ' ' };
+            let mark = if scenario.showing == Showing::Demo {
+                '*'
+            } else {
+                ' '
+            };
             let cause = scenario.causes.first().map_or("-", |cause| cause.name());
-            let line = format!("{mark} {:<width$}  {:<19} {}", scenario.name, cause, scenario.story);
+            let line = format!(
+                "{mark} {:<width$}  {:<19} {}",
+                scenario.name, cause, scenario.story
+            );
             if output::out(line).is_err() {
                 return ExitCode::from(2);
             }

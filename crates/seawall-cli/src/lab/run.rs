@@ -77,7 +77,8 @@ impl Run {
 
     fn report(&self) -> Result<Report, LabError> {
         let venv = std::path::absolute(&self.venv).unwrap_or_else(|_| self.venv.clone());
-        let mut contenders: Vec<Contender> = self.face.iter().map(|face| face.contender()).collect();
+        let mut contenders: Vec<Contender> =
+            self.face.iter().map(|face| face.contender()).collect();
         for given in &self.against {
             contenders.push(Contender::parse(given, Some(&venv))?);
         }
@@ -89,7 +90,9 @@ impl Run {
             Selection::Named(self.scenarios.clone())
         };
         let interrupt = Interrupt::on_signals().unwrap_or_else(|error| {
-            output::note(format_args!("seawall: Ctrl-C will not be answered: {error}"));
+            output::note(format_args!(
+                "seawall: Ctrl-C will not be answered: {error}"
+            ));
             Interrupt::never()
         });
         run::run(&Options {

@@ -52,8 +52,10 @@ impl Client {
 
     /// A client whose settings begin with the URL's.
     pub fn builder(url: &str) -> Result<Builder, Error> {
-        let target = Target::parse(url).map_err(|error| bad_settings(&error.to_string(), &error.hint()))?;
-        let settings = Settings::from_target(&target).map_err(|error| bad_settings(&error.to_string(), ""))?;
+        let target =
+            Target::parse(url).map_err(|error| bad_settings(&error.to_string(), &error.hint()))?;
+        let settings =
+            Settings::from_target(&target).map_err(|error| bad_settings(&error.to_string(), ""))?;
         Ok(Builder::new(target, settings))
     }
 
@@ -62,7 +64,13 @@ impl Client {
         let tender = tender::current().map_err(|error| no_tender(&error))?;
         let link = plan.open(tender);
         let conduct = plan.conduct();
-        Ok(Self { shared: Arc::new(Shared { plan, conduct, current: ArcSwap::from_pointee(Generation { number, link }) }) })
+        Ok(Self {
+            shared: Arc::new(Shared {
+                plan,
+                conduct,
+                current: ArcSwap::from_pointee(Generation { number, link }),
+            }),
+        })
     }
 
     /// Sends a command and reads its reply as `T`.
@@ -71,15 +79,22 @@ impl Client {
     }
 
     /// As [`call`](Self::call), with a deadline of its own for this call.
-    pub fn call_within<T: FromReply>(&self, cmd: &Cmd, deadline: impl Into<Option<Duration>>) -> Result<T, Error> {
+    pub fn call_within<T: FromReply>(
+        &self,
+        cmd: &Cmd,
+        deadline: impl Into<Option<Duration>>,
+    ) -> Result<T, Error> {
         let name = cmd.name();
         let nature = cmd.nature();
         let link = self.link()?;
         self.check(cmd, nature, &link)?;
         let mut call = Call::new(&link, &self.shared.conduct, &name, nature, deadline.into());
         let mut reply: Option<Value> = None;
-        exchange::drive(&mut call, 1, &mut reply, &|live, _, now| live.state.queue(now, 1, |out| cmd.pack(out)))?;
-        T::from_reply(reply.unwrap_or(Value::Null)).map_err(|wrong| exchange::wrong_type(&call, &wrong, &name))
+        exchange::drive(&mut call, 1, &mut reply, &|live, _, now| {
+            live.state.queue(now, 1, |out| cmd.pack(out));
+        })?;
+        T::from_reply(reply.unwrap_or(Value::Null))
+            .map_err(|wrong| exchange::wrong_type(&call, &wrong, &name))
     }
 
     /// Sends the commands of a pipeline in one write, and gives each its own result, in order.
@@ -94,13 +109,24 @@ impl Client {
         if pipeline.commands().is_empty() {
             return Ok(Vec::new());
         }
-        let mut call = Call::new(&link, &self.shared.conduct, "PIPELINE", pipeline.nature(), None);
+        let mut call = Call::new(
+            &link,
+            &self.shared.conduct,
+            "PIPELINE",
+            pipeline.nature(),
+            None,
+        );
         let mut replies: Vec<Value> = Vec::with_capacity(pipeline.commands().len());
-        let outcome = exchange::drive(&mut call, pipeline.commands().len(), &mut replies, &|live, taken, now| {
-            for cmd in &pipeline.commands()[taken..] {
-                live.state.queue(now, 1, |out| cmd.pack(out));
-            }
-        });
+        let outcome = exchange::drive(
+            &mut call,
+            pipeline.commands().len(),
+            &mut replies,
+            &|live, taken, now| {
+                for cmd in &pipeline.commands()[taken..] {
+                    live.state.queue(now, 1, |out| cmd.pack(out));
+                }
+            },
+        );
         Ok(pipeline.results(replies, outcome.err(), &link.name))
     }
 
@@ -121,7 +147,8 @@ impl Client {
         let mut sink = Whole(Vec::with_capacity(replies_due));
         exchange::drive(&mut call, replies_due, &mut sink, &|live, _, now| {
             let replies = u32::try_from(replies_due).unwrap_or(u32::MAX);
-            live.state.queue(now, replies, |out| pipeline.pack_transaction(out));
+            live.state
+                .queue(now, replies, |out| pipeline.pack_transaction(out));
         })?;
         pipeline.transaction_results(sink.0, &call)
     }
@@ -187,9 +214,13 @@ impl Client {
         } else {
             return Ok(());
         };
-        Err(Error::new(Kind::Settings, Cause::BadSettings, &cmd.name(), &link.name).with(|report| {
-            report.detail = why.into();
-        }))
+        Err(
+            Error::new(Kind::Settings, Cause::BadSettings, &cmd.name(), &link.name).with(
+                |report| {
+                    report.detail = why.into();
+                },
+            ),
+        )
     }
 
     /// The link of this process.
@@ -203,7 +234,10 @@ impl Client {
         // with its parent.
         let tender = tender::current().map_err(|error| no_tender(&error))?;
         let link = self.shared.plan.open(tender);
-        let inherited = self.shared.current.swap(Arc::new(Generation { number, link: Arc::clone(&link) }));
+        let inherited = self.shared.current.swap(Arc::new(Generation {
+            number,
+            link: Arc::clone(&link),
+        }));
         std::mem::forget(inherited);
         Ok(link)
     }

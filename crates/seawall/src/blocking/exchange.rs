@@ -11,7 +11,7 @@ use crate::clock;
 use crate::error::{Error, Kind};
 use crate::link::call::{Again, Call, Said};
 use crate::link::connection::{Incoming, Loss};
-use crate::link::ledger::Lent;
+use crate::link::ledger::{Ledger, Lent};
 use crate::link::live::{Live, Step, wire_cause};
 use crate::net::stream::close_of;
 use crate::net::wait::{self, Interest};
@@ -94,10 +94,14 @@ pub(super) fn drive(
                 None => Again::At(now),
             },
             Err(end) => {
-                let trail = if replies > 1 { lent.connection.state.provenances() } else { Vec::new() };
-                match ended(call, lent, end) {
+                let trail = if replies > 1 {
+                    lent.connection.state.provenances()
+                } else {
+                    Vec::new()
+                };
+                match ended(call, lent, &end) {
                     Again::Fail(error) => Again::Fail(error.with(|report| report.trail = trail)),
-                    again => again,
+                    again @ Again::At(_) => again,
                 }
             }
         };
@@ -109,7 +113,12 @@ pub(super) fn drive(
 }
 
 /// A single command was answered by an error: is it the answer, or the server's own trouble?
-fn refusal(call: &mut Call<'_>, lent: Lent<Live>, error: ServerError, sent_at: Moment) -> Option<ServerError> {
+fn refusal(
+    call: &mut Call<'_>,
+    lent: Lent<Box<Live>>,
+    error: ServerError,
+    sent_at: Moment,
+) -> Option<ServerError> {
     let said = call.said(error, call.reply(lent.established, sent_at));
     let close = matches!(said, Said::Again { close: true });
     if close {
@@ -126,14 +135,14 @@ fn refusal(call: &mut Call<'_>, lent: Lent<Live>, error: ServerError, sent_at: M
 }
 
 /// The attempt ended badly: reports the connection's end and asks what comes next.
-fn ended(call: &mut Call<'_>, lent: Lent<Live>, end: End) -> Again {
+fn ended(call: &mut Call<'_>, lent: Lent<Box<Live>>, end: &End) -> Again {
     let now = clock::now();
     let provenance = lent.connection.state.provenance();
     let server = lent.connection.server.clone();
-    match end {
+    match *end {
         End::Lost(mut loss) => {
             call.link.bury(lent, &loss);
-            if call.wants_examination(&loss) {
+            if Call::wants_examination(&loss) {
                 examine(call, &mut loss);
             }
             call.lost(&loss, &server, provenance)
@@ -168,11 +177,16 @@ fn exchange(
         {
             let close = live.read_last_words(now);
             return match take(live, replies, sink, now)? {
-                Some(done) => Ok(done),
-                None => Err(End::Lost(live.state.loss(close, now))),
+                Taken::All => Ok(None),
+                Taken::Refusal(error) => Ok(Some(error)),
+                Taken::Owed => Err(End::Lost(live.state.loss(close, now))),
             };
         }
-        let interest = if live.state.wants_write() { Interest::ReadOrWrite } else { Interest::Read };
+        let interest = if live.state.wants_write() {
+            Interest::ReadOrWrite
+        } else {
+            Interest::Read
+        };
         let until = next_look(call, silent_since, asked_at, now);
         let ready = wait::ready(live.stream.fd(), interest, until).unwrap_or(true);
         now = clock::now();
@@ -186,8 +200,10 @@ fn exchange(
                 silent_since = now;
                 asked_at = None;
             }
-            if let Some(done) = take(live, replies, sink, now)? {
-                return Ok(done);
+            match take(live, replies, sink, now)? {
+                Taken::All => return Ok(None),
+                Taken::Refusal(error) => return Ok(Some(error)),
+                Taken::Owed => {}
             }
             if let Some(close) = ended {
                 return Err(End::Lost(live.state.loss(close, now)));
@@ -203,7 +219,12 @@ fn exchange(
 }
 
 /// When the thread must look up from its socket at the latest.
-fn next_look(call: &Call<'_>, silent_since: Moment, asked_at: Option<Moment>, now: Moment) -> Moment {
+fn next_look(
+    call: &Call<'_>,
+    silent_since: Moment,
+    asked_at: Option<Moment>,
+    now: Moment,
+) -> Moment {
     let look = if call.deadline.ends_when_down() {
         now + GLANCE_FOREVER
     } else if asked_at.is_some() {
@@ -230,10 +251,15 @@ fn overdue(
     let Some(asked) = *asked_at else {
         *asked_at = Some(now);
         let cause = loss().cause;
-        call.link.decide(|ledger, now| ledger.overdue(now, silent_since, cause));
+        call.link
+            .decide(|ledger, now| ledger.overdue(now, silent_since, cause));
         return Ok(());
     };
-    let answered = call.link.ledger().last_good_probe().is_some_and(|probe| probe > asked);
+    let answered = call
+        .link
+        .ledger()
+        .last_good_probe()
+        .is_some_and(|probe| probe > asked);
     if answered && live.state.provenance() != Provenance::Replying {
         let loss = loss();
         if let Some(at) = call.may_leave(now, live.state.provenance(), loss.cause) {
@@ -243,18 +269,28 @@ fn overdue(
     Ok(())
 }
 
-/// Takes whole replies. `Some` once there is nothing more to wait for.
-fn take(
-    live: &mut Live,
-    replies: usize,
-    sink: &mut impl Sink,
-    now: Moment,
-) -> Result<Option<Option<ServerError>>, End> {
-    let broken = |live: &Live, cause| End::Lost(Loss { cause, ..live.state.loss(Close::Ours, now) });
+/// What the replies that came amount to.
+enum Taken {
+    /// More are owed.
+    Owed,
+    /// All that were waited for.
+    All,
+    /// The only one, and it is an error.
+    Refusal(ServerError),
+}
+
+/// Takes whole replies.
+fn take(live: &mut Live, replies: usize, sink: &mut impl Sink, now: Moment) -> Result<Taken, End> {
+    let broken = |live: &Live, cause| {
+        End::Lost(Loss {
+            cause,
+            ..live.state.loss(Close::Ours, now)
+        })
+    };
     loop {
         let incoming = match live.state.next_incoming() {
             Ok(Some(incoming)) => incoming,
-            Ok(None) => return Ok(None),
+            Ok(None) => return Ok(Taken::Owed),
             Err(error) => return Err(broken(live, wire_cause(&error))),
         };
         match incoming {
@@ -269,11 +305,11 @@ fn take(
                 if replies == 1
                     && let Value::Error(error) = value
                 {
-                    return Ok(Some(Some(error)));
+                    return Ok(Taken::Refusal(error));
                 }
                 sink.take(value);
                 if sink.taken() == replies {
-                    return Ok(Some(None));
+                    return Ok(Taken::All);
                 }
             }
         }
@@ -284,7 +320,7 @@ fn take(
 fn examine(call: &Call<'_>, loss: &mut Loss) {
     let asked = clock::now();
     let until = call.deadline.cap(asked + EXAMINE_MAX);
-    call.link.decide(|ledger, now| ledger.examine(now));
+    call.link.decide(Ledger::examine);
     while !call.link.ledger().examined_since(asked) && clock::now() < until {
         std::thread::sleep(Duration::from_millis(1));
     }

@@ -26,14 +26,18 @@ use crate::net::wait::{self, Interest};
 pub struct Lease {
     link: Arc<Link>,
     conduct: Conduct,
-    lent: Option<Lent<Live>>,
+    lent: Option<Lent<Box<Live>>>,
     generation: u64,
     tainted: bool,
     sent: Box<str>,
 }
 
 impl Lease {
-    pub(super) fn borrow(link: Arc<Link>, conduct: Conduct, span: Option<Duration>) -> Result<Self, Error> {
+    pub(super) fn borrow(
+        link: Arc<Link>,
+        conduct: Conduct,
+        span: Option<Duration>,
+    ) -> Result<Self, Error> {
         // It will carry what its borrower likes, for as long as he likes: apart from the calls, as for a write.
         let nature = Nature::lease();
         let lent = {
@@ -41,7 +45,14 @@ impl Lease {
             park::acquire(&call)?
         };
         let generation = fork::generation();
-        Ok(Self { link, conduct, lent: Some(lent), generation, tainted: false, sent: Box::default() })
+        Ok(Self {
+            link,
+            conduct,
+            lent: Some(lent),
+            generation,
+            tainted: false,
+            sent: Box::default(),
+        })
     }
 
     /// Writes a command, all of it, within the deadline. Its reply is taken by [`recv`](Self::recv).
@@ -76,7 +87,9 @@ impl Lease {
         let within = self.conduct.deadline;
         match self.recv_within(within)? {
             Some(value) => Ok(value),
-            None => Err(self.lose(Close::Abandoned, None).with(|report| report.kind = Kind::TimedOut)),
+            None => Err(self
+                .lose(Close::Abandoned, None)
+                .with(|report| report.kind = Kind::TimedOut)),
         }
     }
 
@@ -114,12 +127,16 @@ impl Lease {
 
     /// How far the oldest unanswered command got.
     pub fn provenance(&self) -> Provenance {
-        self.lent.as_ref().map_or(Provenance::Queued, |lent| lent.connection.state.provenance())
+        self.lent.as_ref().map_or(Provenance::Queued, |lent| {
+            lent.connection.state.provenance()
+        })
     }
 
     /// The id by which the server knows this connection, if it told.
     pub fn client_id(&self) -> Option<u64> {
-        self.lent.as_ref().and_then(|lent| lent.connection.server.client_id)
+        self.lent
+            .as_ref()
+            .and_then(|lent| lent.connection.server.client_id)
     }
 
     /// The socket, for those who poll it themselves; `None` once it is lost. It is non-blocking, and bytes may wait in
@@ -148,13 +165,26 @@ impl Lease {
 
     fn live(&mut self) -> Result<&mut Live, Error> {
         if self.generation != fork::generation() {
-            return Err(Error::new(Kind::Refused, Cause::ClientClosed, &self.sent, &self.link.name).with(|report| {
-                report.detail = "the lease was taken before a fork; take another one in the child".into();
+            return Err(Error::new(
+                Kind::Refused,
+                Cause::ClientClosed,
+                &self.sent,
+                &self.link.name,
+            )
+            .with(|report| {
+                report.detail =
+                    "the lease was taken before a fork; take another one in the child".into();
             }));
         }
         match &mut self.lent {
             Some(lent) => Ok(&mut lent.connection),
-            None => Err(Error::new(Kind::Refused, Cause::ClientClosed, &self.sent, &self.link.name).with(|report| {
+            None => Err(Error::new(
+                Kind::Refused,
+                Cause::ClientClosed,
+                &self.sent,
+                &self.link.name,
+            )
+            .with(|report| {
                 report.detail = "the lease's connection was lost before; take another one".into();
             })),
         }
@@ -164,7 +194,12 @@ impl Lease {
     fn lose(&mut self, close: Close, cause: Option<Cause>) -> Error {
         let now = clock::now();
         let Some(lent) = self.lent.take() else {
-            return Error::new(Kind::Refused, Cause::ClientClosed, &self.sent, &self.link.name);
+            return Error::new(
+                Kind::Refused,
+                Cause::ClientClosed,
+                &self.sent,
+                &self.link.name,
+            );
         };
         let mut loss: Loss = lent.connection.state.loss(close, now);
         loss.cause = cause.unwrap_or(loss.cause);
@@ -175,7 +210,8 @@ impl Lease {
         } else {
             self.link.bury(lent, &loss);
         }
-        Call::new(&self.link, &self.conduct, &self.sent, Nature::lease(), None).given_up(&loss, &server, provenance)
+        Call::new(&self.link, &self.conduct, &self.sent, Nature::lease(), None)
+            .given_up(&loss, &server, provenance)
     }
 
     fn release(&mut self, fate: Fate) {
@@ -190,7 +226,8 @@ impl Lease {
             Fate::Return | Fate::Abandon => {
                 let apart = lent.apart;
                 lent.connection.stream.abort();
-                self.link.decide(|ledger: &mut _, now: Moment| ledger.dropped(now, apart));
+                self.link
+                    .decide(|ledger: &mut _, now: Moment| ledger.dropped(now, apart));
             }
         }
     }

@@ -14,12 +14,12 @@ use crate::link::shared::Parker;
 /// Where a decision is left for a waiting thread.
 #[derive(Default)]
 struct Slot {
-    outcome: Mutex<Option<Result<Lent<Live>, Refusal>>>,
+    outcome: Mutex<Option<Result<Lent<Box<Live>>, Refusal>>>,
     told: Condvar,
 }
 
 impl Parker for Slot {
-    fn deliver(&self, outcome: Result<Lent<Live>, Refusal>) -> Result<(), Lent<Live>> {
+    fn deliver(&self, outcome: Result<Lent<Box<Live>>, Refusal>) -> Result<(), Lent<Box<Live>>> {
         *self.lock() = Some(outcome);
         self.told.notify_one();
         Ok(())
@@ -27,12 +27,12 @@ impl Parker for Slot {
 }
 
 impl Slot {
-    fn lock(&self) -> MutexGuard<'_, Option<Result<Lent<Live>, Refusal>>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Result<Lent<Box<Live>>, Refusal>>> {
         self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for a decision until `until`.
-    fn wait(&self, until: Moment) -> Option<Result<Lent<Live>, Refusal>> {
+    fn wait(&self, until: Moment) -> Option<Result<Lent<Box<Live>>, Refusal>> {
         let mut outcome = self.lock();
         loop {
             if outcome.is_some() {
@@ -42,13 +42,17 @@ impl Slot {
             if rest.is_zero() {
                 return None;
             }
-            outcome = self.told.wait_timeout(outcome, rest).unwrap_or_else(PoisonError::into_inner).0;
+            outcome = self
+                .told
+                .wait_timeout(outcome, rest)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
     }
 }
 
 /// Gets a connection that is fit to be used, or the error that ends the call.
-pub(super) fn acquire(call: &Call<'_>) -> Result<Lent<Live>, Error> {
+pub(super) fn acquire(call: &Call<'_>) -> Result<Lent<Box<Live>>, Error> {
     loop {
         let now = clock::now();
         let mut slot = None;
@@ -71,7 +75,7 @@ pub(super) fn acquire(call: &Call<'_>) -> Result<Lent<Live>, Error> {
         match outcome {
             Some(Ok(mut lent)) => match lent.connection.check(clock::now()) {
                 Ok(()) => return Ok(lent),
-                Err(loss) => call.link.bury(lent, &loss),
+                Err(loss) => call.link.found_dead(lent, &loss),
             },
             Some(Err(refusal)) => return Err(call.refused(refusal)),
             None if call.deadline.too_late_to_send(clock::now()) => return Err(call.nothing_came()),

@@ -11,11 +11,11 @@ use seawall_policy::health::{Answered, State};
 use seawall_policy::retry::{self, Attempted, ReplayAllowance, Verdict, Why};
 use seawall_wire::error::{Family, ServerError};
 
+use super::cause;
 use super::connection::Loss;
 use super::handshake::Server;
 use super::ledger::{Ask, Refusal};
 use super::shared::Link;
-use super::cause;
 use crate::clock;
 use crate::command::Nature;
 use crate::error::{ConnectionFacts, Error, Kind};
@@ -70,7 +70,8 @@ impl<'a> Call<'a> {
         span: Option<Duration>,
     ) -> Self {
         let started = clock::now();
-        let deadline = Deadline::blocking(started, span.unwrap_or(conduct.deadline), nature.waits());
+        let deadline =
+            Deadline::blocking(started, span.unwrap_or(conduct.deadline), nature.waits());
         Self {
             link,
             conduct,
@@ -87,7 +88,11 @@ impl<'a> Call<'a> {
 
     /// What its reply proves about the endpoint.
     pub(crate) fn reply(&self, established_at: Moment, sent_at: Moment) -> Answered {
-        Answered { established_at, sent_at, access: self.nature.access }
+        Answered {
+            established_at,
+            sent_at,
+            access: self.nature.access,
+        }
     }
 
     /// What it asks the ledger for.
@@ -112,7 +117,12 @@ impl<'a> Call<'a> {
 
     /// Its reply is overdue, and a fresh probe was answered since: whether this call may be sent again on another
     /// connection, and when.
-    pub(crate) fn may_leave(&self, now: Moment, provenance: Provenance, cause: Cause) -> Option<Moment> {
+    pub(crate) fn may_leave(
+        &self,
+        now: Moment,
+        provenance: Provenance,
+        cause: Cause,
+    ) -> Option<Moment> {
         match self.verdict(now, provenance, cause) {
             Verdict::Park => Some(now),
             Verdict::RetryAt(at) => Some(at),
@@ -128,7 +138,9 @@ impl<'a> Call<'a> {
         match self.verdict(now, provenance, loss.cause) {
             Verdict::Park if now < self.deadline.send_by() => Again::At(now),
             Verdict::RetryAt(at) => Again::At(at),
-            Verdict::Park | Verdict::GiveUp(_) => Again::Fail(self.lost_for_good(loss, provenance, now)),
+            Verdict::Park | Verdict::GiveUp(_) => {
+                Again::Fail(self.lost_for_good(loss, provenance, now))
+            }
         }
     }
 
@@ -140,27 +152,41 @@ impl<'a> Call<'a> {
 
     /// Whether the server should be asked for the reason before the call goes again: a server that closes in order in
     /// the middle of a request had a reason, and if it was the size of the reply, the next one would be cut off too.
-    pub(crate) fn wants_examination(&self, loss: &Loss) -> bool {
-        loss.close == Close::Fin && matches!(loss.cause, Cause::ClosedByServer | Cause::ClosedMidReply)
+    pub(crate) fn wants_examination(loss: &Loss) -> bool {
+        loss.close == Close::Fin
+            && matches!(loss.cause, Cause::ClosedByServer | Cause::ClosedMidReply)
     }
 
     /// The reply did not come by the deadline; its connection was given up.
-    pub(crate) fn timed_out(&mut self, loss: &Loss, server: &Server, provenance: Provenance) -> Error {
+    pub(crate) fn timed_out(
+        &mut self,
+        loss: &Loss,
+        server: &Server,
+        provenance: Provenance,
+    ) -> Error {
         self.first.get_or_insert(loss.cause);
         self.connection = Some(facts(loss, server));
         let now = clock::now();
-        self.lost_for_good(loss, provenance, now).with(|report| report.kind = Kind::TimedOut)
+        self.lost_for_good(loss, provenance, now)
+            .with(|report| report.kind = Kind::TimedOut)
     }
 
     /// A borrower's connection ended: it is not for us to try again.
-    pub(crate) fn given_up(&mut self, loss: &Loss, server: &Server, provenance: Provenance) -> Error {
+    pub(crate) fn given_up(
+        &mut self,
+        loss: &Loss,
+        server: &Server,
+        provenance: Provenance,
+    ) -> Error {
         self.left(loss, server);
         self.attempts = 1;
         self.lost_for_good(loss, provenance, clock::now())
     }
 
     fn verdict(&self, now: Moment, provenance: Provenance, cause: Cause) -> Verdict {
-        if provenance.sent_if_aborted() == Sent::Perhaps && self.attempts >= self.conduct.attempts_max {
+        if provenance.sent_if_aborted() == Sent::Perhaps
+            && self.attempts >= self.conduct.attempts_max
+        {
             return Verdict::GiveUp(Why::Attempts);
         }
         let attempted = Attempted {
@@ -181,7 +207,11 @@ impl<'a> Call<'a> {
     fn lost_for_good(&self, loss: &Loss, provenance: Provenance, now: Moment) -> Error {
         let behind = self.behind(loss.cause);
         let cause = behind.unwrap_or(loss.cause);
-        let kind = if provenance.sent_if_aborted() == Sent::No { Kind::Refused } else { Kind::Lost };
+        let kind = if provenance.sent_if_aborted() == Sent::No {
+            Kind::Refused
+        } else {
+            Kind::Lost
+        };
         self.error(kind, cause, now).with(|report| {
             report.also = behind.map(|_| loss.cause);
             report.sent = provenance.sent_if_aborted();
@@ -195,7 +225,9 @@ impl<'a> Call<'a> {
             return None;
         }
         match self.link.ledger().health.state() {
-            State::Suspect { cause, .. } | State::Down { cause, .. } => Some(cause).filter(|cause| !cause.is_symptom()),
+            State::Suspect { cause, .. } | State::Down { cause, .. } => {
+                Some(cause).filter(|cause| !cause.is_symptom())
+            }
             State::Up => None,
         }
     }
@@ -204,7 +236,11 @@ impl<'a> Call<'a> {
     pub(crate) fn refused(&self, refusal: Refusal) -> Error {
         let now = clock::now();
         let settings = refusal.cause.fault() == seawall_model::Fault::Settings;
-        let kind = if settings { Kind::Settings } else { Kind::Refused };
+        let kind = if settings {
+            Kind::Settings
+        } else {
+            Kind::Refused
+        };
         self.error(kind, refusal.cause, now).with(|report| {
             report.also = self.first.filter(|&first| first != refusal.cause);
             report.retry_after = refusal.retry_at.map(|at| at.since(now));
@@ -221,7 +257,8 @@ impl<'a> Call<'a> {
         let cause = cause::of_server(&error.kind);
         match family {
             Family::Unavailable | Family::WritesRefused | Family::Credentials => {
-                self.link.decide(|ledger, now| ledger.said(now, family, cause, reply));
+                self.link
+                    .decide(|ledger, now| ledger.said(now, family, cause, reply));
             }
             Family::Redirect | Family::Application => {}
         }
@@ -230,7 +267,9 @@ impl<'a> Call<'a> {
         if about_itself && ran_not && clock::now() < self.deadline.send_by() {
             self.first.get_or_insert(cause);
             self.said = Some(error);
-            return Said::Again { close: cause == Cause::ReadOnly };
+            return Said::Again {
+                close: cause == Cause::ReadOnly,
+            };
         }
         Said::Answer(error)
     }
@@ -239,12 +278,13 @@ impl<'a> Call<'a> {
     pub(crate) fn answered(&self, error: ServerError) -> Error {
         let cause = cause::of_server(&error.kind);
         let surely_not = error.kind.surely_did_not_run() && !self.nature.script;
-        self.error(Kind::Server, cause, clock::now()).with(|report| {
-            report.sent = if surely_not { Sent::No } else { Sent::Perhaps };
-            report.provenance = Provenance::Replying;
-            report.connection = None;
-            report.server = Some(error);
-        })
+        self.error(Kind::Server, cause, clock::now())
+            .with(|report| {
+                report.sent = if surely_not { Sent::No } else { Sent::Perhaps };
+                report.provenance = Provenance::Replying;
+                report.connection = None;
+                report.server = Some(error);
+            })
     }
 
     fn error(&self, kind: Kind, cause: Cause, now: Moment) -> Error {
@@ -257,10 +297,12 @@ impl<'a> Call<'a> {
 
     /// The deadline came while it waited for a connection.
     pub(crate) fn nothing_came(&self) -> Error {
-        let refusal = self.link.ledger().why_nothing(clock::now(), self.nature.access);
+        let refusal = self
+            .link
+            .ledger()
+            .why_nothing(clock::now(), self.nature.access);
         self.refused(refusal)
     }
-
 }
 
 fn facts(loss: &Loss, server: &Server) -> ConnectionFacts {
@@ -276,4 +318,3 @@ fn facts(loss: &Loss, server: &Server) -> ConnectionFacts {
         run_id: server.run_id.clone(),
     }
 }
-

@@ -39,11 +39,15 @@ pub(crate) fn of_connect(error: &io::Error) -> Cause {
         // ENOENT: a Unix socket that nobody made.
         Errno::CONNREFUSED | Errno::NOENT => Cause::ConnectionRefused,
         Errno::TIMEDOUT => Cause::ConnectTimeout,
-        Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM | Errno::ADDRNOTAVAIL | Errno::ADDRINUSE => {
-            Cause::LocalLimit
-        }
+        Errno::MFILE
+        | Errno::NFILE
+        | Errno::NOBUFS
+        | Errno::NOMEM
+        | Errno::ADDRNOTAVAIL
+        | Errno::ADDRINUSE
+        | Errno::ACCESS
+        | Errno::PERM => Cause::LocalLimit,
         Errno::CONNRESET | Errno::PIPE => Cause::ConnectionReset,
-        Errno::ACCESS | Errno::PERM => Cause::LocalLimit,
         _ => Cause::Unreachable,
     }
 }
@@ -52,6 +56,15 @@ pub(crate) fn of_connect(error: &io::Error) -> Cause {
 /// nobody answered.
 pub(crate) fn of_lookup(error: &io::Error) -> Cause {
     let text = error.to_string();
-    let silent = ["Temporary failure", "Try again", "timed out", "too many name lookups"];
-    if silent.iter().any(|words| text.contains(words)) { Cause::NameService } else { Cause::NameUnknown }
+    let silent = [
+        "Temporary failure",
+        "Try again",
+        "timed out",
+        "too many name lookups",
+    ];
+    if silent.iter().any(|words| text.contains(words)) {
+        Cause::NameService
+    } else {
+        Cause::NameUnknown
+    }
 }

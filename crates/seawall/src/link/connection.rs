@@ -144,7 +144,11 @@ impl Connection {
 
     /// How far each unanswered request got, oldest first.
     pub(crate) fn provenances(&self) -> Vec<Provenance> {
-        self.owed.iter().enumerate().map(|(place, owed)| self.provenance_of(*owed, place == 0)).collect()
+        self.owed
+            .iter()
+            .enumerate()
+            .map(|(place, owed)| self.provenance_of(*owed, place == 0))
+            .collect()
     }
 
     fn provenance_of(&self, owed: Owed, oldest: bool) -> Provenance {
@@ -179,7 +183,11 @@ impl Connection {
         let start = self.queued;
         self.queued += (self.out.len() - before) as u64;
         if replies > 0 {
-            self.owed.push_back(Owed { start, end: self.queued, replies });
+            self.owed.push_back(Owed {
+                start,
+                end: self.queued,
+                replies,
+            });
         }
     }
 
@@ -197,7 +205,10 @@ impl Connection {
     pub(crate) fn accepted(&mut self, n: usize) {
         self.out_taken += n;
         self.accepted += n as u64;
-        debug_assert!(self.accepted <= self.queued, "more was accepted than queued");
+        debug_assert!(
+            self.accepted <= self.queued,
+            "more was accepted than queued"
+        );
         if self.out_taken == self.out.len() && self.out.capacity() > 64 * 1024 {
             self.out = Vec::with_capacity(512);
             self.out_taken = 0;
@@ -236,7 +247,9 @@ impl Connection {
             Incoming::Reply(frame) => {
                 self.inbox.consume(frame);
                 self.replied_since_idle = true;
-                let Some(front) = self.owed.front_mut() else { return };
+                let Some(front) = self.owed.front_mut() else {
+                    return;
+                };
                 front.replies -= 1;
                 if front.replies == 0 {
                     self.owed.pop_front();
@@ -248,9 +261,13 @@ impl Connection {
 
     /// What the end of this connection proves.
     pub(crate) fn loss(&self, close: Close, now: Moment) -> Loss {
-        let idle = if self.owed.is_empty() { now.since(self.last_used) } else { self.idle_before };
+        let idle = if self.owed.is_empty() {
+            now.since(self.last_used)
+        } else {
+            self.idle_before
+        };
         Loss {
-            cause: self.name_loss(close),
+            cause: self.name_loss(close, idle),
             close,
             idle,
             age: now.since(self.established),
@@ -262,15 +279,18 @@ impl Connection {
     }
 
     /// The symptom's name; a probe may find what lies behind it.
-    fn name_loss(&self, close: Close) -> Cause {
-        let unused = self.owed.is_empty();
-        let fresh_from_idle = !self.replied_since_idle;
+    fn name_loss(&self, close: Close, idle: Duration) -> Cause {
+        let fresh_from_idle = if self.owed.is_empty() {
+            idle >= IDLE_FROM
+        } else {
+            !self.replied_since_idle
+        };
         let begun = self.inbox.len() > 0;
         match close {
             Close::Fin | Close::Reset if begun => Cause::ClosedMidReply,
-            Close::Fin if unused || fresh_from_idle => Cause::IdleClosed,
+            Close::Fin if fresh_from_idle => Cause::IdleClosed,
             Close::Fin => Cause::ClosedByServer,
-            Close::Reset if unused || fresh_from_idle => Cause::IdleReset,
+            Close::Reset if fresh_from_idle => Cause::IdleReset,
             Close::Reset | Close::Other(_) | Close::Ours => Cause::ConnectionReset,
             Close::KernelTimeout => Cause::PeerVanished,
             Close::Abandoned if fresh_from_idle => Cause::IdleSwallowed,

@@ -80,11 +80,19 @@ pub(crate) struct DialError {
 
 impl DialError {
     pub(crate) fn new(cause: Cause, detail: impl Into<Box<str>>) -> Self {
-        Self { cause, detail: detail.into(), server: None }
+        Self {
+            cause,
+            detail: detail.into(),
+            server: None,
+        }
     }
 
     fn said(error: ServerError) -> Self {
-        Self { cause: cause::of_server(&error.kind), detail: error.message.as_ref().into(), server: Some(error) }
+        Self {
+            cause: cause::of_server(&error.kind),
+            detail: error.message.as_ref().into(),
+            server: Some(error),
+        }
     }
 }
 
@@ -132,9 +140,19 @@ impl Handshake {
             Wanted::Best | Wanted::Resp3 => vec![Asked::Hello],
         };
         script.extend(after_login(&login, curiosity));
-        let mut this =
-            Self { login, curiosity, script, at: 0, server: Server::default(), fall_back: false };
-        this.server.protocol = if this.login.protocol == Wanted::Resp2 { 2 } else { 3 };
+        let mut this = Self {
+            login,
+            curiosity,
+            script,
+            at: 0,
+            server: Server::default(),
+            fall_back: false,
+        };
+        this.server.protocol = if this.login.protocol == Wanted::Resp2 {
+            2
+        } else {
+            3
+        };
         let (bytes, replies) = this.pack();
         (this, bytes, replies)
     }
@@ -142,7 +160,10 @@ impl Handshake {
     /// The next reply has come.
     pub(crate) fn handle(&mut self, reply: Value) -> Result<Next, DialError> {
         let Some(&asked) = self.script.get(self.at) else {
-            return Err(DialError::new(Cause::ProtocolError, "a reply that nobody asked for during the handshake"));
+            return Err(DialError::new(
+                Cause::ProtocolError,
+                "a reply that nobody asked for during the handshake",
+            ));
         };
         self.at += 1;
         let reply = match reply {
@@ -183,7 +204,9 @@ impl Handshake {
                 Ok(())
             }
             // The default user's PING may be forbidden; the refusal shows that the server answers.
-            Asked::Ping if error.kind.family() != seawall_wire::error::Family::Unavailable => Ok(()),
+            Asked::Ping if error.kind.family() != seawall_wire::error::Family::Unavailable => {
+                Ok(())
+            }
             Asked::Hello | Asked::Auth | Asked::Select | Asked::Ping => Err(DialError::said(error)),
         }
     }
@@ -191,7 +214,9 @@ impl Handshake {
     fn granted(&mut self, asked: Asked, value: &Value) {
         match asked {
             Asked::Hello => self.greeted(value),
-            Asked::ClientId => self.server.client_id = value.as_int().and_then(|id| u64::try_from(id).ok()),
+            Asked::ClientId => {
+                self.server.client_id = value.as_int().and_then(|id| u64::try_from(id).ok());
+            }
             Asked::Info => self.informed(value),
             Asked::OutputLimit => self.server.output_limit = normal_limit(value),
             Asked::Auth | Asked::SetName | Asked::Select | Asked::Ping => {}
@@ -202,10 +227,13 @@ impl Handshake {
         let Value::Map(pairs) = value else { return };
         for (key, value) in pairs {
             match key.as_bytes() {
-                Some(b"id") => self.server.client_id = value.as_int().and_then(|id| u64::try_from(id).ok()),
+                Some(b"id") => {
+                    self.server.client_id = value.as_int().and_then(|id| u64::try_from(id).ok());
+                }
                 Some(b"version") => {
-                    self.server.version =
-                        value.as_bytes().map(|bytes| String::from_utf8_lossy(bytes).into_owned().into_boxed_str());
+                    self.server.version = value
+                        .as_bytes()
+                        .map(|bytes| String::from_utf8_lossy(bytes).into_owned().into_boxed_str());
                 }
                 _ => {}
             }
@@ -213,14 +241,20 @@ impl Handshake {
     }
 
     fn informed(&mut self, value: &Value) {
-        let Some(text) = value.as_bytes().map(String::from_utf8_lossy) else { return };
+        let Some(text) = value.as_bytes().map(String::from_utf8_lossy) else {
+            return;
+        };
         let (mut refused, mut told) = (None, false);
         let (mut used, mut limit) = (0_u64, 0_u64);
         for line in text.lines() {
-            let Some((key, value)) = line.split_once(':') else { continue };
+            let Some((key, value)) = line.split_once(':') else {
+                continue;
+            };
             match key {
                 "run_id" => self.server.run_id = Some(value.into()),
-                "redis_version" if self.server.version.is_none() => self.server.version = Some(value.into()),
+                "redis_version" if self.server.version.is_none() => {
+                    self.server.version = Some(value.into());
+                }
                 "rdb_last_bgsave_status" | "aof_last_write_status" if value != "ok" => {
                     refused = Some(Cause::SaveFailed);
                 }
@@ -252,7 +286,11 @@ impl Handshake {
     fn pack_one(&self, asked: Asked, out: &mut Vec<u8>) {
         let db = self.login.db.to_string();
         let mut words: Vec<&[u8]> = Vec::with_capacity(8);
-        let password = self.login.password.as_ref().map(seawall_model::Secret::reveal);
+        let password = self
+            .login
+            .password
+            .as_ref()
+            .map(seawall_model::Secret::reveal);
         match asked {
             Asked::Hello => {
                 words.extend([b"HELLO".as_slice(), b"3"]);
@@ -269,16 +307,22 @@ impl Handshake {
                 words.extend(self.login.user.as_deref().map(str::as_bytes));
                 words.push(password.unwrap_or_default().as_bytes());
             }
-            Asked::SetName => words.extend([b"CLIENT".as_slice(), b"SETNAME", self.login.client_name.as_bytes()]),
+            Asked::SetName => words.extend([
+                b"CLIENT".as_slice(),
+                b"SETNAME",
+                self.login.client_name.as_bytes(),
+            ]),
             Asked::ClientId => words.extend([b"CLIENT".as_slice(), b"ID"]),
             Asked::Select => words.extend([b"SELECT".as_slice(), db.as_bytes()]),
             Asked::Ping => words.push(b"PING"),
             // Several sections in one INFO are understood from 7.0 on; `everything` is far larger. The default
             // sections are a few kilobytes, and asked for once a connection that probes.
             Asked::Info => words.push(b"INFO"),
-            Asked::OutputLimit => words.extend([b"CONFIG".as_slice(), b"GET", b"client-output-buffer-limit"]),
+            Asked::OutputLimit => {
+                words.extend([b"CONFIG".as_slice(), b"GET", b"client-output-buffer-limit"]);
+            }
         }
-        encode::command(out, words.into_iter());
+        encode::command(out, words);
     }
 }
 
@@ -314,7 +358,10 @@ fn normal_limit(value: &Value) -> Option<u64> {
         _ => return None,
     };
     let text = std::str::from_utf8(text).ok()?;
-    let mut words = text.split_ascii_whitespace().skip_while(|&word| word != "normal").skip(1);
+    let mut words = text
+        .split_ascii_whitespace()
+        .skip_while(|&word| word != "normal")
+        .skip(1);
     let hard: u64 = words.next()?.parse().ok()?;
     let soft: u64 = words.next()?.parse().ok()?;
     Some(match (hard, soft) {

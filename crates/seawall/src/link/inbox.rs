@@ -24,7 +24,6 @@ pub(crate) struct Inbox {
     missing: u64,
 }
 
-
 /// A whole frame at the front of the inbox.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Frame {
@@ -34,7 +33,13 @@ pub(crate) struct Frame {
 
 impl Inbox {
     pub(crate) fn new(limits: Limits) -> Self {
-        Self { buffer: vec![0; ROOM], start: 0, end: 0, scanner: Scanner::new(limits), missing: 0 }
+        Self {
+            buffer: vec![0; ROOM],
+            start: 0,
+            end: 0,
+            scanner: Scanner::new(limits),
+            missing: 0,
+        }
     }
 
     /// Bytes that came and were not taken.
@@ -72,7 +77,10 @@ impl Inbox {
     /// `n` bytes of [`room`](Self::room) were filled.
     pub(crate) fn filled(&mut self, n: usize) {
         self.end += n;
-        debug_assert!(self.end <= self.buffer.len(), "more was filled than there was room");
+        debug_assert!(
+            self.end <= self.buffer.len(),
+            "more was filled than there was room"
+        );
     }
 
     /// The next whole frame, if it is here.

@@ -72,7 +72,11 @@ impl Live {
             match self.read_some(now) {
                 Ok(Step::Moved) => {}
                 Ok(Step::WouldBlock) => {
-                    match crate::net::wait::ready(self.stream.fd(), crate::net::wait::Interest::Read, until) {
+                    match crate::net::wait::ready(
+                        self.stream.fd(),
+                        crate::net::wait::Interest::Read,
+                        until,
+                    ) {
                         Ok(true) => {}
                         Ok(false) | Err(_) => return Close::Reset,
                     }
@@ -100,20 +104,27 @@ impl Live {
                 Err(error) => return Err(self.state.loss(close_of(&error), now)),
             }
         }
-        if self.state.is_clean() { Ok(()) } else { Err(self.broken(Cause::ProtocolError, now)) }
+        if self.state.is_clean() {
+            Ok(())
+        } else {
+            Err(self.broken(Cause::ProtocolError, now))
+        }
     }
 
     fn drain_pushes(&mut self, now: Moment) -> Result<(), Loss> {
         loop {
             match self.state.next_incoming() {
-                Ok(None) => return Ok(()),
+                // A reply here is one that a caller waits for.
+                Ok(None | Some(Incoming::Reply(_))) => return Ok(()),
                 Ok(Some(incoming @ Incoming::Push(_))) => self.state.consume(incoming),
-                Ok(Some(Incoming::Reply(_))) => return Ok(()),
                 // The server may say why it closes: that is its last word, not a broken order.
                 Ok(Some(Incoming::Unasked(frame))) => {
-                    let said = seawall_wire::Value::decode(self.state.frame(frame), self.state.limits());
+                    let said =
+                        seawall_wire::Value::decode(self.state.frame(frame), self.state.limits());
                     let cause = match said {
-                        Ok((seawall_wire::Value::Error(error), _)) => crate::link::cause::of_server(&error.kind),
+                        Ok((seawall_wire::Value::Error(error), _)) => {
+                            crate::link::cause::of_server(&error.kind)
+                        }
                         _ => Cause::ProtocolError,
                     };
                     return Err(self.broken(cause, now));
@@ -124,11 +135,18 @@ impl Live {
     }
 
     fn broken(&self, cause: Cause, now: Moment) -> Loss {
-        Loss { cause, ..self.state.loss(Close::Ours, now) }
+        Loss {
+            cause,
+            ..self.state.loss(Close::Ours, now)
+        }
     }
 }
 
 /// The cause behind bytes that could not be read.
 pub(crate) fn wire_cause(error: &WireError) -> Cause {
-    if error.is_limit() { Cause::ReplyTooLarge } else { Cause::ProtocolError }
+    if error.is_limit() {
+        Cause::ReplyTooLarge
+    } else {
+        Cause::ProtocolError
+    }
 }

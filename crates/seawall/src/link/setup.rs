@@ -56,7 +56,10 @@ impl Plan {
             idle_max: settings.max_idle(),
             ..AgeingSettings::default()
         };
-        let budget = BudgetSettings { share_percent: settings.retry_budget().get().into(), ..BudgetSettings::default() };
+        let budget = BudgetSettings {
+            share_percent: settings.retry_budget().get().into(),
+            ..BudgetSettings::default()
+        };
         let ledger = Ledger::new(
             Health::new(HealthSettings::default(), seed),
             Budget::new(budget),
@@ -69,7 +72,13 @@ impl Plan {
                 hints: self.may_ask_config(),
             },
         );
-        Link::open(self.target.endpoint().clone(), self.dialer(), ledger, self.listeners.clone(), tender)
+        Link::open(
+            self.target.endpoint().clone(),
+            self.dialer(),
+            ledger,
+            self.listeners.clone(),
+            tender,
+        )
     }
 
     fn dialer(&self) -> Dialer {
@@ -80,20 +89,27 @@ impl Plan {
             probes: settings.keepalive_count().get(),
         });
         // Never below a write's deadline: a stopped server with a big SET on its way would be cut off.
-        let user_timeout = settings.tcp_user_timeout().map_or(Duration::ZERO, |limit| limit.max(settings.deadline()));
+        let user_timeout = settings
+            .tcp_user_timeout()
+            .map_or(Duration::ZERO, |limit| limit.max(settings.deadline()));
         Dialer {
             login: Login {
                 user: settings.user().map(|user| user.to_string()),
                 password: settings.password(),
                 db: settings.db(),
-                client_name: settings.client_name().map_or_else(default_name, |name| name.to_string()),
+                client_name: settings
+                    .client_name()
+                    .map_or_else(default_name, |name| name.to_string()),
                 protocol: match settings.protocol() {
                     ProtocolChoice::Auto => Wanted::Best,
                     ProtocolChoice::Resp2 => Wanted::Resp2,
                     ProtocolChoice::Resp3 => Wanted::Resp3,
                 },
             },
-            limits: Limits { frame_bytes_max: settings.reply_bytes_max(), ..Limits::default() },
+            limits: Limits {
+                frame_bytes_max: settings.reply_bytes_max(),
+                ..Limits::default()
+            },
             connect_timeout: settings.connect_timeout(),
             probe_timeout: HealthSettings::default().probe_timeout,
             keepalive,
@@ -107,7 +123,9 @@ impl Plan {
         match self.settings.server_hints() {
             ServerHints::On => true,
             ServerHints::Off => false,
-            ServerHints::Auto => self.settings.user().is_none() && !is_managed(self.target.endpoint()),
+            ServerHints::Auto => {
+                self.settings.user().is_none() && !is_managed(self.target.endpoint())
+            }
         }
     }
 }
@@ -131,10 +149,25 @@ fn is_managed(endpoint: &Endpoint) -> bool {
 /// `service:host:pid`, as far as they can be known.
 fn default_name() -> String {
     let printable = |text: &str| -> String {
-        text.chars().filter(|c| c.is_ascii_graphic() && *c != ':').take(40).collect()
+        text.chars()
+            .filter(|c| c.is_ascii_graphic() && *c != ':')
+            .take(40)
+            .collect()
     };
     let program = std::env::args_os().next().unwrap_or_default();
-    let program = std::path::Path::new(&program).file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    format!("{}:{}:{}", printable(&program), printable(&host), std::process::id())
+    let program = std::path::Path::new(&program)
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let host = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
+    format!(
+        "{}:{}:{}",
+        printable(&program),
+        printable(&host),
+        std::process::id()
+    )
 }

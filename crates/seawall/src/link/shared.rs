@@ -20,11 +20,11 @@ use crate::tender::Tender;
 /// Whoever waits for a connection, in whatever runtime.
 pub(crate) trait Parker: Send + Sync {
     /// Hands over what was decided; gives it back if the waiter has gone.
-    fn deliver(&self, outcome: Result<Lent<Live>, Refusal>) -> Result<(), Lent<Live>>;
+    fn deliver(&self, outcome: Result<Lent<Box<Live>>, Refusal>) -> Result<(), Lent<Box<Live>>>;
 }
 
-pub(crate) type Book = Ledger<Live, Arc<dyn Parker>>;
-pub(crate) type BookOrders = Orders<Live, Arc<dyn Parker>>;
+pub(crate) type Book = Ledger<Box<Live>, Arc<dyn Parker>>;
+pub(crate) type BookOrders = Orders<Box<Live>, Arc<dyn Parker>>;
 
 /// How connections to an endpoint are made.
 #[derive(Clone, Debug)]
@@ -102,7 +102,12 @@ impl Link {
     /// Acts on what was decided. The lock must not be held.
     pub(crate) fn carry_out(&self, orders: BookOrders) {
         let mut pending = Some(orders);
-        while let Some(BookOrders { orders, changes, wake_tender }) = pending.take() {
+        while let Some(BookOrders {
+            todo,
+            changes,
+            wake_tender,
+        }) = pending.take()
+        {
             for change in changes {
                 for event in Event::of_change(&change) {
                     self.listeners.tell(&self.name, &event);
@@ -111,7 +116,7 @@ impl Link {
             if wake_tender {
                 self.tender.wake();
             }
-            for order in orders {
+            for order in todo {
                 match order {
                     Order::Grant(parker, lent) => {
                         if let Err(lent) = parker.deliver(Ok(lent)) {
@@ -130,31 +135,41 @@ impl Link {
         }
     }
 
-    fn close(&self, live: Live, why: CloseWhy) {
-        self.listeners.tell(&self.name, &Event::Closed { connection: live.id, why: why.name() });
+    fn close(&self, live: Box<Live>, why: CloseWhy) {
+        self.listeners.tell(
+            &self.name,
+            &Event::Closed {
+                connection: live.id,
+                why: why.name(),
+            },
+        );
         drop(live);
     }
 
     /// A call was answered: its connection goes back, unless more is owed on it.
-    pub(crate) fn answered(&self, live: Live, apart: bool, reply: Answered) {
+    pub(crate) fn answered(&self, live: Box<Live>, apart: bool, reply: Answered) {
         if !live.state.is_clean() {
             return self.give_back(live, apart);
         }
-        let lent =
-            Lent { established: live.state.established(), last_used: live.state.last_used(), connection: live, apart };
-        self.decide(|ledger, now| ledger.answered(now, lent, reply));
+        self.decide(|ledger, now| ledger.answered(now, Self::lend(live, apart), reply));
+    }
+
+    /// A connection as the ledger keeps it.
+    pub(crate) fn lend(live: Box<Live>, apart: bool) -> Lent<Box<Live>> {
+        let last_used = live.state.last_used();
+        Lent {
+            established: live.state.established(),
+            last_used,
+            seen_well: last_used,
+            connection: live,
+            apart,
+        }
     }
 
     /// Gives a lent connection back, or closes it if something is still owed on it.
-    pub(crate) fn give_back(&self, live: Live, apart: bool) {
+    pub(crate) fn give_back(&self, live: Box<Live>, apart: bool) {
         if live.state.is_clean() {
-            let lent = Lent {
-                established: live.state.established(),
-                last_used: live.state.last_used(),
-                connection: live,
-                apart,
-            };
-            self.decide(|ledger, now| ledger.give_back(now, lent));
+            self.decide(|ledger, now| ledger.give_back(now, Self::lend(live, apart)));
         } else {
             live.stream.abort();
             self.decide(|ledger, now| ledger.dropped(now, apart));
@@ -164,7 +179,7 @@ impl Link {
 
 fn merge(pending: Option<BookOrders>, mut more: BookOrders) -> BookOrders {
     if let Some(first) = pending {
-        more.orders.splice(0..0, first.orders);
+        more.todo.splice(0..0, first.todo);
         more.changes.splice(0..0, first.changes);
         more.wake_tender |= first.wake_tender;
     }
@@ -172,33 +187,66 @@ fn merge(pending: Option<BookOrders>, mut more: BookOrders) -> BookOrders {
 }
 
 impl Link {
-    /// A connection at rest was found dead.
-    pub(crate) fn found_dead(&self, live: &Live, loss: &Loss) {
-        self.tell_lost(live, loss);
+    /// Looks at each connection at rest: the dead are found before a call needs them.
+    pub(crate) fn look_over(&self) {
+        let now = clock::now();
+        let dead = self.ledger().look_over(now, |live| live.look(now));
+        for (lent, loss) in dead {
+            self.tell_lost(&lent.connection, &loss);
+        }
+    }
+
+    /// A connection was at rest, and found dead when it was to be used.
+    pub(crate) fn found_dead(&self, lent: Lent<Box<Live>>, loss: &Loss) {
+        let loss = self.ledger().name_with_others(&lent, *loss);
+        self.bury(lent, &loss);
     }
 
     /// A lent connection ended, and that may say something about the endpoint.
-    pub(crate) fn bury(&self, lent: Lent<Live>, loss: &Loss) {
+    pub(crate) fn bury(&self, lent: Lent<Box<Live>>, loss: &Loss) {
         let (established, apart) = self.lay_down(lent, loss);
-        let cause = loss.cause;
-        self.decide(|ledger, now| ledger.lost(now, established, apart, cause));
+        self.decide(|ledger, now| ledger.lost(now, established, apart, loss));
+        // What ended one may have ended all: they are not left for calls to find.
+        self.look_over();
     }
 
     /// A lent connection was given up; it speaks for itself alone.
-    pub(crate) fn bury_alone(&self, lent: Lent<Live>, loss: &Loss) {
+    pub(crate) fn bury_alone(&self, lent: Lent<Box<Live>>, loss: &Loss) {
         let (_, apart) = self.lay_down(lent, loss);
         self.decide(|ledger, now| ledger.dropped(now, apart));
     }
 
-    fn lay_down(&self, lent: Lent<Live>, loss: &Loss) -> (Moment, bool) {
-        let Lent { connection, established, apart, .. } = lent;
+    fn lay_down(&self, lent: Lent<Box<Live>>, loss: &Loss) -> (Moment, bool) {
+        let Lent {
+            connection,
+            established,
+            apart,
+            ..
+        } = lent;
         self.tell_lost(&connection, loss);
         connection.stream.abort();
         (established, apart)
     }
 
     fn tell_lost(&self, live: &Live, loss: &Loss) {
-        let Loss { cause, close, idle, age, owed, .. } = *loss;
-        self.listeners.tell(&self.name, &Event::Lost { connection: live.id, cause, close, idle, age, owed });
+        let Loss {
+            cause,
+            close,
+            idle,
+            age,
+            owed,
+            ..
+        } = *loss;
+        self.listeners.tell(
+            &self.name,
+            &Event::Lost {
+                connection: live.id,
+                cause,
+                close,
+                idle,
+                age,
+                owed,
+            },
+        );
     }
 }

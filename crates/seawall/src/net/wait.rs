@@ -42,5 +42,8 @@ pub(crate) fn timeout(now: Moment, until: Moment) -> Option<Timespec> {
     }
     // A day at most: a clock that jumps may not turn a wait into an overflow.
     let rest = until.since(now).min(Duration::from_secs(86_400));
-    Some(Timespec { tv_sec: i64::try_from(rest.as_secs()).unwrap_or(86_400), tv_nsec: i64::from(rest.subsec_nanos()) })
+    Some(Timespec {
+        tv_sec: i64::try_from(rest.as_secs()).unwrap_or(86_400),
+        tv_nsec: i64::from(rest.subsec_nanos()),
+    })
 }

@@ -16,7 +16,6 @@ use crate::events::Event;
 use crate::link::cause;
 use crate::link::connection::{Connection, Incoming};
 use crate::link::handshake::{DialError, Handshake, Next, Purpose, Server};
-use crate::link::ledger::Lent;
 use crate::link::live::{Live, Step, wire_cause};
 use crate::link::shared::{Keepalive, Link};
 use crate::net::stream::{Stream, close_of};
@@ -34,8 +33,15 @@ pub(super) struct Attempt {
 
 enum Stage {
     Resolving(Answer),
-    Connecting { socket: Socket, address: Option<SocketAddr>, until: Moment },
-    Greeting { live: Box<Live>, handshake: Box<Handshake> },
+    Connecting {
+        socket: Socket,
+        address: Option<SocketAddr>,
+        until: Moment,
+    },
+    Greeting {
+        live: Box<Live>,
+        handshake: Box<Handshake>,
+    },
     /// Between two stages, and after the last.
     Over,
 }
@@ -56,7 +62,12 @@ enum Moved {
 }
 
 impl Attempt {
-    pub(super) fn new(link: &Arc<Link>, purpose: Purpose, now: Moment, resolver: &Resolver) -> Self {
+    pub(super) fn new(
+        link: &Arc<Link>,
+        purpose: Purpose,
+        now: Moment,
+        resolver: &Resolver,
+    ) -> Self {
         let span = match purpose {
             Purpose::Carry => link.dialer.connect_timeout,
             Purpose::Probe(_) | Purpose::Examine => link.dialer.probe_timeout,
@@ -72,19 +83,25 @@ impl Attempt {
         };
         this.stage = match &link.endpoint {
             Endpoint::Tcp { host, port } => Stage::Resolving(resolver.look_up(host, *port)),
-            Endpoint::Unix { path } => match SockAddr::unix(path).and_then(|to| connect(Domain::UNIX, &to)) {
-                Ok(socket) => Stage::Connecting { socket, address: None, until: deadline },
-                Err(error) => {
-                    Self::put_failure(&error)
+            Endpoint::Unix { path } => {
+                match SockAddr::unix(path).and_then(|to| connect(Domain::UNIX, &to)) {
+                    Ok(socket) => Stage::Connecting {
+                        socket,
+                        address: None,
+                        until: deadline,
+                    },
+                    Err(error) => Self::put_failure(&error),
                 }
-            },
+            }
         };
         this
     }
 
     fn put_failure(error: &std::io::Error) -> Stage {
         let copy = std::io::Error::new(error.kind(), error.to_string());
-        let copy = error.raw_os_error().map_or(copy, std::io::Error::from_raw_os_error);
+        let copy = error
+            .raw_os_error()
+            .map_or(copy, std::io::Error::from_raw_os_error);
         Stage::Resolving(Arc::new(std::sync::Mutex::new(Some(Err(copy)))))
     }
 
@@ -101,7 +118,11 @@ impl Attempt {
         match &self.stage {
             Stage::Connecting { socket, .. } => Some((socket.as_fd(), PollFlags::OUT)),
             Stage::Greeting { live, .. } => {
-                let write = if live.state.wants_write() { PollFlags::OUT } else { PollFlags::empty() };
+                let write = if live.state.wants_write() {
+                    PollFlags::OUT
+                } else {
+                    PollFlags::empty()
+                };
                 Some((live.stream.fd(), PollFlags::IN | write))
             }
             Stage::Resolving(_) | Stage::Over => None,
@@ -110,14 +131,20 @@ impl Attempt {
 
     /// Moves on as far as it can without waiting.
     pub(super) fn advance(&mut self, now: Moment) -> Progress {
-        let Some(link) = self.link.upgrade() else { return Progress::Ended };
+        let Some(link) = self.link.upgrade() else {
+            return Progress::Ended;
+        };
         if link.ledger().is_closed() {
             return Progress::Ended;
         }
         loop {
             let moved = match std::mem::replace(&mut self.stage, Stage::Over) {
                 Stage::Resolving(answer) => self.resolve(&link, answer, now),
-                Stage::Connecting { socket, address, until } => self.connect(&link, socket, address, until, now),
+                Stage::Connecting {
+                    socket,
+                    address,
+                    until,
+                } => self.connect(&link, socket, address, until, now),
                 Stage::Greeting { live, handshake } => self.greet(live, handshake, now),
                 Stage::Over => return Progress::Ended,
             };
@@ -125,7 +152,7 @@ impl Attempt {
                 Moved::Waiting => return Progress::Pending,
                 Moved::To(stage) => self.stage = stage,
                 Moved::Established(live, server) => {
-                    self.established(&link, *live, server);
+                    self.established(&link, live, server);
                     return Progress::Ended;
                 }
                 Moved::Failed(error) => {
@@ -139,12 +166,20 @@ impl Attempt {
     fn resolve(&mut self, link: &Link, answer: Answer, now: Moment) -> Moved {
         let found = answer.lock().unwrap_or_else(PoisonError::into_inner).take();
         let late = now >= self.deadline;
-        let last_good = || link.last_good.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let last_good = || {
+            link.last_good
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone()
+        };
         match found {
             None if late => {
                 let known = last_good();
                 if known.is_empty() {
-                    return Moved::Failed(DialError::new(Cause::NameService, "the name lookup did not end in time"));
+                    return Moved::Failed(DialError::new(
+                        Cause::NameService,
+                        "the name lookup did not end in time",
+                    ));
                 }
                 // The name service is gone, the server need not be: one more moment for its last address.
                 self.deadline = now + (self.deadline - self.began);
@@ -158,14 +193,22 @@ impl Attempt {
                 addresses.reverse();
                 self.addresses = addresses;
             }
-            Some(Ok(_)) => return Moved::Failed(DialError::new(Cause::NameUnknown, "the name has no address")),
+            Some(Ok(_)) => {
+                return Moved::Failed(DialError::new(
+                    Cause::NameUnknown,
+                    "the name has no address",
+                ));
+            }
             Some(Err(error)) if error.raw_os_error().is_some() => {
                 return Moved::Failed(DialError::new(cause::of_connect(&error), error.to_string()));
             }
             Some(Err(error)) => {
                 let known = last_good();
                 if known.is_empty() {
-                    return Moved::Failed(DialError::new(cause::of_lookup(&error), error.to_string()));
+                    return Moved::Failed(DialError::new(
+                        cause::of_lookup(&error),
+                        error.to_string(),
+                    ));
                 }
                 self.addresses = known;
             }
@@ -175,19 +218,31 @@ impl Attempt {
 
     /// Begins to connect to the next address; with none left, `last` is how the attempt ends.
     fn next_address(&mut self, now: Moment, last: Option<DialError>) -> Moved {
-        let mut last = last.unwrap_or_else(|| DialError::new(Cause::ConnectTimeout, "no address was left to try"));
+        let mut last = last
+            .unwrap_or_else(|| DialError::new(Cause::ConnectTimeout, "no address was left to try"));
         while let Some(address) = self.addresses.pop() {
             if now >= self.deadline {
                 break;
             }
             // The rest of the time is shared by the addresses that are left, so that a dead one cannot use it up.
-            let share = self.deadline.since(now) / u32::try_from(self.addresses.len() + 1).unwrap_or(u32::MAX);
-            let domain = if address.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
+            let share = self.deadline.since(now)
+                / u32::try_from(self.addresses.len() + 1).unwrap_or(u32::MAX);
+            let domain = if address.is_ipv4() {
+                Domain::IPV4
+            } else {
+                Domain::IPV6
+            };
             match connect(domain, &address.into()) {
                 Ok(socket) => {
-                    return Moved::To(Stage::Connecting { socket, address: Some(address), until: now + share });
+                    return Moved::To(Stage::Connecting {
+                        socket,
+                        address: Some(address),
+                        until: now + share,
+                    });
                 }
-                Err(error) => last = DialError::new(cause::of_connect(&error), format!("{address}: {error}")),
+                Err(error) => {
+                    last = DialError::new(cause::of_connect(&error), format!("{address}: {error}"));
+                }
             }
         }
         Moved::Failed(last)
@@ -203,7 +258,10 @@ impl Attempt {
     ) -> Moved {
         let failed = |error: &std::io::Error| {
             let to = address.map_or_else(|| "the socket".to_owned(), |a| a.to_string());
-            DialError::new(cause::of_connect(error), format!("connect to {to}: {error}"))
+            DialError::new(
+                cause::of_connect(error),
+                format!("connect to {to}: {error}"),
+            )
         };
         match socket.take_error() {
             Ok(None) => {}
@@ -213,14 +271,24 @@ impl Attempt {
             if now >= until {
                 let ms = until.since(self.began).as_millis();
                 let to = address.map(|a| a.to_string()).unwrap_or_default();
-                let error = DialError::new(Cause::ConnectTimeout, format!("connect to {to}: no answer in {ms} ms"));
+                let error = DialError::new(
+                    Cause::ConnectTimeout,
+                    format!("connect to {to}: no answer in {ms} ms"),
+                );
                 return self.next_address(now, Some(error));
             }
-            self.stage = Stage::Connecting { socket, address, until };
+            self.stage = Stage::Connecting {
+                socket,
+                address,
+                until,
+            };
             return Moved::Waiting;
         }
         if let Some(address) = address {
-            let mut last_good = link.last_good.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut last_good = link
+                .last_good
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             if last_good.first() != Some(&address) {
                 *last_good = vec![address];
             }
@@ -232,12 +300,22 @@ impl Attempt {
             }
             None => Stream::Unix(socket.into()),
         };
-        let (handshake, bytes, replies) =
-            Handshake::start(link.dialer.login.clone(), link.ledger().curiosity(self.purpose));
+        let (handshake, bytes, replies) = Handshake::start(
+            link.dialer.login.clone(),
+            link.ledger().curiosity(self.purpose),
+        );
         let mut state = Connection::new(link.dialer.limits, now);
         state.queue(now, replies, |out| out.extend_from_slice(&bytes));
-        let live = Live { id: link.next_id(), stream, state, server: Server::default() };
-        Moved::To(Stage::Greeting { live: Box::new(live), handshake: Box::new(handshake) })
+        let live = Live {
+            id: link.next_id(),
+            stream,
+            state,
+            server: Server::default(),
+        };
+        Moved::To(Stage::Greeting {
+            live: Box::new(live),
+            handshake: Box::new(handshake),
+        })
     }
 
     fn greet(&mut self, mut live: Box<Live>, mut handshake: Box<Handshake>, now: Moment) -> Moved {
@@ -259,7 +337,9 @@ impl Attempt {
                 Ok(Step::WouldBlock) if now >= self.deadline => {
                     let ms = self.deadline.since(self.began).as_millis();
                     let said = live.state.bytes_in();
-                    let detail = format!("connected, but the greeting was not answered in {ms} ms ({said} bytes came)");
+                    let detail = format!(
+                        "connected, but the greeting was not answered in {ms} ms ({said} bytes came)"
+                    );
                     live.stream.abort();
                     return Moved::Failed(DialError::new(Cause::ServerUnresponsive, detail));
                 }
@@ -269,34 +349,48 @@ impl Attempt {
                 }
                 Err(close) => {
                     let loss = live.state.loss(close, now);
-                    let detail = format!("{close} during the greeting, after {} bytes", loss.bytes_in);
+                    let detail =
+                        format!("{close} during the greeting, after {} bytes", loss.bytes_in);
                     return Moved::Failed(DialError::new(loss.cause, detail));
                 }
             }
         }
     }
 
-    fn established(&self, link: &Link, mut live: Live, server: Server) {
+    fn established(&self, link: &Link, mut live: Box<Live>, server: Server) {
         live.server = server;
         let server = live.server.clone();
         let now = clock::now();
-        let opened =
-            Event::Opened { connection: live.id, client_id: server.client_id, took: now.since(self.began) };
+        let opened = Event::Opened {
+            connection: live.id,
+            client_id: server.client_id,
+            took: now.since(self.began),
+        };
         link.listeners.tell(&link.name, &opened);
-        let lent = Lent { established: live.state.established(), last_used: now, connection: live, apart: false };
+        let lent = Link::lend(live, false);
         let (purpose, began) = (self.purpose, self.began);
         link.decide(|ledger, now| ledger.dialled(now, purpose, began, lent, &server));
     }
 
     fn failed(&self, link: &Link, error: &DialError) {
-        link.listeners.tell(&link.name, &Event::DialFailed { cause: error.cause, detail: &error.detail });
+        link.listeners.tell(
+            &link.name,
+            &Event::DialFailed {
+                cause: error.cause,
+                detail: &error.detail,
+            },
+        );
         let (purpose, began) = (self.purpose, self.began);
         link.decide(|ledger, now| ledger.dial_failed(now, purpose, began, error));
     }
 }
 
 /// Feeds the greeting's replies; `Some` once the connection may carry calls.
-fn take_replies(live: &mut Live, handshake: &mut Handshake, now: Moment) -> Result<Option<Server>, DialError> {
+fn take_replies(
+    live: &mut Live,
+    handshake: &mut Handshake,
+    now: Moment,
+) -> Result<Option<Server>, DialError> {
     loop {
         let foreign = sniff_foreign(live.state.unread());
         let incoming = match live.state.next_incoming() {
@@ -306,8 +400,13 @@ fn take_replies(live: &mut Live, handshake: &mut Handshake, now: Moment) -> Resu
                 return Err(DialError::new(wire_cause(&error), error.to_string()));
             }
             _ => {
-                let what = foreign.map(|foreign| foreign.to_string()).unwrap_or_default();
-                return Err(DialError::new(Cause::NotRedis, format!("what answers there speaks {what}")));
+                let what = foreign
+                    .map(|foreign| foreign.to_string())
+                    .unwrap_or_default();
+                return Err(DialError::new(
+                    Cause::NotRedis,
+                    format!("what answers there speaks {what}"),
+                ));
             }
         };
         match incoming {
@@ -319,7 +418,8 @@ fn take_replies(live: &mut Live, handshake: &mut Handshake, now: Moment) -> Resu
                 match handshake.handle(value)? {
                     Next::Await => {}
                     Next::Fallback { bytes, replies } => {
-                        live.state.queue(now, replies, |out| out.extend_from_slice(&bytes));
+                        live.state
+                            .queue(now, replies, |out| out.extend_from_slice(&bytes));
                     }
                     Next::Ready(server) => return Ok(Some(server)),
                 }
@@ -332,7 +432,11 @@ fn connect(domain: Domain, to: &SockAddr) -> std::io::Result<Socket> {
     let socket = Socket::new(domain, Type::STREAM.nonblocking().cloexec(), None)?;
     match socket.connect(to) {
         Ok(()) => Ok(socket),
-        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => Ok(socket),
+        Err(error)
+            if error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error()) =>
+        {
+            Ok(socket)
+        }
         Err(error) => Err(error),
     }
 }
@@ -340,8 +444,16 @@ fn connect(domain: Domain, to: &SockAddr) -> std::io::Result<Socket> {
 /// Sets what the kernel shall do for the connection. A kernel that refuses one of these serves us all the same.
 fn tune(socket: &Socket, keepalive: Option<Keepalive>, user_timeout: Duration) {
     let _ = socket.set_tcp_nodelay(true);
-    if let Some(Keepalive { idle, interval, probes }) = keepalive {
-        let settings = socket2::TcpKeepalive::new().with_time(idle).with_interval(interval).with_retries(probes);
+    if let Some(Keepalive {
+        idle,
+        interval,
+        probes,
+    }) = keepalive
+    {
+        let settings = socket2::TcpKeepalive::new()
+            .with_time(idle)
+            .with_interval(interval)
+            .with_retries(probes);
         let _ = socket.set_tcp_keepalive(&settings);
     }
     if !user_timeout.is_zero() {

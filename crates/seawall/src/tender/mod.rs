@@ -48,7 +48,10 @@ pub(crate) fn current() -> std::io::Result<Arc<Tender>> {
     let started = Arc::new((generation, Tender::start()?));
     let before = CURRENT.compare_and_swap(&current, Some(Arc::clone(&started)));
     // Another thread was faster: its tender serves, ours has no link and sleeps.
-    let chosen = before.as_ref().filter(|before| before.0 == generation).unwrap_or(&started);
+    let chosen = before
+        .as_ref()
+        .filter(|before| before.0 == generation)
+        .unwrap_or(&started);
     Ok(Arc::clone(&chosen.1))
 }
 
@@ -56,8 +59,11 @@ impl Tender {
     /// Starts the thread.
     pub(crate) fn start() -> std::io::Result<Arc<Self>> {
         let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        let tender =
-            Arc::new(Self { bell, ringing: AtomicBool::new(false), adopted: Mutex::new(Vec::new()) });
+        let tender = Arc::new(Self {
+            bell,
+            ringing: AtomicBool::new(false),
+            adopted: Mutex::new(Vec::new()),
+        });
         let round = Round {
             resolver: Resolver::new(Arc::clone(&tender)),
             tender: Arc::clone(&tender),
@@ -65,13 +71,18 @@ impl Tender {
             attempts: Vec::new(),
             next_sweep: clock::now() + SWEEP_EVERY,
         };
-        std::thread::Builder::new().name("seawall-tender".to_owned()).spawn(move || round.run())?;
+        std::thread::Builder::new()
+            .name("seawall-tender".to_owned())
+            .spawn(move || round.run())?;
         Ok(tender)
     }
 
     /// Takes a link into care, until its last caller lets go of it.
     pub(crate) fn adopt(&self, link: &Arc<Link>) {
-        self.adopted.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(link));
+        self.adopted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Arc::downgrade(link));
         self.wake();
     }
 
@@ -108,17 +119,24 @@ impl Round {
     fn run(mut self) {
         loop {
             let mut until = self.begin();
+            // What has just begun has its first step to take; only then there is something to wait for.
+            self.advance();
             for attempt in &self.attempts {
                 until = until.min(attempt.deadline());
             }
             self.wait(until);
-            self.advance();
         }
     }
 
     /// Takes orders from every link; says when the next one is due.
     fn begin(&mut self) -> Moment {
-        self.links.append(&mut self.tender.adopted.lock().unwrap_or_else(PoisonError::into_inner));
+        self.links.append(
+            &mut self
+                .tender
+                .adopted
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
         let now = clock::now();
         let sweep = now >= self.next_sweep;
         if sweep {
@@ -132,7 +150,8 @@ impl Round {
                 continue;
             };
             if sweep {
-                sweep_link(&link);
+                link.look_over();
+                link.decide(super::link::ledger::Ledger::sweep);
             }
             self.start_attempts(&link, now);
             if let Some(wake) = link.ledger().next_wake() {
@@ -140,16 +159,25 @@ impl Round {
             }
             index += 1;
         }
-        if self.links.is_empty() { until } else { until.min(self.next_sweep) }
+        if self.links.is_empty() {
+            until
+        } else {
+            until.min(self.next_sweep)
+        }
     }
 
     fn start_attempts(&mut self, link: &Arc<Link>, now: Moment) {
-        let Due { dials, probe, examine } = link.ledger().take_due(now);
+        let Due {
+            dials,
+            probe,
+            examine,
+        } = link.ledger().take_due(now);
         let purposes = std::iter::repeat_n(Purpose::Carry, dials)
             .chain(probe.map(Purpose::Probe))
             .chain(examine.then_some(Purpose::Examine));
         for purpose in purposes {
-            self.attempts.push(Attempt::new(link, purpose, now, &self.resolver));
+            self.attempts
+                .push(Attempt::new(link, purpose, now, &self.resolver));
         }
     }
 
@@ -179,27 +207,5 @@ impl Round {
                 }
             }
         }
-    }
-}
-
-/// Looks at each connection at rest: the dead are found before a call needs them.
-fn sweep_link(link: &Link) {
-    let now = clock::now();
-    let mut found = Vec::new();
-    let orders = {
-        let mut ledger = link.ledger();
-        let idle = ledger.idle_mut();
-        let mut index = 0;
-        while index < idle.len() {
-            match idle[index].connection.look(now) {
-                Ok(()) => index += 1,
-                Err(loss) => found.push((idle.remove(index), loss)),
-            }
-        }
-        ledger.sweep(now)
-    };
-    link.carry_out(orders);
-    for (lent, loss) in found {
-        link.found_dead(&lent.connection, &loss);
     }
 }

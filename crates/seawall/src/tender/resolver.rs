@@ -22,7 +22,10 @@ pub(crate) struct Resolver {
 
 impl Resolver {
     pub(crate) fn new(tender: Arc<Tender>) -> Self {
-        Self { tender, under_way: Arc::new(AtomicUsize::new(0)) }
+        Self {
+            tender,
+            under_way: Arc::new(AtomicUsize::new(0)),
+        }
     }
 
     /// Looks the name up; an address is its own answer. The tender is woken when the answer is there.
@@ -34,17 +37,31 @@ impl Resolver {
         }
         if self.under_way.fetch_add(1, Ordering::AcqRel) >= UNDER_WAY_MAX {
             self.under_way.fetch_sub(1, Ordering::AcqRel);
-            put(&answer, Err(std::io::Error::new(std::io::ErrorKind::TimedOut, "too many name lookups hang already")));
+            put(
+                &answer,
+                Err(std::io::Error::new(
+                    std::io::ErrorKind::TimedOut,
+                    "too many name lookups hang already",
+                )),
+            );
             return answer;
         }
-        let (host, tender, under_way, slot) =
-            (host.to_owned(), Arc::clone(&self.tender), Arc::clone(&self.under_way), Arc::clone(&answer));
-        let spawned = std::thread::Builder::new().name("seawall-resolve".to_owned()).spawn(move || {
-            let found = (host.as_str(), port).to_socket_addrs().map(Iterator::collect);
-            put(&slot, found);
-            under_way.fetch_sub(1, Ordering::AcqRel);
-            tender.wake();
-        });
+        let (host, tender, under_way, slot) = (
+            host.to_owned(),
+            Arc::clone(&self.tender),
+            Arc::clone(&self.under_way),
+            Arc::clone(&answer),
+        );
+        let spawned = std::thread::Builder::new()
+            .name("seawall-resolve".to_owned())
+            .spawn(move || {
+                let found = (host.as_str(), port)
+                    .to_socket_addrs()
+                    .map(Iterator::collect);
+                put(&slot, found);
+                under_way.fetch_sub(1, Ordering::AcqRel);
+                tender.wake();
+            });
         if let Err(error) = spawned {
             self.under_way.fetch_sub(1, Ordering::AcqRel);
             put(&answer, Err(error));

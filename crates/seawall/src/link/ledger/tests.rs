@@ -1,5 +1,6 @@
 //! The ledger in virtual time: connections and waiters are numbers.
 
+use super::super::handshake::{DialError, Purpose, Server};
 use super::*;
 use proptest::prelude::*;
 use seawall_policy::ageing::AgeingSettings;
@@ -23,16 +24,31 @@ fn book(size: usize, waiters_max: usize) -> Book {
         Backoff::new(BackoffSettings::default(), 1),
         DialGate::new(DialSettings::default(), 1),
         Ageing::new(AgeingSettings::default(), 1),
-        Bounds { size, waiters_max, hints: true },
+        Bounds {
+            size,
+            waiters_max,
+            hints: true,
+        },
     )
 }
 
 fn read(now: Moment) -> Ask {
-    Ask { access: Access::Read, deadline: now + SECOND, ride_out: SECOND / 2, apart: false }
+    Ask {
+        access: Access::Read,
+        deadline: now + SECOND,
+        ride_out: SECOND / 2,
+        apart: false,
+    }
 }
 
 fn fresh(number: u32, now: Moment) -> Lent<u32> {
-    Lent { connection: number, established: now, last_used: now, apart: false }
+    Lent {
+        connection: number,
+        established: now,
+        last_used: now,
+        seen_well: now,
+        apart: false,
+    }
 }
 
 /// Asks, expecting to wait; the waiter's number is its ticket's place.
@@ -43,9 +59,22 @@ fn wait(book: &mut Book, now: Moment, waiter: u32) -> u64 {
     }
 }
 
+fn loss(cause: Cause) -> Loss {
+    Loss {
+        cause,
+        close: Close::Fin,
+        idle: Duration::ZERO,
+        age: SECOND,
+        bytes_in: 0,
+        bytes_out: 10,
+        owed: 1,
+        partial: 0,
+    }
+}
+
 fn granted(orders: &Orders<u32, u32>) -> Vec<(u32, u32)> {
     orders
-        .orders
+        .todo
         .iter()
         .filter_map(|order| match order {
             Order::Grant(waiter, lent) => Some((*waiter, lent.connection)),
@@ -56,7 +85,7 @@ fn granted(orders: &Orders<u32, u32>) -> Vec<(u32, u32)> {
 
 fn refused(orders: &Orders<u32, u32>) -> Vec<(u32, Cause)> {
     orders
-        .orders
+        .todo
         .iter()
         .filter_map(|order| match order {
             Order::Refuse(waiter, refusal) => Some((*waiter, refusal.cause)),
@@ -70,7 +99,13 @@ fn a_first_call_waits_for_a_dial_and_is_granted_its_connection() {
     let mut book = book(2, 10);
     wait(&mut book, ms(0), 7);
     assert_eq!(book.take_due(ms(0)).dials, 1);
-    let orders = book.dialled(ms(1), Purpose::Carry, ms(0), fresh(1, ms(1)), &Server::default());
+    let orders = book.dialled(
+        ms(1),
+        Purpose::Carry,
+        ms(0),
+        fresh(1, ms(1)),
+        &Server::default(),
+    );
     assert_eq!(granted(&orders), [(7, 1)]);
 }
 
@@ -79,7 +114,13 @@ fn a_connection_that_comes_back_goes_to_who_waited_longest() {
     let mut book = book(1, 10);
     wait(&mut book, ms(0), 1);
     assert_eq!(book.take_due(ms(0)).dials, 1);
-    let orders = book.dialled(ms(1), Purpose::Carry, ms(0), fresh(9, ms(1)), &Server::default());
+    let orders = book.dialled(
+        ms(1),
+        Purpose::Carry,
+        ms(0),
+        fresh(9, ms(1)),
+        &Server::default(),
+    );
     assert_eq!(granted(&orders), [(1, 9)]);
     wait(&mut book, ms(2), 2);
     wait(&mut book, ms(3), 3);
@@ -96,7 +137,13 @@ fn who_leaves_is_not_served_and_loses_nobody_else_its_place() {
     assert!(book.leave(first));
     assert!(!book.leave(first), "it has left already");
     book.take_due(ms(0));
-    let orders = book.dialled(ms(1), Purpose::Carry, ms(0), fresh(5, ms(1)), &Server::default());
+    let orders = book.dialled(
+        ms(1),
+        Purpose::Carry,
+        ms(0),
+        fresh(5, ms(1)),
+        &Server::default(),
+    );
     assert_eq!(granted(&orders), [(2, 5)]);
 }
 
@@ -106,7 +153,13 @@ fn more_waiters_than_allowed_are_refused_by_name() {
     wait(&mut book, ms(0), 1);
     wait(&mut book, ms(0), 2);
     let (answer, _) = book.ask(ms(0), read(ms(0)), || 3);
-    assert!(matches!(answer, Answer::Refused(Refusal { cause: Cause::TooManyWaiting, .. })));
+    assert!(matches!(
+        answer,
+        Answer::Refused(Refusal {
+            cause: Cause::TooManyWaiting,
+            ..
+        })
+    ));
 }
 
 #[test]
@@ -124,11 +177,24 @@ fn a_refused_port_parks_calls_for_the_ride_out_and_then_refuses_them() {
         let orders = book.dial_failed(ms(at + 1), Purpose::Probe(probe), ms(at), &error);
         assert!(refused(&orders).is_empty());
     }
-    assert!(matches!(book.health.state(), State::Down { cause: Cause::ConnectionRefused, .. }));
+    assert!(matches!(
+        book.health.state(),
+        State::Down {
+            cause: Cause::ConnectionRefused,
+            ..
+        }
+    ));
     let orders = book.sweep(ms(600));
     assert_eq!(refused(&orders), [(1, Cause::ConnectionRefused)]);
     let (answer, _) = book.ask(ms(601), read(ms(601)), || 2);
-    assert!(matches!(answer, Answer::Refused(Refusal { cause: Cause::ConnectionRefused, retry_at: Some(_), .. })));
+    assert!(matches!(
+        answer,
+        Answer::Refused(Refusal {
+            cause: Cause::ConnectionRefused,
+            retry_at: Some(_),
+            ..
+        })
+    ));
 }
 
 #[test]
@@ -139,7 +205,13 @@ fn the_probe_that_finds_the_server_back_serves_the_first_waiter_itself() {
     let error = DialError::new(Cause::ConnectionRefused, "refused");
     book.dial_failed(ms(1), Purpose::Carry, ms(0), &error);
     let probe = book.take_due(ms(1)).probe.expect("probed at once");
-    let orders = book.dialled(ms(2), Purpose::Probe(probe), ms(1), fresh(4, ms(2)), &Server::default());
+    let orders = book.dialled(
+        ms(2),
+        Purpose::Probe(probe),
+        ms(1),
+        fresh(4, ms(2)),
+        &Server::default(),
+    );
     assert_eq!(granted(&orders), [(1, 4)]);
     assert_eq!(book.health.state(), State::Up);
 }
@@ -153,10 +225,16 @@ fn dead_idle_connections_on_a_healthy_server_are_no_outage() {
     let dials = book.take_due(ms(0)).dials;
     for number in 0..dials {
         let number = u32::try_from(number).unwrap();
-        book.dialled(ms(1), Purpose::Carry, ms(0), fresh(number, ms(1)), &Server::default());
+        book.dialled(
+            ms(1),
+            Purpose::Carry,
+            ms(0),
+            fresh(number, ms(1)),
+            &Server::default(),
+        );
     }
     for _ in 0..dials {
-        book.lost(ms(5_000), ms(1), false, Cause::IdleReset);
+        book.lost(ms(5_000), ms(1), false, &loss(Cause::IdleReset));
     }
     assert_eq!(book.health.state(), State::Up);
     assert_eq!(book.population().1, 0, "each was counted back once");
@@ -164,7 +242,10 @@ fn dead_idle_connections_on_a_healthy_server_are_no_outage() {
 
 #[test]
 fn a_restarted_server_costs_every_connection_that_led_to_the_old_one() {
-    let run = |id: &str| Server { run_id: Some(id.into()), ..Server::default() };
+    let run = |id: &str| Server {
+        run_id: Some(id.into()),
+        ..Server::default()
+    };
     let mut book = book(4, 10);
     wait(&mut book, ms(0), 1);
     wait(&mut book, ms(0), 2);
@@ -176,8 +257,18 @@ fn a_restarted_server_costs_every_connection_that_led_to_the_old_one() {
     let error = DialError::new(Cause::ConnectionRefused, "refused");
     book.dial_failed(ms(10), Purpose::Carry, ms(9), &error);
     let probe = book.take_due(ms(10)).probe.expect("probed at once");
-    let orders = book.dialled(ms(12), Purpose::Probe(probe), ms(11), fresh(3, ms(12)), &run("new"));
-    let stale = orders.orders.iter().filter(|order| matches!(order, Order::Close(_, CloseWhy::Stale))).count();
+    let orders = book.dialled(
+        ms(12),
+        Purpose::Probe(probe),
+        ms(11),
+        fresh(3, ms(12)),
+        &run("new"),
+    );
+    let stale = orders
+        .todo
+        .iter()
+        .filter(|order| matches!(order, Order::Close(_, CloseWhy::Stale)))
+        .count();
     assert_eq!(stale, 2);
     assert_eq!(book.run_id(), Some("new"));
 }
@@ -185,9 +276,18 @@ fn a_restarted_server_costs_every_connection_that_led_to_the_old_one() {
 #[test]
 fn blocking_commands_do_not_use_up_the_pool() {
     let mut book = book(1, 10);
-    let apart = |now| Ask { apart: true, ..read(now) };
-    assert!(matches!(book.ask(ms(0), apart(ms(0)), || 1).0, Answer::Wait { .. }));
-    assert!(matches!(book.ask(ms(0), apart(ms(0)), || 2).0, Answer::Wait { .. }));
+    let apart = |now| Ask {
+        apart: true,
+        ..read(now)
+    };
+    assert!(matches!(
+        book.ask(ms(0), apart(ms(0)), || 1).0,
+        Answer::Wait { .. }
+    ));
+    assert!(matches!(
+        book.ask(ms(0), apart(ms(0)), || 2).0,
+        Answer::Wait { .. }
+    ));
     wait(&mut book, ms(0), 3);
     assert_eq!(book.take_due(ms(0)).dials, 3);
 }
@@ -198,25 +298,27 @@ fn a_closed_client_refuses_who_waits_and_closes_what_comes_back() {
     wait(&mut book, ms(0), 1);
     book.take_due(ms(0));
     assert_eq!(refused(&book.close()), [(1, Cause::ClientClosed)]);
-    let orders = book.dialled(ms(1), Purpose::Carry, ms(0), fresh(1, ms(1)), &Server::default());
-    assert!(matches!(orders.orders[..], [Order::Close(1, CloseWhy::Closing)]));
+    let orders = book.dialled(
+        ms(1),
+        Purpose::Carry,
+        ms(0),
+        fresh(1, ms(1)),
+        &Server::default(),
+    );
+    assert!(matches!(
+        orders.todo[..],
+        [Order::Close(1, CloseWhy::Closing)]
+    ));
 }
 
 #[test]
 fn an_output_limit_is_named_only_for_a_connection_that_died_alone() {
     let mut book = book(4, 10);
-    let told = Server { output_limit: Some(1 << 20), ..Server::default() };
-    let loss = |cause| Loss {
-        cause,
-        close: seawall_model::Close::Fin,
-        idle: Duration::ZERO,
-        age: SECOND,
-        bytes_in: 0,
-        bytes_out: 10,
-        owed: 1,
-        partial: 0,
+    let told = Server {
+        output_limit: Some(1 << 20),
+        ..Server::default()
     };
-    book.lost(ms(0), ms(0), false, Cause::ClosedByServer);
+    book.lost(ms(0), ms(0), false, &loss(Cause::ClosedByServer));
     book.examine(ms(0));
     assert!(book.take_due(ms(0)).examine);
     assert!(!book.examined_since(ms(0)));
@@ -226,10 +328,39 @@ fn an_output_limit_is_named_only_for_a_connection_that_died_alone() {
     book.name_anew(ms(0), &mut alone);
     assert_eq!(alone.cause, Cause::OutputLimit);
 
-    book.lost(ms(20), ms(0), false, Cause::ClosedByServer);
+    book.give_back(ms(20), fresh(2, ms(1)));
+    let dead = book.look_over(ms(20), |_| {
+        Err(Loss {
+            owed: 0,
+            ..loss(Cause::IdleClosed)
+        })
+    });
+    assert_eq!(dead.len(), 2);
     let mut among_others = loss(Cause::ClosedByServer);
     book.name_anew(ms(20), &mut among_others);
     assert_eq!(among_others.cause, Cause::ClosedByServer);
+}
+
+#[test]
+fn a_connection_at_rest_that_dies_with_one_in_use_dies_of_the_same_cause() {
+    let at_rest = || Loss {
+        owed: 0,
+        ..loss(Cause::IdleClosed)
+    };
+    let mut book = book(4, 10);
+    book.give_back(ms(0), fresh(1, ms(0)));
+    book.look_over(ms(500), |_| Ok(()));
+    book.lost(ms(900), ms(0), false, &loss(Cause::ClosedByServer));
+    let dead = book.look_over(ms(901), |_| Err(at_rest()));
+    assert_eq!(dead[0].1.cause, Cause::ClosedByServer);
+
+    book.give_back(ms(1_000), fresh(2, ms(1_000)));
+    let dead = book.look_over(ms(4_000), |_| Err(at_rest()));
+    assert_eq!(
+        dead[0].1.cause,
+        Cause::IdleClosed,
+        "nothing in use was lost since"
+    );
 }
 
 /// What a random schedule does to a ledger.
@@ -269,7 +400,7 @@ struct World {
 
 impl World {
     fn absorb(&mut self, orders: Orders<u32, u32>) {
-        for order in orders.orders {
+        for order in orders.todo {
             let told = match order {
                 Order::Grant(waiter, lent) => {
                     self.lent.push(lent);
@@ -287,7 +418,10 @@ impl World {
     fn ask(&mut self, apart: bool) {
         let waiter = self.next;
         self.next += 1;
-        let ask = Ask { apart, ..read(self.now) };
+        let ask = Ask {
+            apart,
+            ..read(self.now)
+        };
         let (answer, orders) = self.book.ask(self.now, ask, || waiter);
         match answer {
             Answer::Ready(lent) => self.lent.push(lent),
@@ -299,12 +433,14 @@ impl World {
 
     fn tend(&mut self, well: bool) {
         let due = self.book.take_due(self.now);
-        let purposes = std::iter::repeat_n(Purpose::Carry, due.dials).chain(due.probe.map(Purpose::Probe));
+        let purposes =
+            std::iter::repeat_n(Purpose::Carry, due.dials).chain(due.probe.map(Purpose::Probe));
         for purpose in purposes {
             let orders = if well {
                 let lent = fresh(self.next, self.now);
                 self.next += 1;
-                self.book.dialled(self.now, purpose, self.now, lent, &Server::default())
+                self.book
+                    .dialled(self.now, purpose, self.now, lent, &Server::default())
             } else {
                 let error = DialError::new(Cause::ConnectionRefused, "refused");
                 self.book.dial_failed(self.now, purpose, self.now, &error)
@@ -326,14 +462,21 @@ impl World {
             }
             Deed::Lose => {
                 if let Some(lent) = self.lent.pop() {
-                    let orders =
-                        self.book.lost(self.now, lent.established, lent.apart, Cause::ConnectionReset);
+                    let orders = self.book.lost(
+                        self.now,
+                        lent.established,
+                        lent.apart,
+                        &loss(Cause::ConnectionReset),
+                    );
                     self.absorb(orders);
                 }
             }
             Deed::Leave => {
                 if let Some((ticket, waiter)) = self.waiting.pop() {
-                    assert!(self.book.leave(ticket), "waiter {waiter} was not told, so it must still be there");
+                    assert!(
+                        self.book.leave(ticket),
+                        "waiter {waiter} was not told, so it must still be there"
+                    );
                 }
             }
             Deed::Sweep => {

@@ -1,0 +1,130 @@
+//! What is said to the ledger, and what it answers.
+
+use std::time::Duration;
+
+use seawall_model::{Cause, Moment};
+use seawall_policy::ageing::Retire;
+use seawall_policy::health::{Change, Probe};
+use seawall_wire::error::ServerError;
+use seawall_wire::facts::Access;
+
+/// What the ledger is set to.
+#[derive(Clone, Debug)]
+pub(crate) struct Bounds {
+    /// Connections that carry ordinary calls.
+    pub(crate) size: usize,
+    /// Calls that may wait at a time.
+    pub(crate) waiters_max: usize,
+    /// Whether the server may be asked for its configuration.
+    pub(crate) hints: bool,
+}
+
+/// What a call asks for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ask {
+    pub(crate) access: Access,
+    pub(crate) deadline: Moment,
+    pub(crate) ride_out: Duration,
+    /// A blocking command: it holds its connection for long, and is not counted with the others.
+    pub(crate) apart: bool,
+}
+
+/// A connection and what the ledger must know of it.
+#[derive(Debug)]
+pub(crate) struct Lent<C> {
+    pub(crate) connection: C,
+    pub(crate) established: Moment,
+    pub(crate) last_used: Moment,
+    /// When it last was seen to be well.
+    pub(crate) seen_well: Moment,
+    pub(crate) apart: bool,
+}
+
+/// The answer to [`Ledger::ask`](super::Ledger::ask).
+#[derive(Debug)]
+pub(crate) enum Answer<C> {
+    /// Here it is.
+    Ready(Lent<C>),
+    /// Wait for an order, at most until this moment, then leave and ask again.
+    Wait { ticket: u64, until: Moment },
+    /// It is not to be sent.
+    Refused(Refusal),
+}
+
+/// Why a call is not to be sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    pub(crate) cause: Cause,
+    pub(crate) detail: Box<str>,
+    /// The server's own word, if it refused us at the door.
+    pub(crate) server: Option<ServerError>,
+    pub(crate) retry_at: Option<Moment>,
+}
+
+impl Refusal {
+    pub(super) fn of(cause: Cause) -> Self {
+        Self {
+            cause,
+            detail: Box::default(),
+            server: None,
+            retry_at: None,
+        }
+    }
+}
+
+/// One thing to do once the lock is released.
+#[derive(Debug)]
+pub(crate) enum Order<C, W> {
+    Grant(W, Lent<C>),
+    Refuse(W, Refusal),
+    Close(C, CloseWhy),
+}
+
+/// Why the ledger closes a connection in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CloseWhy {
+    Retired(Retire),
+    /// The server it leads to is no more.
+    Stale,
+    Surplus,
+    Closing,
+}
+
+impl CloseWhy {
+    /// The word for it in events.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Retired(why) => why.name(),
+            Self::Stale => "stale",
+            Self::Surplus => "surplus",
+            Self::Closing => "closing",
+        }
+    }
+}
+
+/// What came of an event.
+#[derive(Debug)]
+pub(crate) struct Orders<C, W> {
+    pub(crate) todo: Vec<Order<C, W>>,
+    pub(crate) changes: Vec<Change>,
+    /// The tender has something to do: a dial, or a probe that is due earlier than it thinks.
+    pub(crate) wake_tender: bool,
+}
+
+impl<C, W> Orders<C, W> {
+    pub(super) fn none() -> Self {
+        Self {
+            todo: Vec::new(),
+            changes: Vec::new(),
+            wake_tender: false,
+        }
+    }
+}
+
+/// What the tender has to start.
+#[derive(Debug, Default)]
+pub(crate) struct Due {
+    pub(crate) dials: usize,
+    pub(crate) probe: Option<Probe>,
+    pub(crate) examine: bool,
+}
