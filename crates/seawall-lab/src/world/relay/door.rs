@@ -5,7 +5,7 @@ use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::fd::OwnedFd;
 use socket2::Socket;
 
-use super::side::deafen;
+use super::deaf::{self, Hearing};
 use crate::world::port::ReservedPort;
 
 /// Connections that may wait to be accepted: a storm of them should not look like a fault.
@@ -31,7 +31,7 @@ pub(super) struct Door {
 }
 
 impl Door {
-    /// An open door. Fails where the kernel does not filter sockets: partitions could not be made.
+    /// An open door. Fails where the kernel cannot make a socket deaf: there would be no partitions.
     pub(super) fn new(epoll: &OwnedFd, token: u64) -> io::Result<Self> {
         let mut door = Self {
             port: ReservedPort::new()?,
@@ -57,10 +57,12 @@ impl Door {
             Some(listener) => listener,
             None => self.listen(epoll)?,
         };
-        match doorway {
-            Doorway::Unreachable => deafen(&listener)?,
-            _ => listener.detach_filter().or_else(none_attached)?,
-        }
+        let hearing = if doorway == Doorway::Unreachable {
+            Hearing::Nothing
+        } else {
+            Hearing::All
+        };
+        deaf::set(&listener, hearing)?;
         self.listener = Some(listener);
         Ok(())
     }
@@ -84,13 +86,5 @@ impl Door {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
             Err(error) => Some(Err(error)),
         }
-    }
-}
-
-fn none_attached(error: io::Error) -> io::Result<()> {
-    if error.kind() == io::ErrorKind::NotFound {
-        Ok(())
-    } else {
-        Err(error)
     }
 }

@@ -9,6 +9,7 @@
 //! whoever does not read makes the other side wait.
 
 mod counters;
+mod deaf;
 mod door;
 mod engine;
 mod fault;
@@ -42,8 +43,15 @@ pub struct Relay {
 impl Relay {
     /// Listens on a free loopback port and forwards each connection to `upstream`, which need not be up yet.
     ///
-    /// Fails if the host has no port or descriptor to give, or its kernel does not filter sockets.
+    /// Fails if the host has no port or descriptor to give, if its kernel cannot drop packets for us, and for an
+    /// `upstream` that is not IPv4.
     pub fn start(upstream: SocketAddr) -> io::Result<Self> {
+        if !upstream.is_ipv4() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("{upstream} is no IPv4 address"),
+            ));
+        }
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         let (orders, inbox) = mpsc::channel();
         let engine = Engine::new(upstream, inbox, wake.try_clone()?)?;

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::fd::OwnedFd;
-use socket2::{Domain, SockFilter, SockRef, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 
-/// One classic BPF instruction, `ret #0`: keep none of the packet.
-const RETURN: u16 = 0x06;
+use super::deaf::{self, Hearing};
 
 /// Which end of a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,12 +134,12 @@ impl End {
     /// From now on every packet that comes for this socket is dropped before TCP sees it.
     pub(super) fn deafen(&self) {
         // Tried once when the relay started; a socket that refuses now is gone.
-        let _ = deafen(&SockRef::from(&self.stream));
+        let _ = deaf::set(&self.stream, Hearing::Nothing);
     }
 
     /// Undoes [`deafen`](Self::deafen).
     pub(super) fn hear(&self) {
-        let _ = SockRef::from(&self.stream).detach_filter();
+        let _ = deaf::set(&self.stream, Hearing::All);
     }
 
     /// Tells epoll what is waited for; none takes the socket out, so that not even its errors are reported.
@@ -156,11 +155,4 @@ impl End {
             self.interest = interest;
         }
     }
-}
-
-/// Has the kernel drop every packet that comes for this socket. On a listening socket those are connection requests.
-///
-/// This, not a full backlog or a relay that does not read, is how a partition looks to TCP: nothing is acknowledged.
-pub(super) fn deafen(socket: &Socket) -> io::Result<()> {
-    socket.attach_filter(&[SockFilter::new(RETURN, 0, 0, 0)])
 }

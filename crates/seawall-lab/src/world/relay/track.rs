@@ -194,7 +194,8 @@ fn pairing(frame: &[u8]) -> Option<String> {
         .map(|word| String::from_utf8_lossy(word).to_ascii_uppercase());
     let name = words.next()?;
     let silences = name == "CLIENT" && words.next().is_some_and(|word| word == "REPLY");
-    (!silences && !UNPAIRED.contains(&name.as_str())).then_some(name)
+    let spelt = name.bytes().all(|byte| byte.is_ascii_graphic());
+    (spelt && !silences && !UNPAIRED.contains(&name.as_str())).then_some(name)
 }
 
 fn consume(buffer: &mut Vec<u8>, bytes: usize) {
@@ -251,7 +252,10 @@ mod tests {
             for part in [&replies[..split], &replies[split..]] {
                 match track.answered(part, judge("INCR", Verdict::Lose)) {
                     Ruling::Pass => passed += part.len(),
-                    Ruling::Lose { pass, .. } => passed += pass,
+                    Ruling::Lose { pass, .. } => {
+                        passed += pass;
+                        break;
+                    }
                     other => panic!("{other:?} at {split}"),
                 }
             }
