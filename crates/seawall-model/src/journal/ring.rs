@@ -144,10 +144,8 @@ impl Ring {
 
     /// What it holds, the oldest first.
     pub fn contents(&self) -> RingContents {
-        read_area(
-            &self.image[HEADER_BYTES..],
-            Seam::of(self.written, self.area_bytes()),
-        )
+        let area = &self.image[HEADER_BYTES..];
+        read_area(area, area.len(), Seam::of(self.written, area.len() as u64))
     }
 
     fn area_bytes(&self) -> u64 {

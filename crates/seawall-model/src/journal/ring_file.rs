@@ -68,36 +68,48 @@ impl<'a> RingFile<'a> {
 
     /// Reads every record that can be read.
     pub fn read(&self) -> RingContents {
-        read_area(self.area, self.seam)
+        read_area(self.area, self.header.area_bytes as usize, self.seam)
     }
 }
 
-pub(super) fn read_area(area: &[u8], seam: Seam) -> RingContents {
+/// Reads an area of this many bytes, of which the last may be missing.
+pub(super) fn read_area(area: &[u8], area_bytes: usize, seam: Seam) -> RingContents {
     let place = match seam {
         Seam::Start => 0,
         Seam::At(place) | Seam::Near(place) => place.min(area.len()),
     };
-    // In the order in which it was written, so that the record around the area's end is in one piece.
     let (newer, older) = area.split_at(place);
-    let bytes = [older, newer].concat();
-    let mut reader = Reader::new(&bytes);
     let mut contents = RingContents::default();
-    // What is left of the record that was overwritten is shorter than a record.
-    let is_rest =
-        |at: usize, bytes: usize| matches!(seam, Seam::At(_)) && at + bytes < RECORD_BYTES_MAX;
-    for read in reader.by_ref() {
-        match read {
-            Ok(record) => contents.records.push(record),
-            Err(JournalError::Malformed { .. }) => contents.unknown_records += 1,
-            Err(JournalError::Damaged { at, bytes })
-                if contents.records.is_empty() && is_rest(at, bytes) => {}
-            Err(JournalError::Damaged { bytes, .. } | JournalError::Torn { bytes, .. }) => {
-                contents.damaged_bytes += bytes as u64;
-            }
-        }
+    if area.len() == area_bytes {
+        // In the order in which it was written, so that the record around the area's end is in one piece.
+        contents.read(&[older, newer].concat(), seam);
+    } else {
+        // What stood around the end is cut, and is not to be joined with bytes that did not follow it.
+        contents.read(older, seam);
+        contents.read(newer, Seam::Start);
     }
-    contents.unknown_records += reader.unknown_records();
     // Where the position is older than the records, the newest stand first.
     contents.records.sort_by_key(|record| record.at);
     contents
+}
+
+impl RingContents {
+    fn read(&mut self, bytes: &[u8], seam: Seam) {
+        // What is left of the record that was overwritten is shorter than a record.
+        let is_rest =
+            |at: usize, bytes: usize| matches!(seam, Seam::At(_)) && at + bytes < RECORD_BYTES_MAX;
+        let mut reader = Reader::new(bytes);
+        for read in reader.by_ref() {
+            match read {
+                Ok(record) => self.records.push(record),
+                Err(JournalError::Malformed { .. }) => self.unknown_records += 1,
+                Err(JournalError::Damaged { at, bytes })
+                    if self.records.is_empty() && is_rest(at, bytes) => {}
+                Err(JournalError::Damaged { bytes, .. } | JournalError::Torn { bytes, .. }) => {
+                    self.damaged_bytes += bytes as u64;
+                }
+            }
+        }
+        self.unknown_records += reader.unknown_records();
+    }
 }

@@ -32,7 +32,7 @@ pub(super) trait Form {
     fn fits(&self, value: &Self::Value) -> bool;
     /// The value as a text that [`read`](Self::read) takes; `None` for nothing set. Secrets show their mask.
     fn show(&self, value: &Self::Value) -> Option<String>;
-    /// The value before it was set.
+    /// The form and the range of its values, in words.
     fn describe(&self, reading: Reading) -> String;
 }
 

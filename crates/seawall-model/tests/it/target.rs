@@ -367,10 +367,10 @@ fn endpoint() -> impl Strategy<Value = Endpoint> {
         ("[a-z0-9][a-z0-9_.-]{0,20}", 1..=u16::MAX)
             .prop_map(|(host, port)| Endpoint::tcp(&host, port).expect("made to fit")),
         (any::<[u16; 8]>(), 1..=u16::MAX).prop_map(|(parts, port)| {
-            Endpoint::tcp(&std::net::Ipv6Addr::from(parts).to_string(), port).expect("made to fit")
+            Endpoint::tcp(&core::net::Ipv6Addr::from(parts).to_string(), port).expect("made to fit")
         }),
         (any::<[u8; 4]>(), 1..=u16::MAX).prop_map(|(parts, port)| Endpoint::tcp(
-            &std::net::Ipv4Addr::from(parts).to_string(),
+            &core::net::Ipv4Addr::from(parts).to_string(),
             port
         )
         .expect("made to fit")),
