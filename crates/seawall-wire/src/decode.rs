@@ -130,20 +130,15 @@ pub fn visit<'a, V: Visitor<'a>>(
     limits: &Limits,
     visitor: &mut V,
 ) -> Result<usize, WireError> {
-    if let Some(len) = visit_plain(frame, limits, visitor)? {
-        return Ok(len);
-    }
-    match Walk::new().go_on(frame, limits, visitor)? {
-        Progress::Whole { len, .. } => Ok(len),
-        Progress::Short { missing_at_least } => Err(WireError::Incomplete {
-            offset: frame.len() as u64,
-            missing_at_least,
-        }),
+    match visit_plain(frame, limits, visitor)? {
+        Some(len) => Ok(len),
+        None => visit_any(frame, limits, visitor),
     }
 }
 
-/// The short way for the most frequent replies: a value without elements needs no stack. `None`: take the long way.
-fn visit_plain<'a, V: Visitor<'a>>(
+/// The short way for the most frequent replies: a value without elements needs no stack. `None`: it is none, or not
+/// whole, and nothing was told.
+pub(crate) fn visit_plain<'a, V: Visitor<'a>>(
     frame: &'a [u8],
     limits: &Limits,
     visitor: &mut V,
@@ -155,13 +150,28 @@ fn visit_plain<'a, V: Visitor<'a>>(
             Ok(Some(next))
         }
         Some((Token::Blob(blob, len), start)) => {
-            let Some((content, next)) = Body::new(blob, len, 0, start, limits)?.content(view)?
-            else {
+            let body = Body::new(blob, len, 0, start, limits)?;
+            let Some((content, next)) = body.content(view)? else {
                 return Ok(None);
             };
             blob.tell(content, visitor);
             Ok(Some(next))
         }
         _ => Ok(None),
+    }
+}
+
+/// The way for every frame.
+pub(crate) fn visit_any<'a, V: Visitor<'a>>(
+    frame: &'a [u8],
+    limits: &Limits,
+    visitor: &mut V,
+) -> Result<usize, WireError> {
+    match Walk::new().go_on(frame, limits, visitor)? {
+        Progress::Whole { len, .. } => Ok(len),
+        Progress::Short { missing_at_least } => Err(WireError::Incomplete {
+            offset: frame.len() as u64,
+            missing_at_least,
+        }),
     }
 }

@@ -19,6 +19,7 @@ const DIGITS_MAX: usize = 19;
 /// Reads the length behind the marker at `at`.
 ///
 /// Every byte is judged as soon as it is there, so a bad line is refused at the same byte however it was cut.
+#[inline]
 pub(crate) fn length(view: &[u8], at: usize) -> Read<Length> {
     let bad = WireError::BadLength {
         marker: view[at],
@@ -41,6 +42,7 @@ pub(crate) fn length(view: &[u8], at: usize) -> Read<Length> {
 }
 
 /// Reads the integer behind the marker at `at`.
+#[inline]
 pub(crate) fn integer(view: &[u8], at: usize) -> Read<i64> {
     let bad = WireError::BadNumber {
         marker: view[at],
@@ -59,6 +61,7 @@ pub(crate) fn integer(view: &[u8], at: usize) -> Read<i64> {
 }
 
 /// Expects the line to end at `at`; says where the next begins, or `None` if that is not there yet.
+#[inline]
 pub(crate) fn line_end(
     view: &[u8],
     at: usize,
@@ -73,6 +76,7 @@ pub(crate) fn line_end(
 }
 
 /// One to nineteen digits and the line end.
+#[inline]
 fn digits(view: &[u8], start: usize, otherwise: WireError) -> Read<u64> {
     let mut value = 0;
     let mut at = start;

@@ -64,6 +64,7 @@ impl Blob {
 /// Reads the token at `at`.
 ///
 /// `searched` is how far the end of an incomplete line has been looked for, so that the next look begins there.
+#[inline]
 pub(crate) fn read<'a>(
     view: &'a [u8],
     at: usize,
@@ -127,10 +128,12 @@ pub(crate) fn part(view: &[u8], at: usize) -> Read<u64> {
     }
 }
 
+#[inline]
 fn map<T, U>(read: Option<(T, usize)>, of: impl FnOnce(T) -> U) -> Option<(U, usize)> {
     read.map(|(value, next)| (of(value), next))
 }
 
+#[inline]
 fn bulk(view: &[u8], at: usize) -> Read<Token<'_>> {
     Ok(map(number::length(view, at)?, |length| match length {
         Length::Known(len) => Token::Blob(Blob::Bulk, len),

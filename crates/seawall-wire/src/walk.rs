@@ -29,6 +29,13 @@ enum Awaits {
     Body(Body),
 }
 
+/// Whether the bytes reached for one more step.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Taken,
+    Short,
+}
+
 /// How far a walk came.
 pub(crate) enum Progress {
     Whole { len: usize, kind: FrameKind },
@@ -62,62 +69,44 @@ impl Walk {
     ) -> Result<Progress, WireError> {
         let view = within_limit(bytes, limits);
         while self.nesting.owed() > 0 {
-            match self.awaits {
-                Awaits::Body(body) => {
-                    let Some((content, next)) = body.content(view)? else {
-                        break;
-                    };
-                    self.body_landed(body.blob, content, next, visitor);
-                }
-                Awaits::Part => {
-                    let Some((len, next)) = token::part(view, self.at)? else {
-                        break;
-                    };
-                    self.part(len, next, limits, visitor)?;
-                }
-                Awaits::Value => {
-                    let Some((token, next)) =
-                        token::read(view, self.at, &mut self.searched, limits)?
-                    else {
-                        break;
-                    };
-                    self.step(token, next, limits, visitor)?;
-                }
+            let step = match self.awaits {
+                Awaits::Value => self.value(view, limits, visitor)?,
+                Awaits::Part => self.part(view, limits, visitor)?,
+                Awaits::Body(body) => self.body(body, view, visitor)?,
+            };
+            if step == Step::Short {
+                return self.short(view, limits);
             }
         }
-        if self.nesting.owed() == 0 {
-            return Ok(Progress::Whole {
-                len: self.at,
-                kind: self.kind,
-            });
-        }
-        if view.len() == limits.frame_len_max() {
-            return Err(WireError::FrameTooLarge {
-                offset: self.at as u64,
-                limit: limits.frame_bytes_max,
-            });
-        }
-        Ok(Progress::Short {
-            missing_at_least: self.missing(view.len(), view.last().copied()),
+        Ok(Progress::Whole {
+            len: self.at,
+            kind: self.kind,
         })
     }
 
-    fn step<'a, V: Visitor<'a>>(
+    fn value<'a, V: Visitor<'a>>(
         &mut self,
-        token: Token<'a>,
-        next: usize,
+        view: &'a [u8],
         limits: &Limits,
         visitor: &mut V,
-    ) -> Result<(), WireError> {
+    ) -> Result<Step, WireError> {
+        let read = token::read(view, self.at, &mut self.searched, limits)?;
+        let Some((token, next)) = read else {
+            return Ok(Step::Short);
+        };
         if self.nesting.is_outermost() {
             self.kind = kind_of(&token);
         }
         match token {
+            Token::Plain(plain) => {
+                self.nesting.begins(self.at, limits)?;
+                plain.tell(visitor);
+                self.landed(visitor);
+            }
             Token::Blob(blob, len) => {
                 let body = Body::new(blob, len, self.at, next, limits)?;
                 self.nesting.begins(self.at, limits)?;
-                self.awaits = Awaits::Body(body);
-                return Ok(());
+                return self.body(body, view, visitor);
             }
             Token::OpenString => {
                 self.nesting.begins(self.at, limits)?;
@@ -136,49 +125,66 @@ impl Walk {
                 let closed = self.nesting.dot(self.at)?;
                 self.closed(closed, visitor);
             }
-            Token::Plain(plain) => {
-                self.nesting.begins(self.at, limits)?;
-                plain.tell(visitor);
-                self.landed(visitor);
-            }
         }
         self.at = next;
-        Ok(())
+        Ok(Step::Taken)
     }
 
     fn part<'a, V: Visitor<'a>>(
         &mut self,
-        len: u64,
-        next: usize,
+        view: &'a [u8],
         limits: &Limits,
         visitor: &mut V,
-    ) -> Result<(), WireError> {
+    ) -> Result<Step, WireError> {
+        let Some((len, next)) = token::part(view, self.at)? else {
+            return Ok(Step::Short);
+        };
         if len > 0 {
-            self.awaits = Awaits::Body(Body::new(Blob::Part, len, self.at, next, limits)?);
-            return Ok(());
+            return self.body(
+                Body::new(Blob::Part, len, self.at, next, limits)?,
+                view,
+                visitor,
+            );
         }
         self.awaits = Awaits::Value;
         self.at = next;
         visitor.end_parts();
         self.landed(visitor);
-        Ok(())
+        Ok(Step::Taken)
     }
 
-    fn body_landed<'a, V: Visitor<'a>>(
+    fn body<'a, V: Visitor<'a>>(
         &mut self,
-        blob: Blob,
-        content: &'a [u8],
-        next: usize,
+        body: Body,
+        view: &'a [u8],
         visitor: &mut V,
-    ) {
+    ) -> Result<Step, WireError> {
+        let Some((content, next)) = body.content(view)? else {
+            self.awaits = Awaits::Body(body);
+            return Ok(Step::Short);
+        };
         self.at = next;
-        blob.tell(content, visitor);
-        if blob == Blob::Part {
+        body.blob.tell(content, visitor);
+        if body.blob == Blob::Part {
             self.awaits = Awaits::Part;
         } else {
             self.awaits = Awaits::Value;
             self.landed(visitor);
         }
+        Ok(Step::Taken)
+    }
+
+    fn short(&self, view: &[u8], limits: &Limits) -> Result<Progress, WireError> {
+        if view.len() == limits.frame_len_max() {
+            let limit = limits.frame_bytes_max;
+            return Err(WireError::FrameTooLarge {
+                offset: self.at as u64,
+                limit,
+            });
+        }
+        Ok(Progress::Short {
+            missing_at_least: self.missing(view.len(), view.last().copied()),
+        })
     }
 
     fn landed<'a, V: Visitor<'a>>(&mut self, visitor: &mut V) {

@@ -1,10 +1,14 @@
 //! Errors that a server sends, told apart by their whole first word.
 
+mod addr;
+mod family;
 mod kind;
 
 use std::fmt;
 
-pub use kind::{ErrorKind, Family, split_addr};
+pub use addr::split_addr;
+pub use family::Family;
+pub use kind::ErrorKind;
 
 /// An error reply: what kind it is, and the server's own words.
 ///

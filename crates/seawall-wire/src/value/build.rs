@@ -3,7 +3,60 @@ use crate::decode::{Aggregate, Size, Visitor};
 use crate::error::ServerError;
 use crate::nesting::ELEMENT_BYTES_MIN;
 
-/// Builds an owned [`Value`] from what a walk tells.
+/// What a plain value becomes is the same wherever it is placed.
+macro_rules! place_plain_values {
+    () => {
+        fn null(&mut self) {
+            self.place(Value::Null);
+        }
+
+        fn boolean(&mut self, value: bool) {
+            self.place(Value::Bool(value));
+        }
+
+        fn int(&mut self, value: i64) {
+            self.place(Value::Int(value));
+        }
+
+        fn double(&mut self, value: f64) {
+            self.place(Value::Double(value));
+        }
+
+        fn big_number(&mut self, digits: &[u8]) {
+            self.place(Value::BigNumber(String::from_utf8_lossy(digits).into()));
+        }
+
+        fn simple(&mut self, text: &[u8]) {
+            self.place(Value::Simple(text.to_vec()));
+        }
+
+        fn bulk(&mut self, content: &[u8]) {
+            self.place(Value::Bulk(content.to_vec()));
+        }
+
+        fn verbatim(&mut self, format: [u8; 3], text: &[u8]) {
+            self.place(Value::Verbatim {
+                format,
+                text: text.to_vec(),
+            });
+        }
+
+        fn error(&mut self, text: &[u8]) {
+            self.place(Value::Error(ServerError::parse(text)));
+        }
+    };
+}
+
+/// Takes the value of a frame that is one plain value: the most frequent replies need no more.
+pub(super) struct One(pub(super) Value);
+
+impl One {
+    fn place(&mut self, value: Value) {
+        self.0 = value;
+    }
+}
+
+/// Builds an owned [`Value`] from whatever a walk tells.
 pub(super) struct Builder {
     /// The aggregates that are open, innermost last; empty until there is one.
     open: Vec<Open>,
@@ -47,7 +100,15 @@ impl Builder {
     }
 
     fn place(&mut self, value: Value) {
-        let value = describe(std::mem::take(&mut self.attributes), value);
+        let value = if self.attributes.is_empty() {
+            value
+        } else {
+            let attributes = std::mem::take(&mut self.attributes);
+            Value::Attributed {
+                attributes,
+                value: Box::new(value),
+            }
+        };
         match self.open.last_mut() {
             None => self.done = Some(value),
             Some(Open {
@@ -76,56 +137,12 @@ impl Builder {
     }
 }
 
-fn describe(attributes: Vec<(Value, Value)>, value: Value) -> Value {
-    if attributes.is_empty() {
-        value
-    } else {
-        Value::Attributed {
-            attributes,
-            value: Box::new(value),
-        }
-    }
+impl Visitor<'_> for One {
+    place_plain_values!();
 }
 
 impl Visitor<'_> for Builder {
-    fn null(&mut self) {
-        self.place(Value::Null);
-    }
-
-    fn boolean(&mut self, value: bool) {
-        self.place(Value::Bool(value));
-    }
-
-    fn int(&mut self, value: i64) {
-        self.place(Value::Int(value));
-    }
-
-    fn double(&mut self, value: f64) {
-        self.place(Value::Double(value));
-    }
-
-    fn big_number(&mut self, digits: &[u8]) {
-        self.place(Value::BigNumber(String::from_utf8_lossy(digits).into()));
-    }
-
-    fn simple(&mut self, text: &[u8]) {
-        self.place(Value::Simple(text.to_vec()));
-    }
-
-    fn bulk(&mut self, content: &[u8]) {
-        self.place(Value::Bulk(content.to_vec()));
-    }
-
-    fn verbatim(&mut self, format: [u8; 3], text: &[u8]) {
-        self.place(Value::Verbatim {
-            format,
-            text: text.to_vec(),
-        });
-    }
-
-    fn error(&mut self, text: &[u8]) {
-        self.place(Value::Error(ServerError::parse(text)));
-    }
+    place_plain_values!();
 
     fn part(&mut self, content: &[u8]) {
         self.parts.extend_from_slice(content);

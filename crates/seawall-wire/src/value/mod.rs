@@ -54,8 +54,12 @@ impl Value {
     /// A string costs one allocation. What an aggregate announces is never allocated beyond what the bytes at hand
     /// can hold. Errors are those of [`decode::visit`].
     pub fn decode(frame: &[u8], limits: &Limits) -> Result<(Self, usize), WireError> {
+        let mut one = build::One(Self::Null);
+        if let Some(len) = decode::visit_plain(frame, limits, &mut one)? {
+            return Ok((one.0, len));
+        }
         let mut builder = build::Builder::new(frame.len());
-        let len = decode::visit(frame, limits, &mut builder)?;
+        let len = decode::visit_any(frame, limits, &mut builder)?;
         Ok((builder.finish(), len))
     }
 
