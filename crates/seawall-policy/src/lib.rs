@@ -15,6 +15,32 @@
 //! | [`ageing`] | is this connection too old, or idle for too long, to be used? |
 //! | [`dial`] | may another connection be opened now? |
 //! | [`park`] | who waits, in which order, and how many may? |
+//!
+//! A shell asks, tells, and asks again; here with a clock made of paper:
+//!
+//! ```
+//! use seawall_model::{Cause, Moment};
+//! use seawall_policy::health::{Admission, Change, Health, HealthSettings, ProbeResult};
+//! use seawall_wire::facts::Access;
+//! use std::time::Duration;
+//!
+//! let mut health = Health::new(HealthSettings::default(), 1);
+//! let ride_out = health.settings().ride_out_default;
+//! let now = Moment::ORIGIN + Duration::from_secs(60);
+//! assert_eq!(health.admit(now, Access::Read, ride_out), Admission::Send);
+//!
+//! // A dial is refused: calls wait, and a probe is due at once.
+//! let change = health.dial_failed(now, now, Cause::ConnectionRefused);
+//! assert_eq!(change, Some(Change::Suspect { cause: Cause::ConnectionRefused }));
+//! assert_eq!(health.admit(now, Access::Read, ride_out), Admission::Park { until: now + ride_out });
+//! assert_eq!(health.next_probe(), Some(now));
+//!
+//! // It was a blip: one good probe, and they are sent.
+//! let probe = health.probe_started(now);
+//! let change = health.probe_finished(now, probe, ProbeResult::Good { run_id: None, write_ok: None });
+//! assert!(matches!(change, Some(Change::Up { .. })));
+//! assert_eq!(health.admit(now, Access::Read, ride_out), Admission::Send);
+//! ```
 
 pub mod ageing;
 pub mod backoff;

@@ -42,6 +42,27 @@ pub struct Attempted {
     pub deadline: Moment,
 }
 
+impl Attempted {
+    /// Whether it may be sent again although it may have run.
+    fn may_repeat(&self) -> bool {
+        may_repeat(self.replay, self.allowance, self.later_write_left)
+    }
+}
+
+/// Whether a call may be sent again although it may have run: by its class, by what the caller allows, and, for an
+/// overwrite, by whether a later write to one of its keys left this client.
+///
+/// [`decide`] asks this when an attempt failed. The pause and the wait for admission come after that, and other calls
+/// go on meanwhile: ask again just before the call is sent, or an old value may overwrite a newer one.
+pub fn may_repeat(replay: Replay, allowance: ReplayAllowance, later_write_left: bool) -> bool {
+    match replay {
+        Replay::Read => true,
+        Replay::Overwrite => allowance >= ReplayAllowance::Overwrites && !later_write_left,
+        Replay::SameState => allowance >= ReplayAllowance::SameState,
+        Replay::Never => false,
+    }
+}
+
 /// What becomes of the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -102,7 +123,7 @@ pub fn decide(attempt: &Attempted, budget: &mut Budget, backoff: &mut Backoff) -
     if attempt.sent == Sent::No && !carried {
         return Verdict::Park;
     }
-    if attempt.sent == Sent::Perhaps && !may_repeat(attempt) {
+    if attempt.sent == Sent::Perhaps && !attempt.may_repeat() {
         return Verdict::GiveUp(Why::MayHaveRun);
     }
     if attempt.attempts >= ATTEMPTS_MAX {
@@ -123,17 +144,6 @@ pub fn decide(attempt: &Attempted, budget: &mut Budget, backoff: &mut Backoff) -
         Verdict::Park
     } else {
         Verdict::RetryAt(at)
-    }
-}
-
-fn may_repeat(attempt: &Attempted) -> bool {
-    match attempt.replay {
-        Replay::Read => true,
-        Replay::Overwrite => {
-            attempt.allowance >= ReplayAllowance::Overwrites && !attempt.later_write_left
-        }
-        Replay::SameState => attempt.allowance >= ReplayAllowance::SameState,
-        Replay::Never => false,
     }
 }
 
