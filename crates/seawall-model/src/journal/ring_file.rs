@@ -113,3 +113,27 @@ impl RingContents {
         self.unknown_records += reader.unknown_records();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::{Event, encode};
+    use crate::moment::Moment;
+
+    #[test]
+    fn a_record_that_lost_its_end_is_not_completed_by_what_stands_at_the_start() {
+        let record = Record {
+            at: Moment::ORIGIN,
+            wall_unix_ms: None,
+            event: Event::Lost { records: 7 },
+        };
+        let mut area = Vec::new();
+        encode(&record, &mut area);
+        area.rotate_right(1);
+        let whole = read_area(&area, area.len(), Seam::At(1));
+        assert_eq!(whole.records, [record]);
+        let cut = read_area(&area, area.len() + 1, Seam::At(1));
+        assert_eq!(cut.records, []);
+        assert_eq!(cut.damaged_bytes, area.len() as u64);
+    }
+}
