@@ -146,7 +146,7 @@ class Contender:
         while (call := self.calls.get()) is not None:
             number, deadline, kind, words = call
             if time.monotonic() > deadline:
-                self.lines.put(f"fail {number} sent=no cause=deadline-exceeded attempts=0 msg=never%20got%20a%20worker\n")
+                self.lines.put(f"fail {number} sent=no attempts=0 msg=never%20got%20a%20worker\n")
                 continue
             try:
                 self.lines.put(f"ok {number} {show(self.run(kind, words))}\n")

@@ -14,6 +14,9 @@ const LINE_BYTES_MAX: usize = 1 << 20;
 /// How much of the contender's standard error is kept, from its end, to be shown if it dies.
 const COMPLAINT_BYTES_MAX: usize = 2048;
 
+/// How long to wait for the end of its standard error, once it has ended or been given up.
+const LAST_WORDS: Duration = Duration::from_millis(300);
+
 /// Why a contender could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ChildError {
@@ -257,7 +260,7 @@ fn never_wait(pipe: impl AsFd) -> io::Result<()> {
 struct Complaint {
     kept: Arc<Mutex<Vec<u8>>>,
     // Ends with the pipe: detached when dropped, since a grandchild may hold the other end.
-    _listener: JoinHandle<()>,
+    listener: JoinHandle<()>,
 }
 
 impl Complaint {
@@ -273,13 +276,15 @@ impl Complaint {
                 kept.drain(..excess);
             }
         });
-        Self {
-            kept,
-            _listener: listener,
-        }
+        Self { kept, listener }
     }
 
     fn text(&self) -> String {
+        // The last words may still be on their way.
+        let give_up = clock::now() + LAST_WORDS;
+        while !self.listener.is_finished() && clock::now() < give_up {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let text = String::from_utf8_lossy(&kept);
         let last: Vec<&str> = text

@@ -16,6 +16,8 @@ pub struct Naming {
     pub lost_connections: u64,
     /// Each cause that it named for a lost connection or a failed call, and how often.
     pub tally: BTreeMap<Cause, u64>,
+    /// Failed calls.
+    pub failed: u64,
     /// Failed calls for which it named none.
     pub unnamed: u64,
     /// The words of the first failed call.
@@ -30,6 +32,7 @@ impl Naming {
             _ => None,
         });
         for failure in failures {
+            naming.failed += 1;
             naming
                 .first_message
                 .get_or_insert_with(|| failure.message.clone());

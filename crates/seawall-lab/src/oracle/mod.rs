@@ -24,7 +24,7 @@ pub use possible::{Availability, Share};
 pub use score::{Score, ServerCounts};
 pub use timing::Timing;
 
-use crate::run::{History, Outcome, Record};
+use crate::run::{History, Outcome, Record, Role};
 use crate::scenario::{Flow, Scenario};
 use crate::work::Kind;
 use crate::world::{Timeline, Value};
@@ -46,6 +46,8 @@ pub const RETURN: Duration = Duration::from_millis(100);
 
 /// Everything that a run left behind.
 pub struct Evidence<'a> {
+    /// Whether the contender's shortfalls count.
+    pub role: Role,
     /// What was to happen.
     pub scenario: &'a Scenario,
     /// The flow of each call, by id.
@@ -87,7 +89,7 @@ pub fn judge(evidence: &Evidence<'_>) -> Score {
         counts: evidence.counts.clone(),
         shortfalls: Vec::new(),
     };
-    score.shortfalls = shortfall::of(evidence.scenario, &cases, &score);
+    score.shortfalls = shortfall::of(evidence, &cases, &score);
     score
 }
 

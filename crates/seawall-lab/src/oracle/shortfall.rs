@@ -1,11 +1,12 @@
-use super::{Case, Harm, Score};
-use crate::run::Outcome;
+use super::{Case, Evidence, Harm, Score};
+use crate::run::{Outcome, Role};
 use crate::scenario::{Expect, Hold, Scenario};
 use seawall_model::Cause;
 use std::time::Duration;
 
 /// What fell short, in words: what always must hold, then what the scenario adds.
-pub(super) fn of(scenario: &Scenario, cases: &[Case<'_>], score: &Score) -> Vec<String> {
+pub(super) fn of(evidence: &Evidence<'_>, cases: &[Case<'_>], score: &Score) -> Vec<String> {
+    let scenario = evidence.scenario;
     let mut short = Vec::new();
     short.extend(
         score
@@ -22,7 +23,7 @@ pub(super) fn of(scenario: &Scenario, cases: &[Case<'_>], score: &Score) -> Vec<
     short.extend(availability(scenario, score));
     short.extend(effects(score));
     short.extend(failures(scenario, cases));
-    short.extend(cause(scenario, score));
+    short.extend(cause(evidence, score));
     short.extend(scenario.holds.iter().filter_map(|hold| check(hold, score)));
     short
 }
@@ -94,11 +95,14 @@ fn fails_with(case: &Case<'_>, cause: Cause, within: Duration) -> bool {
     }
 }
 
-fn cause(scenario: &Scenario, score: &Score) -> Option<String> {
-    let expected = scenario.causes.first()?;
+/// A client beside ours that let no call fail owes nobody a reason. Ours report what they noticed even so.
+fn cause(evidence: &Evidence<'_>, score: &Score) -> Option<String> {
+    let causes = &evidence.scenario.causes;
+    let expected = causes.first()?;
     match score.naming.verdict {
-        Some(named) if scenario.causes.contains(&named) => None,
+        Some(named) if causes.contains(&named) => None,
         Some(named) => Some(format!("named {named}, it was {expected}")),
+        None if evidence.role == Role::Beside && score.naming.failed == 0 => None,
         None => Some(format!("named no cause, it was {expected}")),
     }
 }
@@ -216,6 +220,16 @@ mod tests {
         assert_eq!(
             trial().event(lost(Cause::IdleReset)).judge().shortfalls,
             Vec::<String>::new()
+        );
+    }
+
+    #[test]
+    fn a_client_beside_ours_owes_a_reason_only_for_what_failed() {
+        let trial = |failed| many(Trial::new().beside().expects(Cause::IdleReset), 299, failed);
+        assert_eq!(trial(0).judge().shortfalls, Vec::<String>::new());
+        assert_eq!(
+            trial(1).judge().shortfalls,
+            ["named no cause, it was idle-reset"]
         );
     }
 

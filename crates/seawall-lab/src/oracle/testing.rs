@@ -2,7 +2,7 @@
 
 use super::{Evidence, Score, ServerCounts, judge};
 use crate::contender::{Event, Failure, Refused, Reply};
-use crate::run::{History, Outcome, Record};
+use crate::run::{History, Outcome, Record, Role};
 use crate::scenario::{Chapter, Flow, Hold, Scenario};
 use crate::work::Work;
 use crate::world::{Serving, Timeline, Value};
@@ -16,6 +16,7 @@ pub(super) fn ms(ms: u64) -> Moment {
 
 /// A run of which every part is given by hand. Unless told otherwise, the server serves throughout.
 pub(super) struct Trial {
+    role: Role,
     scenario: Scenario,
     history: History,
     timeline: Timeline,
@@ -26,6 +27,7 @@ pub(super) struct Trial {
 impl Trial {
     pub(super) fn new() -> Self {
         Self {
+            role: Role::Judged,
             scenario: Scenario::new("test", Chapter::Calm, "a test").load(Vec::new()),
             history: History::default(),
             timeline: Timeline::new(),
@@ -36,6 +38,11 @@ impl Trial {
 
     pub(super) fn serving(mut self, from_ms: u64, to_ms: u64, serving: Serving) -> Self {
         self.timeline.extend(ms(from_ms), ms(to_ms), serving);
+        self
+    }
+
+    pub(super) fn beside(mut self) -> Self {
+        self.role = Role::Beside;
         self
     }
 
@@ -139,6 +146,7 @@ impl Trial {
         }
         let flow_of: Vec<usize> = (0..self.history.calls.len()).collect();
         judge(&Evidence {
+            role: self.role,
             scenario: &self.scenario,
             flow_of: &flow_of,
             history: &self.history,

@@ -84,6 +84,7 @@ struct ScorePage<'a> {
     cause_says: Option<&'static str>,
     /// How often it named each cause for lost connections and failed calls.
     causes: BTreeMap<&'static str, u64>,
+    failures: u64,
     failures_without_cause: u64,
     outages_declared: u64,
     connections_lost: u64,
@@ -197,6 +198,7 @@ fn score(score: &Score) -> ScorePage<'_> {
             .iter()
             .map(|(cause, &count)| (cause.name(), count))
             .collect(),
+        failures: naming.failed,
         failures_without_cause: naming.unnamed,
         outages_declared: naming.outages,
         connections_lost: naming.lost_connections,

@@ -89,6 +89,7 @@ fn good(cause: Cause) -> Score {
         outages: 1,
         lost_connections: 8,
         tally: BTreeMap::from([(cause, 11)]),
+        failed: 11,
         unnamed: 0,
         first_message: None,
     };

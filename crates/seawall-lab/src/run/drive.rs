@@ -136,3 +136,98 @@ fn note(history: &mut History, at: Moment, heard: Result<Answer, String>) -> boo
     }
     false
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contender::{Reply, Settings};
+    use crate::scenario::{Chapter, Flow, Scenario};
+    use crate::work::Read;
+
+    fn greeted(script: &str) -> Contestant {
+        let mut contestant = Contestant::start(&["sh", "-c", script]).unwrap();
+        let settings = Settings {
+            url: "redis://127.0.0.1:1".into(),
+            deadline_ms: 1000,
+            workers: 1,
+            scenario: "test".into(),
+            seed: 1,
+        };
+        contestant
+            .greet(&Order::Hello(settings), Duration::from_secs(20))
+            .unwrap();
+        contestant
+    }
+
+    fn plan(per_second: u32) -> Plan {
+        let flow = Flow::new(per_second, Read::default());
+        Plan::new(
+            &Scenario::new("test", Chapter::Calm, "a test")
+                .lasts_ms(300)
+                .load(vec![flow]),
+            1,
+        )
+    }
+
+    fn driven(script: &str, per_second: u32, interrupt: &Interrupt) -> Result<History, LabError> {
+        let mut contestant = greeted(script);
+        let began = clock::now();
+        let patience = Duration::from_secs(10);
+        let mut history = drive(
+            &mut contestant,
+            &plan(per_second),
+            began,
+            patience,
+            interrupt,
+        )?;
+        dismiss(&mut contestant, &mut history)?;
+        Ok(history)
+    }
+
+    /// Answers every call with nil.
+    const NIL: &str = "read hello; echo ready sed 1; \
+        exec sed -u -n -e 's/^call \\([0-9]*\\) .*/ok \\1 nil/p' -e 's/^stop/bye/p'";
+
+    #[test]
+    fn ten_thousand_calls_a_second_are_carried_and_each_answer_finds_its_call() {
+        let history = driven(NIL, 10_000, &Interrupt::never()).unwrap();
+        assert_eq!((history.calls.len(), history.breach_count), (3000, 0));
+        assert!(
+            history
+                .calls
+                .iter()
+                .all(|call| call.outcome.reply() == Some(&Reply::Nil))
+        );
+        assert!(
+            history
+                .calls
+                .iter()
+                .all(|call| call.outcome.at().is_some_and(|at| at >= call.due))
+        );
+        assert_eq!(history.died, None);
+    }
+
+    #[test]
+    fn a_contender_that_dies_in_the_middle_leaves_its_calls_silent_and_its_last_words() {
+        let script = "read hello; echo ready sh 1; read word id rest; echo ok $id nil; echo oh no >&2; exit 7";
+        let history = driven(script, 100, &Interrupt::never()).unwrap();
+        let silent = history
+            .calls
+            .iter()
+            .filter(|call| call.outcome == Outcome::Silent)
+            .count();
+        assert_eq!((history.calls.len(), silent), (30, 29));
+        let died = history.died.unwrap();
+        assert!(died.contains('7') && died.contains("oh no"), "{died}");
+    }
+
+    #[test]
+    fn an_interrupt_ends_the_run_at_once() {
+        let interrupt = Interrupt::never();
+        interrupt.raise();
+        assert!(matches!(
+            driven(NIL, 100, &interrupt),
+            Err(LabError::Interrupted)
+        ));
+    }
+}

@@ -79,6 +79,7 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Outcome, LabError> {
     let timeline = probe.finish();
     let flow_of: Vec<usize> = plan.calls.iter().map(|call| call.flow).collect();
     let evidence = Evidence {
+        role: setting.contender.role,
         scenario,
         flow_of: &flow_of,
         history: &history,
