@@ -142,7 +142,10 @@ impl Error {
             report.command = command.into();
             if let Some(&provenance) = report.trail.get(behind) {
                 report.provenance = provenance;
-                report.sent = provenance.sent_if_aborted();
+                // An earlier attempt may have run it, however far the last one got.
+                if report.attempts <= 1 {
+                    report.sent = provenance.sent_if_aborted();
+                }
             }
             report.trail = Vec::new();
         })

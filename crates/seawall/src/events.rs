@@ -32,7 +32,7 @@ pub enum Event<'a> {
     Closed {
         /// Its number in this process.
         connection: u64,
-        /// Why: `idle`, `age`, `server-timeout`, `stale`, `surplus`, `closing`.
+        /// Why: `idle`, `age`, `server-timeout`, `stale`, `surplus`, `forgotten`, `closing`.
         why: &'static str,
     },
     /// A connection ended under us, or was given up.

@@ -149,7 +149,7 @@ fn ended(call: &mut Call<'_>, lent: Lent<Box<Live>>, end: &End) -> Again {
         }
         End::Left { loss, at } => {
             call.link.bury_alone(lent, &loss);
-            call.left(&loss, &server);
+            call.left(&loss, &server, provenance);
             Again::At(at)
         }
         End::Late | End::Down => {

@@ -40,6 +40,8 @@ pub(crate) struct Call<'a> {
     started: Moment,
     attempts: u32,
     first: Option<Cause>,
+    /// Whether any attempt so far may have run.
+    sent: Sent,
     said: Option<ServerError>,
     connection: Option<ConnectionFacts>,
 }
@@ -81,6 +83,7 @@ impl<'a> Call<'a> {
             started,
             attempts: 0,
             first: None,
+            sent: Sent::No,
             said: None,
             connection: None,
         }
@@ -130,11 +133,19 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// An attempt is over: what it may have done stays true, whatever becomes of the next one.
+    fn over(&mut self, loss: &Loss, server: &Server, provenance: Provenance) {
+        self.first.get_or_insert(loss.cause);
+        self.connection = Some(facts(loss, server));
+        if provenance.sent_if_aborted() == Sent::Perhaps {
+            self.sent = Sent::Perhaps;
+        }
+    }
+
     /// Its connection ended (or was given up) under it.
     pub(crate) fn lost(&mut self, loss: &Loss, server: &Server, provenance: Provenance) -> Again {
         let now = clock::now();
-        self.first.get_or_insert(loss.cause);
-        self.connection = Some(facts(loss, server));
+        self.over(loss, server, provenance);
         match self.verdict(now, provenance, loss.cause) {
             Verdict::Park if now < self.deadline.send_by() => Again::At(now),
             Verdict::RetryAt(at) => Again::At(at),
@@ -145,9 +156,8 @@ impl<'a> Call<'a> {
     }
 
     /// It leaves a silent connection for another one.
-    pub(crate) fn left(&mut self, loss: &Loss, server: &Server) {
-        self.first.get_or_insert(loss.cause);
-        self.connection = Some(facts(loss, server));
+    pub(crate) fn left(&mut self, loss: &Loss, server: &Server, provenance: Provenance) {
+        self.over(loss, server, provenance);
     }
 
     /// Whether the server should be asked for the reason before the call goes again: a server that closes in order in
@@ -164,8 +174,7 @@ impl<'a> Call<'a> {
         server: &Server,
         provenance: Provenance,
     ) -> Error {
-        self.first.get_or_insert(loss.cause);
-        self.connection = Some(facts(loss, server));
+        self.over(loss, server, provenance);
         let now = clock::now();
         self.lost_for_good(loss, provenance, now)
             .with(|report| report.kind = Kind::TimedOut)
@@ -178,7 +187,7 @@ impl<'a> Call<'a> {
         server: &Server,
         provenance: Provenance,
     ) -> Error {
-        self.left(loss, server);
+        self.over(loss, server, provenance);
         self.attempts = 1;
         self.lost_for_good(loss, provenance, clock::now())
     }
@@ -207,14 +216,13 @@ impl<'a> Call<'a> {
     fn lost_for_good(&self, loss: &Loss, provenance: Provenance, now: Moment) -> Error {
         let behind = self.behind(loss.cause);
         let cause = behind.unwrap_or(loss.cause);
-        let kind = if provenance.sent_if_aborted() == Sent::No {
+        let kind = if self.sent == Sent::No {
             Kind::Refused
         } else {
             Kind::Lost
         };
         self.error(kind, cause, now).with(|report| {
             report.also = behind.map(|_| loss.cause);
-            report.sent = provenance.sent_if_aborted();
             report.provenance = provenance;
         })
     }
@@ -280,7 +288,9 @@ impl<'a> Call<'a> {
         let surely_not = error.kind.surely_did_not_run() && !self.nature.script;
         self.error(Kind::Server, cause, clock::now())
             .with(|report| {
-                report.sent = if surely_not { Sent::No } else { Sent::Perhaps };
+                if !surely_not {
+                    report.sent = Sent::Perhaps;
+                }
                 report.provenance = Provenance::Replying;
                 report.connection = None;
                 report.server = Some(error);
@@ -290,6 +300,7 @@ impl<'a> Call<'a> {
     fn error(&self, kind: Kind, cause: Cause, now: Moment) -> Error {
         Error::new(kind, cause, self.name, &self.link.name).with(|report| {
             report.attempts = self.attempts;
+            report.sent = self.sent;
             report.elapsed = now.since(self.started);
             report.connection.clone_from(&self.connection);
         })

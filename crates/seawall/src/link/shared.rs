@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use seawall_model::{Endpoint, Moment};
+use seawall_model::{Cause, Endpoint, Moment};
 use seawall_policy::health::Answered;
 use seawall_wire::Limits;
 
@@ -208,12 +208,21 @@ impl Link {
         self.decide(|ledger, now| ledger.lost(now, established, apart, loss));
         // What ended one may have ended all: they are not left for calls to find.
         self.look_over();
+        self.distrust_like(loss);
     }
 
     /// A lent connection was given up; it speaks for itself alone.
     pub(crate) fn bury_alone(&self, lent: Lent<Box<Live>>, loss: &Loss) {
         let (_, apart) = self.lay_down(lent, loss);
         self.decide(|ledger, now| ledger.dropped(now, apart));
+        self.distrust_like(loss);
+    }
+
+    /// What one forgotten flow says of the others.
+    fn distrust_like(&self, loss: &Loss) {
+        if matches!(loss.cause, Cause::IdleReset | Cause::IdleSwallowed) {
+            self.decide(|ledger, now| ledger.distrust(now, loss.idle));
+        }
     }
 
     fn lay_down(&self, lent: Lent<Box<Live>>, loss: &Loss) -> (Moment, bool) {

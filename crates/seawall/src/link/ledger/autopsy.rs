@@ -7,7 +7,7 @@ use seawall_policy::health::State;
 
 use super::super::connection::Loss;
 use super::super::handshake::Server;
-use super::{Ledger, Lent, Orders};
+use super::{CloseWhy, Ledger, Lent, Order, Orders};
 
 /// What the server told about itself is good for this long: a burst of losses asks once.
 const EXAMINED_FRESH: Duration = Duration::from_millis(50);
@@ -98,6 +98,19 @@ impl<C, W> Ledger<C, W> {
         }
         self.siblings_alone = dead.is_empty();
         dead
+    }
+
+    /// A connection that had been idle for this long was forgotten by something between: those at rest that have been
+    /// idle as long are taken for forgotten too, since each would cost a call an attempt to find out.
+    pub(crate) fn distrust(&mut self, now: Moment, idle: Duration) -> Orders<C, W> {
+        let mut orders = Orders::none();
+        let (forgotten, trusted) = std::mem::take(&mut self.idle)
+            .into_iter()
+            .partition::<Vec<_>, _>(|lent| now.since(lent.last_used) >= idle);
+        self.idle = trusted;
+        let close = |lent: Lent<C>| Order::Close(lent.connection, CloseWhy::Forgotten);
+        orders.todo.extend(forgotten.into_iter().map(close));
+        orders
     }
 
     /// Names a death at rest by that of a connection in use, if that came since it was last seen well.

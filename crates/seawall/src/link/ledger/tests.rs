@@ -363,6 +363,19 @@ fn a_connection_at_rest_that_dies_with_one_in_use_dies_of_the_same_cause() {
     );
 }
 
+#[test]
+fn one_forgotten_flow_costs_those_that_were_idle_as_long_and_no_others() {
+    let mut book = book(4, 10);
+    book.give_back(ms(0), fresh(1, ms(0)));
+    book.give_back(ms(900), fresh(2, ms(900)));
+    let orders = book.distrust(ms(1_000), Duration::from_millis(500));
+    assert!(matches!(
+        orders.todo[..],
+        [Order::Close(1, CloseWhy::Forgotten)]
+    ));
+    assert_eq!(book.population().0, 1);
+}
+
 /// What a random schedule does to a ledger.
 #[derive(Clone, Debug)]
 enum Deed {

@@ -87,6 +87,8 @@ pub(crate) enum CloseWhy {
     /// The server it leads to is no more.
     Stale,
     Surplus,
+    /// Something between has forgotten flows that were idle as long.
+    Forgotten,
     Closing,
 }
 
@@ -97,6 +99,7 @@ impl CloseWhy {
             Self::Retired(why) => why.name(),
             Self::Stale => "stale",
             Self::Surplus => "surplus",
+            Self::Forgotten => "forgotten",
             Self::Closing => "closing",
         }
     }
