@@ -15,6 +15,19 @@ pub(super) fn concerns_endpoint(cause: Cause) -> bool {
         )
 }
 
+/// The same for a dial and its handshake, in which every other failure is one of reaching the endpoint.
+pub(super) fn concerns_dialling(cause: Cause) -> bool {
+    !matches!(
+        cause,
+        Cause::Cancelled
+            | Cause::ClientClosed
+            | Cause::DeadlineExceeded
+            | Cause::PoolExhausted
+            | Cause::TooManyWaiting
+            | Cause::SubscriberSlow
+    )
+}
+
 /// The server's own word that it cannot serve.
 pub(super) fn is_word(cause: Cause) -> bool {
     matches!(
@@ -48,6 +61,10 @@ pub(super) fn is_rejection(cause: Cause) -> bool {
             | Cause::TlsCertificate
             | Cause::NameUnknown
             | Cause::BadSettings
+            // A step of the handshake is refused: SELECT of a database that is not there, a command denied by ACL.
+            | Cause::CommandError
+            | Cause::PermissionDenied
+            | Cause::Redirected
     )
 }
 
@@ -58,8 +75,11 @@ mod tests {
     #[test]
     fn nothing_that_is_said_of_the_endpoint_is_taken_for_the_applications_own_doing() {
         for &cause in Cause::ALL {
-            if is_word(cause) || is_rejection(cause) && cause != Cause::BadSettings {
+            if is_word(cause) {
                 assert!(concerns_endpoint(cause), "{cause}");
+            }
+            if is_word(cause) || is_rejection(cause) {
+                assert!(concerns_dialling(cause), "{cause}");
             }
             if cause.fault() == Fault::Application {
                 assert!(!concerns_endpoint(cause), "{cause}");

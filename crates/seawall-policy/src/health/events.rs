@@ -1,4 +1,6 @@
-use super::causes::{cannot_serve, concerns_endpoint, is_rejection, is_word, leaves_others_alone};
+use super::causes::{
+    cannot_serve, concerns_dialling, concerns_endpoint, is_rejection, is_word, leaves_others_alone,
+};
 use super::gate::Gate;
 use super::outage::{Established, Outage, Phase, Weight};
 use super::{
@@ -26,7 +28,7 @@ impl Health {
     /// settings can cure (credentials, a certificate, not a Redis server) is no outage while it never worked: see
     /// [`admit`](Self::admit).
     pub fn dial_failed(&mut self, now: Moment, dialled_at: Moment, cause: Cause) -> Option<Change> {
-        if !concerns_endpoint(cause) || dialled_at < self.proofs.opened {
+        if !concerns_dialling(cause) || dialled_at < self.proofs.opened {
             return None;
         }
         if is_word(cause) || is_rejection(cause) {
@@ -140,6 +142,13 @@ impl Health {
         reply: Answered,
     ) -> Option<Change> {
         match family {
+            Family::Credentials if cause == Cause::PermissionDenied => self.replied(
+                now,
+                Answered {
+                    access: Access::Neither,
+                    ..reply
+                },
+            ),
             Family::Unavailable | Family::Credentials => {
                 self.turned_away(now, cause, reply.sent_at)
             }
@@ -200,7 +209,7 @@ impl Health {
                 write_ok.and_then(|writes| self.gate_evidence(now, writes))
             }
             ProbeResult::Failed(cause) if in_time => {
-                let first_contact = self.history == History::Never && is_rejection(cause);
+                let first_contact = is_rejection(cause) && self.never_let_in(cause);
                 let outage = self.outage.as_mut()?;
                 let change = outage.failed(now, cause, Weight::Probe, &self.settings);
                 // It never worked, and now it is reached and turns us away: that is what somebody has to act on.
@@ -238,6 +247,12 @@ impl Health {
         self.rejected = None;
     }
 
+    /// A handshake without credentials proves nothing to a server that asks for them at the first command.
+    fn never_let_in(&self, cause: Cause) -> bool {
+        let never_served = self.proofs.served == Moment::ORIGIN;
+        self.history == History::Never || cause == Cause::AuthRequired && never_served
+    }
+
     fn suspect(&mut self, now: Moment, cause: Cause, weight: Weight) -> Option<Change> {
         if let Some(outage) = &mut self.outage {
             return outage.failed(now, cause, weight, &self.settings);
@@ -251,10 +266,7 @@ impl Health {
 
     /// The server itself said that it cannot serve, or will not serve us.
     fn turned_away(&mut self, now: Moment, cause: Cause, dated: Moment) -> Option<Change> {
-        if cause == Cause::PermissionDenied {
-            return None;
-        }
-        if is_rejection(cause) && self.history == History::Never && self.outage.is_none() {
+        if is_rejection(cause) && self.never_let_in(cause) && self.outage.is_none() {
             let retry_at = now + self.settings.auth_probe_interval;
             self.rejected = Some(Rejected { cause, retry_at });
             return None;
@@ -642,6 +654,25 @@ mod tests {
             next.since(end) >= Duration::from_millis(790),
             "each second, not each 25 ms"
         );
+    }
+
+    #[test]
+    fn a_server_that_asks_for_a_password_at_the_first_command_is_no_outage() {
+        let mut health = health();
+        let family = Family::Credentials;
+        assert_eq!(
+            health.server_said(at(2), family, Cause::AuthRequired, reply(0, 1)),
+            None
+        );
+        assert_eq!(health.rejected(), Some((Cause::AuthRequired, at(1_002))));
+    }
+
+    #[test]
+    fn a_refused_step_of_the_handshake_is_a_mistake_in_the_settings() {
+        let mut health = Health::new(HealthSettings::default(), 1);
+        assert_eq!(health.dial_failed(at(1), at(0), Cause::CommandError), None);
+        assert_eq!(health.rejected(), Some((Cause::CommandError, at(1_001))));
+        assert_eq!(health.dial_failed(at(2), at(1), Cause::Cancelled), None);
     }
 
     #[test]

@@ -77,7 +77,9 @@ impl HealthSettings {
                 (age / self.probe_age_divisor.max(1)).clamp(self.probe_interval_min, longest)
             }
         };
+        // Settings of zero must not become a loop without a pause.
         rng.around(even, self.probe_jitter_percent)
+            .max(Duration::from_millis(1))
     }
 }
 
