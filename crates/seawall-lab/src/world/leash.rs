@@ -16,7 +16,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 /// started it ends, exists on Linux alone, and leaves the directory behind.
 const LEASHED: &str = r#"
 exec 3<&0 </dev/null
-(trap "" HUP INT TERM; read -r word <&3 || { kill -KILL $$; rm -rf -- "$0"; kill -KILL 0; }) &
+(PATH=$PATH:/usr/bin:/bin; trap "" HUP INT TERM; read -r word <&3 || { kill -KILL $$; rm -rf -- "$0"; kill -KILL 0; }) &
 exec 3<&-
 exec "$@"
 "#;

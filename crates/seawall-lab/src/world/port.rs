@@ -17,7 +17,10 @@ pub(super) struct ReservedPort {
 
 impl ReservedPort {
     pub(super) fn new() -> io::Result<Self> {
-        let socket = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        // Shared only once it is ours: asked for a port to share, the kernel may give one that another reserved.
+        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+        socket.set_reuse_address(true)?;
         let addr = socket
             .local_addr()?
             .as_socket()
@@ -34,17 +37,12 @@ impl ReservedPort {
 
     /// A listener on the port.
     pub(super) fn listen(&self, backlog: i32) -> io::Result<Socket> {
-        let socket = bind(self.addr)?;
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&self.addr.into())?;
         socket.listen(backlog)?;
         Ok(socket)
     }
-}
-
-fn bind(addr: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-    socket.set_reuse_address(true)?;
-    socket.bind(&addr.into())?;
-    Ok(socket)
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@
 //! server that refuses is the exception: its client was accepted already, and gets a RST.
 //!
 //! What needs no frames works on raw bytes, whatever they are. Each direction of a connection holds at most 1 MiB:
-//! whoever does not read makes the other side wait.
+//! whoever does not read makes the other side wait. (Knowing which reply belongs to which request takes a copy of the
+//! frame that has begun, of up to 64 MiB.)
 
 mod counters;
 mod deaf;

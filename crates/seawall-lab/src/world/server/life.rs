@@ -1,6 +1,7 @@
 //! Births and deaths of the process.
 
 use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::thread;
 use std::time::Duration;
 
@@ -43,9 +44,13 @@ impl Server {
         Ok(())
     }
 
-    /// SIGSTOP: the kernel goes on to accept connections and bytes, the process answers nothing.
+    /// SIGSTOP: the kernel goes on to accept connections and bytes, the process answers nothing. It has stopped when this
+    /// returns.
     pub fn freeze(&self) -> Result<(), ServerError> {
-        self.signal(Signal::STOP)
+        self.signal(Signal::STOP)?;
+        self.wait_for("its stop", LIFE_LIMIT, || {
+            Ok(self.has_ended()? || self.is_stopped())
+        })
     }
 
     /// SIGCONT: it goes on where it was stopped, and runs what has piled up.
@@ -149,6 +154,17 @@ impl Server {
             .try_wait()
             .map_err(ServerError::host("watch the server"))?;
         Ok(status.is_some())
+    }
+
+    /// Reads the state letter behind the name in `/proc/PID/stat`: T for stopped.
+    fn is_stopped(&self) -> bool {
+        let stat = self
+            .pid()
+            .and_then(|pid| fs::read_to_string(format!("/proc/{pid}/stat")).ok());
+        stat.is_some_and(|stat| {
+            stat.rsplit_once(") ")
+                .is_some_and(|(_, rest)| rest.starts_with('T'))
+        })
     }
 
     fn ended_by_itself(&self) -> ServerError {
