@@ -134,10 +134,9 @@ fn work(client: &Client, outbox: &Outbox, receiver: &Mutex<mpsc::Receiver<(Insta
             .deadline
             .saturating_sub(read_at.elapsed())
             .max(Duration::from_millis(1));
+        let client = client.within(left);
         let outcome = match &call.request {
-            Request::Command(words) => client
-                .call_within::<Value>(&cmd(words), left)
-                .map(|value| reply(&value)),
+            Request::Command(words) => client.call::<Value>(&cmd(words)).map(|value| reply(&value)),
             Request::Transaction(commands) => list(client.transaction(&pipeline(commands))),
             Request::Pipeline(commands) => list(client.pipeline(&pipeline(commands))),
         };

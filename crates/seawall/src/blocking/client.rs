@@ -28,6 +28,7 @@ use crate::tender;
 #[derive(Clone)]
 pub struct Client {
     shared: Arc<Shared>,
+    deadline: Option<Duration>,
 }
 
 struct Shared {
@@ -70,25 +71,26 @@ impl Client {
                 conduct,
                 current: ArcSwap::from_pointee(Generation { number, link }),
             }),
+            deadline: None,
         })
+    }
+
+    /// The same client, with another deadline for the calls made through what is returned. Pool and health are shared.
+    #[must_use]
+    pub fn within(&self, deadline: Duration) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            deadline: Some(deadline),
+        }
     }
 
     /// Sends a command and reads its reply as `T`.
     pub fn call<T: FromReply>(&self, cmd: &Cmd) -> Result<T, Error> {
-        self.call_within(cmd, None)
-    }
-
-    /// As [`call`](Self::call), with a deadline of its own for this call.
-    pub fn call_within<T: FromReply>(
-        &self,
-        cmd: &Cmd,
-        deadline: impl Into<Option<Duration>>,
-    ) -> Result<T, Error> {
         let name = cmd.name();
         let nature = cmd.nature();
         let link = self.link()?;
         self.check(cmd, nature, &link)?;
-        let mut call = Call::new(&link, &self.shared.conduct, &name, nature, deadline.into());
+        let mut call = Call::new(&link, &self.shared.conduct, &name, nature, self.deadline);
         let mut reply: Option<Value> = None;
         exchange::drive(&mut call, 1, &mut reply, &|live, _, now| {
             live.state.queue(now, 1, |out| cmd.pack(out));
@@ -114,7 +116,7 @@ impl Client {
             &self.shared.conduct,
             "PIPELINE",
             pipeline.nature(),
-            None,
+            self.deadline,
         );
         let mut replies: Vec<Value> = Vec::with_capacity(pipeline.commands().len());
         let outcome = exchange::drive(
@@ -143,7 +145,7 @@ impl Client {
         }
         let nature = pipeline.transaction_nature();
         let replies_due = pipeline.commands().len() + 2;
-        let mut call = Call::new(&link, &self.shared.conduct, "EXEC", nature, None);
+        let mut call = Call::new(&link, &self.shared.conduct, "EXEC", nature, self.deadline);
         let mut sink = Whole(Vec::with_capacity(replies_due));
         exchange::drive(&mut call, replies_due, &mut sink, &|live, _, now| {
             let replies = u32::try_from(replies_due).unwrap_or(u32::MAX);
@@ -155,14 +157,8 @@ impl Client {
 
     /// Borrows a raw connection from the pool: for WATCH, SUBSCRIBE, MONITOR, and whatever needs a connection's state.
     pub fn lease(&self) -> Result<Lease, Error> {
-        self.lease_within(None)
-    }
-
-    /// As [`lease`](Self::lease), waiting no longer than `deadline` for a connection.
-    pub fn lease_within(&self, deadline: impl Into<Option<Duration>>) -> Result<Lease, Error> {
         let link = self.link()?;
-        let span = deadline.into();
-        Lease::borrow(link, self.shared.conduct.clone(), span)
+        Lease::borrow(link, self.shared.conduct.clone(), self.deadline)
     }
 
     /// What happened so far, and how things stand.

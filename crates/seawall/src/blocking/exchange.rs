@@ -248,19 +248,15 @@ fn overdue(
         let down = matches!(call.link.ledger().health.state(), State::Down { .. });
         return if down { Err(End::Down) } else { Ok(()) };
     }
-    let Some(asked) = *asked_at else {
+    if asked_at.is_none() {
         *asked_at = Some(now);
         let cause = loss().cause;
         call.link
             .decide(|ledger, now| ledger.overdue(now, silent_since, cause));
-        return Ok(());
-    };
-    let answered = call
-        .link
-        .ledger()
-        .last_good_probe()
-        .is_some_and(|probe| probe > asked);
-    if answered && live.state.provenance() != Provenance::Replying {
+    }
+    // What was sent later has been answered: it is this connection that is silent, not the server.
+    let elsewhere = call.link.ledger().served_after(silent_since);
+    if elsewhere && live.state.provenance() != Provenance::Replying {
         let loss = loss();
         if let Some(at) = call.may_leave(now, live.state.provenance(), loss.cause) {
             return Err(End::Left { loss, at });

@@ -59,7 +59,8 @@ pub(crate) struct Ledger<C, W> {
     next_ticket: u64,
     run_id: Option<Box<str>>,
     refusal: Option<Refusal>,
-    last_good_probe: Option<Moment>,
+    /// When the latest request or probe that was answered well was sent.
+    served: Option<Moment>,
     examination: Examination,
     examined: Option<Moment>,
     output_limit: Option<u64>,
@@ -97,7 +98,7 @@ impl<C, W> Ledger<C, W> {
             next_ticket: 1,
             run_id: None,
             refusal: None,
-            last_good_probe: None,
+            served: None,
             examination: Examination::None,
             examined: None,
             output_limit: None,
@@ -123,9 +124,9 @@ impl<C, W> Ledger<C, W> {
         self.waiting.len()
     }
 
-    /// When a probe was last answered well.
-    pub(crate) fn last_good_probe(&self) -> Option<Moment> {
-        self.last_good_probe
+    /// Whether something that was sent after `moment`, a probe or a request, was answered well.
+    pub(crate) fn served_after(&self, moment: Moment) -> bool {
+        self.served.is_some_and(|sent_at| sent_at > moment)
     }
 
     /// The server process that the last probe spoke to.
@@ -290,6 +291,7 @@ impl<C, W> Ledger<C, W> {
     pub(crate) fn answered(&mut self, now: Moment, lent: Lent<C>, reply: Answered) -> Orders<C, W> {
         let mut orders = Orders::none();
         self.count_back(lent.apart);
+        self.served = self.served.max(Some(reply.sent_at));
         let change = self.health.replied(now, reply);
         self.keep(
             now,

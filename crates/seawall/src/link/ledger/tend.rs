@@ -78,7 +78,7 @@ impl<C, W> Ledger<C, W> {
         server: &Server,
         orders: &mut Orders<C, W>,
     ) {
-        self.last_good_probe = Some(probe.started());
+        self.served = self.served.max(Some(probe.started()));
         let result = ProbeResult::Good {
             run_id: server.run_id.as_deref().map(hash),
             write_ok: server.writes,
