@@ -5,16 +5,17 @@ use std::time::Duration;
 use super::{Server, ServerError};
 
 /// Keys beyond the scenario's own, so that a start can be drawn out in small steps.
-const PADDING_KEYS: usize = 1000;
+const PADDING_KEYS: usize = 500;
 
-/// Bytes in each. The server looks at its clients each time it has read another KiB.
-const PADDING_BYTES: usize = 256;
+/// Bytes in each. The server looks at its clients each time it has read another KiB: after each key.
+const PADDING_BYTES: usize = 1024;
 
 /// The last of the 16 databases, which scenarios leave alone.
 const PADDING_DATABASE: &[u8] = b"15";
 
 impl Server {
-    /// Restarts the server so that it answers `-LOADING` for about `span`; returns when it does.
+    /// Restarts the server so that it answers `-LOADING` for about `span` (longer on a busy host, which wakes it late
+    /// after each key); returns when it does.
     ///
     /// The data are rewritten as one snapshot, with padding in database 15, and read back with a delay after each key
     /// (`key-load-delay`, a setting that servers keep for such tests). The padding stays.

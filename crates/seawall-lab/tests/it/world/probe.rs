@@ -116,7 +116,7 @@ fn a_probe_whose_connection_was_killed_goes_on_with_a_fresh_one() {
     let server = start(&[]);
     let probe = probe(&server);
     for _ in 0..5 {
-        assert_eq!(server.client_kill_all().unwrap(), 1);
+        assert!(server.client_kill_all().unwrap() > 0);
         until_seen(&probe, Serving::All);
     }
 }
