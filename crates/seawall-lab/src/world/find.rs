@@ -63,6 +63,14 @@ pub struct ServerBinary {
     pub version: Version,
 }
 
+impl ServerBinary {
+    /// Whether it has the settings that came with Redis 7: who may use DEBUG, how often a loading server looks at its
+    /// clients.
+    pub(super) fn has_settings_of_7(&self) -> bool {
+        self.flavour == Flavour::Valkey || self.version.major >= 7
+    }
+}
+
 impl fmt::Display for ServerBinary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(

@@ -40,6 +40,14 @@ pub enum ServerError {
         /// Its port.
         port: u16,
     },
+    /// The server has no means to do what was wished.
+    #[error("{binary} cannot {what}: Redis 7 and later and Valkey can")]
+    TooOld {
+        /// Which binary.
+        binary: String,
+        /// What was wished.
+        what: &'static str,
+    },
     /// Something did not come about in time.
     #[error("the server on port {port}: {what} did not come about within {limit:?}")]
     Late {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::world::find::{Flavour, ServerBinary};
+use crate::world::find::ServerBinary;
 
 /// The laboratory's own ACL user: it can log in whatever a scenario does to the default user's password.
 pub(super) const ADMIN_USER: &str = "seawall-lab";
@@ -78,8 +78,8 @@ fn render(binary: &ServerBinary, dir: &Path, port: u16, config: &[(&str, &str)])
         dir.display()
     );
     text.push_str("save \"\"\nappendonly yes\nappendfsync no\n");
-    // Redis 6 knows neither setting, and allows both.
-    if binary.flavour == Flavour::Valkey || binary.version.major >= 7 {
+    // Redis 6 allows both without being asked.
+    if binary.has_settings_of_7() {
         text.push_str("enable-debug-command local\nenable-protected-configs local\n");
     }
     // Writing to a string does not fail.
@@ -104,7 +104,7 @@ mod tests {
         };
         let binary = ServerBinary {
             path: "redis-server".into(),
-            flavour: Flavour::Redis,
+            flavour: crate::world::find::Flavour::Redis,
             version,
         };
         let text = render(

@@ -19,7 +19,14 @@ impl Server {
     ///
     /// The data are rewritten as one snapshot, with padding in database 15, and read back with a delay after each key
     /// (`key-load-delay`, a setting that servers keep for such tests). The padding stays.
+    /// Redis 6 looks at its clients too rarely while it loads: [`ServerError::TooOld`].
     pub fn restart_loading_for(&self, span: Duration) -> Result<(), ServerError> {
+        if !self.binary.has_settings_of_7() {
+            return Err(ServerError::TooOld {
+                binary: self.binary.to_string(),
+                what: "draw out its start",
+            });
+        }
         self.pad()?;
         self.rewrite()?;
         let keys = self.count_keys()?;
