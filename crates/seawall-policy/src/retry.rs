@@ -30,7 +30,8 @@ pub struct Attempted {
     pub replay: Replay,
     /// What the caller allows.
     pub allowance: ReplayAllowance,
-    /// Whether a later write to one of its keys left this client. Only asked for [`Replay::Overwrite`].
+    /// Whether a later write to one of its keys left this client since the first attempt that may have run. Only asked
+    /// for [`Replay::Overwrite`].
     pub later_write_left: bool,
     /// How many times the call was sent until now, this time included if a byte was offered; 0 if it never was.
     pub attempts: u32,

@@ -1,11 +1,8 @@
 use super::causes::{
     cannot_serve, concerns_dialling, concerns_endpoint, is_rejection, is_word, leaves_others_alone,
 };
-use super::gate::Gate;
-use super::outage::{Established, Outage, Phase, Weight};
-use super::{
-    Answered, Change, Health, History, Overruled, Probe, ProbeResult, Rejected, Restarted, Writes,
-};
+use super::outage::{Established, Outage, Weight};
+use super::{Answered, Change, Health, History, Rejected};
 use seawall_model::{Cause, Moment};
 use seawall_wire::error::Family;
 use seawall_wire::facts::Access;
@@ -171,84 +168,13 @@ impl Health {
         }
     }
 
-    /// A probe begins; it is due at [`next_probe`](Self::next_probe).
-    pub fn probe_started(&mut self, now: Moment) -> Probe {
-        let probe = Probe {
-            started: now,
-            number: self.probes,
-        };
-        self.probes += 1;
-        if let Some(outage) = &mut self.outage {
-            outage.probe_started(probe, &self.settings, &mut self.rng);
-        }
-        probe
-    }
-
-    /// A probe ended, or was given up.
-    pub fn probe_finished(
-        &mut self,
-        now: Moment,
-        probe: Probe,
-        result: ProbeResult,
-    ) -> Option<Change> {
-        if let Some(outage) = &mut self.outage {
-            outage.probe_ended(probe);
-        }
-        let in_time = self
-            .outage
-            .as_ref()
-            .is_some_and(|outage| probe.started >= outage.began);
-        match result {
-            ProbeResult::Good { run_id, write_ok } => {
-                self.dialled(probe.started, None);
-                self.proofs.served = self.proofs.served.max(probe.started);
-                if in_time {
-                    return self.recover(now, run_id, write_ok);
-                }
-                self.run_id = run_id.or(self.run_id);
-                write_ok.and_then(|writes| self.gate_evidence(now, writes))
-            }
-            ProbeResult::Failed(cause) if in_time => {
-                let first_contact = is_rejection(cause) && self.never_let_in(cause);
-                let outage = self.outage.as_mut()?;
-                let change = outage.failed(now, cause, Weight::Probe, &self.settings);
-                // It never worked, and now it is reached and turns us away: that is what somebody has to act on.
-                if first_contact && let Some(named) = outage.rename(cause) {
-                    return Some(match change {
-                        Some(Change::Down { since, .. }) => Change::Down { cause, since },
-                        _ => named,
-                    });
-                }
-                change
-            }
-            ProbeResult::Failed(_) => None,
-        }
-    }
-
-    /// A write leaves. While the gate is closed it is the trial: until it is answered (or overdue) no other write is
-    /// let through. Not reporting it costs a few refused writes more at each trial, nothing else.
-    pub fn write_sent(&mut self, now: Moment) {
-        if let Some(gate) = &mut self.gate {
-            gate.tried(now, &self.settings, &mut self.rng);
-        }
-    }
-
-    /// What the server says of writes without being sent one. Read it at
-    /// [`next_gate_check`](Self::next_gate_check), or whenever INFO is read anyway.
-    pub fn gate_evidence(&mut self, now: Moment, writes: Writes) -> Option<Change> {
-        match writes {
-            Writes::Accepted => self.open_gate(now),
-            Writes::Refused(cause) => self.close_gate(now, cause),
-        }
-    }
-
-    fn worked(&mut self) {
+    pub(super) fn worked(&mut self) {
         self.history = History::Worked;
         self.rejected = None;
     }
 
     /// A handshake without credentials proves nothing to a server that asks for them at the first command.
-    fn never_let_in(&self, cause: Cause) -> bool {
+    pub(super) fn never_let_in(&self, cause: Cause) -> bool {
         let never_served = self.proofs.served == Moment::ORIGIN;
         self.history == History::Never || cause == Cause::AuthRequired && never_served
     }
@@ -286,140 +212,14 @@ impl Health {
         }
         change
     }
-
-    fn recover(
-        &mut self,
-        now: Moment,
-        run_id: Option<u64>,
-        write_ok: Option<Writes>,
-    ) -> Option<Change> {
-        let outage = self.outage.take()?;
-        if outage.phase == Phase::Suspect && is_word(outage.cause) {
-            let until = now + self.settings.probe_interval_max;
-            self.overruled = Some(Overruled {
-                cause: outage.cause,
-                until,
-            });
-        }
-        self.first_failure = None;
-        self.run_id = run_id.or(self.run_id);
-        let writes_refused = match write_ok {
-            Some(Writes::Refused(cause)) => self.close_gate(now, cause).map(|_| cause),
-            _ => None,
-        };
-        if let Some(gate) = &mut self.gate {
-            // It may be another process by now: find out with the first write.
-            gate.trial_at = now;
-        }
-        let restarted = match (outage.run_id_before, self.run_id) {
-            (Some(before), Some(now)) if before == now => Restarted::No,
-            (Some(_), Some(_)) => Restarted::Yes,
-            _ => Restarted::Unknown,
-        };
-        let lasted = now.since(outage.began);
-        Some(Change::Up {
-            lasted,
-            cause: outage.cause,
-            restarted,
-            writes_refused,
-        })
-    }
-
-    fn close_gate(&mut self, now: Moment, cause: Cause) -> Option<Change> {
-        if let Some(gate) = &mut self.gate {
-            gate.refused(now, &self.settings, &mut self.rng);
-            return None;
-        }
-        self.gate = Some(Gate::close(now, cause, &self.settings, &mut self.rng));
-        Some(Change::GateClosed { cause })
-    }
-
-    fn open_gate(&mut self, now: Moment) -> Option<Change> {
-        let gate = self.gate.take()?;
-        Some(Change::GateOpened {
-            lasted: now.since(gate.since),
-        })
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::fixtures::{at, fail_probe, good, health, probe, reply};
     use super::super::{HealthSettings, State};
     use super::*;
     use std::time::Duration;
-
-    fn at(millis: u64) -> Moment {
-        Moment::ORIGIN + Duration::from_secs(100) + Duration::from_millis(millis)
-    }
-
-    fn health() -> Health {
-        let mut health = Health::new(HealthSettings::default(), 1);
-        health.dialled(at(0), Some(7));
-        health
-    }
-
-    fn reply(established: u64, sent: u64) -> Answered {
-        Answered {
-            established_at: at(established),
-            sent_at: at(sent),
-            access: Access::Read,
-        }
-    }
-
-    fn good(run_id: u64) -> ProbeResult {
-        ProbeResult::Good {
-            run_id: Some(run_id),
-            write_ok: None,
-        }
-    }
-
-    /// Runs one probe of a millisecond, when it is due and no earlier than `from`.
-    fn probe(health: &mut Health, from: Moment, result: ProbeResult) -> (Moment, Option<Change>) {
-        let due = health
-            .next_probe()
-            .expect("an outage has a next probe")
-            .max(from);
-        let probe = health.probe_started(due);
-        let end = due + Duration::from_millis(1);
-        (end, health.probe_finished(end, probe, result))
-    }
-
-    fn fail_probe(health: &mut Health, from: Moment, cause: Cause) -> (Moment, Option<Change>) {
-        probe(health, from, ProbeResult::Failed(cause))
-    }
-
-    #[test]
-    fn a_failed_dial_makes_suspect_two_failed_probes_down_and_one_good_one_up() {
-        let refused = Cause::ConnectionRefused;
-        let mut health = health();
-        assert_eq!(
-            health.dial_failed(at(10), at(9), refused),
-            Some(Change::Suspect { cause: refused })
-        );
-        assert_eq!(health.next_probe(), Some(at(10)), "at once");
-        let (end, change) = fail_probe(&mut health, at(10), refused);
-        assert_eq!(change, None);
-        let (end, change) = fail_probe(&mut health, end, refused);
-        assert_eq!(
-            change,
-            Some(Change::Down {
-                cause: refused,
-                since: at(10)
-            })
-        );
-        let (end, change) = probe(&mut health, end, good(8));
-        let lasted = end.since(at(10));
-        assert_eq!(
-            change,
-            Some(Change::Up {
-                lasted,
-                cause: refused,
-                restarted: Restarted::Yes,
-                writes_refused: None
-            })
-        );
-        assert_eq!((health.state(), health.next_probe()), (State::Up, None));
-    }
 
     #[test]
     fn dead_idle_sockets_and_client_kill_are_no_outage() {
@@ -484,90 +284,6 @@ mod tests {
                 .reply_overdue(at(330), at(80), Cause::ReplyTimeout)
                 .is_some()
         );
-    }
-
-    #[test]
-    fn a_probe_names_what_lies_behind_a_symptom_and_later_causes_are_attached() {
-        let mut health = health();
-        health.reply_overdue(at(10), at(0), Cause::ReplyTimeout);
-        let (end, change) = fail_probe(&mut health, at(10), Cause::ServerUnresponsive);
-        assert_eq!(
-            change,
-            Some(Change::CauseNamed {
-                cause: Cause::ServerUnresponsive
-            })
-        );
-        let (end, change) = fail_probe(&mut health, end, Cause::ConnectionRefused);
-        assert_eq!(
-            change,
-            Some(Change::Down {
-                cause: Cause::ServerUnresponsive,
-                since: at(10)
-            })
-        );
-        fail_probe(&mut health, end, Cause::Loading);
-        assert_eq!(
-            health.attached(),
-            [
-                Cause::ReplyTimeout,
-                Cause::ConnectionRefused,
-                Cause::Loading
-            ]
-        );
-    }
-
-    #[test]
-    fn probes_in_suspicion_come_one_by_one_and_in_an_outage_do_not_wait_for_each_other() {
-        let mut health = health();
-        let timeout = HealthSettings::default().probe_timeout;
-        health.reply_overdue(at(0), at(0), Cause::ReplyTimeout);
-        health.probe_started(at(0));
-        assert_eq!(
-            health.next_probe(),
-            Some(at(0) + timeout * 2),
-            "only if the first one gets lost"
-        );
-        let mut health = self::health();
-        health.dial_failed(at(0), at(0), Cause::ConnectTimeout);
-        let (end, _) = fail_probe(&mut health, at(0), Cause::ConnectTimeout);
-        fail_probe(&mut health, end, Cause::ConnectTimeout);
-        let started: Vec<_> = (0..5)
-            .map(|_| {
-                let due = health.next_probe().expect("down");
-                health.probe_started(due);
-                due
-            })
-            .collect();
-        assert!(
-            started[3].since(started[0]) <= Duration::from_millis(90),
-            "{started:?}"
-        );
-        assert_eq!(
-            started[4],
-            started[0] + timeout * 2,
-            "four at once, unless one is lost"
-        );
-    }
-
-    #[test]
-    fn probes_of_an_earlier_outage_say_nothing_of_this_one() {
-        let refused = Cause::ConnectionRefused;
-        let mut health = health();
-        health.dial_failed(at(0), at(0), refused);
-        let (old, new) = (health.probe_started(at(1)), health.probe_started(at(2)));
-        assert!(health.probe_finished(at(3), new, good(7)).is_some());
-        health.dial_failed(at(10), at(9), refused);
-        assert_eq!(
-            health.probe_finished(at(11), old, ProbeResult::Failed(refused)),
-            None
-        );
-        assert_eq!(
-            fail_probe(&mut health, at(12), refused).1,
-            None,
-            "the first that counts"
-        );
-        assert_eq!(health.probe_finished(at(60), old, good(7)), None);
-        assert_ne!(health.state(), State::Up);
     }
 
     #[test]
@@ -676,20 +392,6 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_comes_up_with_another_password_at_first_contact_is_named_for_that() {
-        let mut health = Health::new(HealthSettings::default(), 1);
-        health.dial_failed(at(0), at(0), Cause::ConnectionRefused);
-        let (_, change) = fail_probe(&mut health, at(0), Cause::AuthRequired);
-        assert_eq!(
-            change,
-            Some(Change::CauseNamed {
-                cause: Cause::AuthRequired
-            })
-        );
-        assert_eq!(health.attached(), [Cause::ConnectionRefused]);
-    }
-
-    #[test]
     fn what_the_application_does_to_itself_concerns_no_endpoint() {
         let mut health = health();
         for cause in [
@@ -707,79 +409,5 @@ mod tests {
             None
         );
         assert_eq!(health.state(), State::Up);
-    }
-
-    #[test]
-    fn a_failed_save_closes_only_the_write_gate_and_an_accepted_write_opens_it() {
-        let mut health = health();
-        let write = |sent| Answered {
-            access: Access::Write,
-            ..reply(0, sent)
-        };
-        let change = health.server_said(at(10), Family::WritesRefused, Cause::SaveFailed, write(9));
-        assert_eq!(
-            change,
-            Some(Change::GateClosed {
-                cause: Cause::SaveFailed
-            })
-        );
-        assert_eq!(
-            (health.state(), health.write_gate()),
-            (State::Up, Some((Cause::SaveFailed, at(10))))
-        );
-        assert_eq!(
-            health.replied(at(11), write(8)),
-            None,
-            "sent before the gate closed"
-        );
-        assert_eq!(
-            health.replied(at(12), reply(0, 11)),
-            None,
-            "a read proves nothing"
-        );
-        let lasted = Duration::from_millis(20);
-        assert_eq!(
-            health.replied(at(30), write(29)),
-            Some(Change::GateOpened { lasted })
-        );
-        let late = health.server_said(at(31), Family::WritesRefused, Cause::SaveFailed, write(28));
-        assert_eq!(late, None, "a refusal from before the accepted write");
-    }
-
-    #[test]
-    fn the_servers_own_account_opens_and_closes_the_gate_without_a_write() {
-        let mut health = health();
-        let full = Cause::OutOfMemory;
-        assert_eq!(
-            health.gate_evidence(at(10), Writes::Refused(full)),
-            Some(Change::GateClosed { cause: full })
-        );
-        let due = health.next_gate_check().expect("closed");
-        assert_eq!(health.gate_evidence(due, Writes::Refused(full)), None);
-        assert!(health.next_gate_check() > Some(due));
-        assert!(matches!(
-            health.gate_evidence(at(99), Writes::Accepted),
-            Some(Change::GateOpened { .. })
-        ));
-    }
-
-    #[test]
-    fn a_probe_that_finds_writes_refused_ends_the_outage_and_says_so() {
-        let mut health = health();
-        health.dial_failed(at(10), at(9), Cause::ConnectionRefused);
-        let write_ok = Some(Writes::Refused(Cause::ReadOnly));
-        let (_, change) = probe(
-            &mut health,
-            at(10),
-            ProbeResult::Good {
-                run_id: None,
-                write_ok,
-            },
-        );
-        let Some(Change::Up { writes_refused, .. }) = change else {
-            panic!("{change:?}")
-        };
-        assert_eq!(writes_refused, Some(Cause::ReadOnly));
-        assert!(health.write_gate().is_some());
     }
 }

@@ -22,8 +22,11 @@
 
 mod causes;
 mod events;
+#[cfg(test)]
+mod fixtures;
 mod gate;
 mod outage;
+mod probes;
 mod settings;
 mod words;
 
@@ -206,19 +209,10 @@ impl Health {
 
 #[cfg(test)]
 mod tests {
+    use super::fixtures::{at, health};
     use super::*;
 
     const RIDE_OUT: Duration = Duration::from_millis(500);
-
-    fn at(millis: u64) -> Moment {
-        Moment::ORIGIN + Duration::from_secs(100) + Duration::from_millis(millis)
-    }
-
-    fn health() -> Health {
-        let mut health = Health::new(HealthSettings::default(), 1);
-        health.dialled(at(0), Some(7));
-        health
-    }
 
     fn admit(health: &Health, now: u64, access: Access) -> Admission {
         health.admit(at(now), access, RIDE_OUT)

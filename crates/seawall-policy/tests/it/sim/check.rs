@@ -74,8 +74,8 @@ pub(crate) struct Checker {
 struct Watched {
     spec: CallAt,
     answer_by: Moment,
-    /// How many writes had left when it was sent first.
-    first_sent: Option<usize>,
+    /// How many writes had left when it was sent, for the first time that may have run.
+    first_sent: usize,
     runs: u32,
     /// Copies that may still reach the server.
     under_way: u32,
@@ -88,7 +88,7 @@ impl Checker {
         let watched = |spec: &CallAt| Watched {
             spec: *spec,
             answer_by: Moment::NEVER,
-            first_sent: None,
+            first_sent: 0,
             runs: 0,
             under_way: 0,
             paid: 0,
@@ -156,7 +156,7 @@ impl Checker {
         let spec = self.calls[call].spec;
         let may_have_run = self.calls[call].runs + self.calls[call].under_way > 0;
         if may_have_run {
-            let first = self.calls[call].first_sent.unwrap_or(0);
+            let first = self.calls[call].first_sent;
             let overtaken = self.writes[first..]
                 .iter()
                 .any(|(key, other)| *key == spec.key && *other != call);
@@ -179,7 +179,9 @@ impl Checker {
         let before = self.writes.len();
         let watched = &mut self.calls[call];
         watched.paid = watched.paid.saturating_sub(u32::from(may_have_run));
-        watched.first_sent.get_or_insert(before);
+        if !may_have_run {
+            watched.first_sent = before;
+        }
         watched.under_way += 1;
         if spec.access == Access::Write {
             self.writes.push((spec.key, call));
