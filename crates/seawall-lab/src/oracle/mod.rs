@@ -2,7 +2,7 @@
 //!
 //! * *Possible* are the calls whose time from start to deadline overlaps the server's serving time, as the independent
 //!   probe saw it (for writes: its time of taking writes). A call starts when it is due, not when a client got to it.
-//! * *Answered* is a reply by the deadline, or, for a write, the honest report that it may have run: an application
+//! * *Answered* is a reply by the deadline (and [`TARDY`]), or, for a write, the honest report that it may have run: an application
 //!   can act on that.
 //! * *Excepted* are calls that the client's outage policy turned away unsent once the server had been down for longer
 //!   than the ride-out, and writes for which the client passed on the server's own refusal. They are neither counted
@@ -35,6 +35,8 @@ use std::time::Duration;
 /// How long after its deadline a call may end before it counts as hung: what two crowded cores, two pipes and a timer
 /// may add. A client that ignores deadlines overruns it by seconds.
 pub const GRACE: Duration = Duration::from_millis(500);
+/// How long after its deadline a reply still counts as an answer: the same machine's timers and pipes on a good day.
+pub const TARDY: Duration = Duration::from_millis(100);
 /// From which length on a gap of the probe's is an outage. Shorter ones are a reset of the probe's own connection, or
 /// the crowded machine.
 pub const OUTAGE_MIN: Duration = Duration::from_millis(50);
@@ -134,11 +136,18 @@ impl Case<'_> {
         self.deadline() + self.flow.work.blocks_for() + GRACE
     }
 
+    fn hangs(&self) -> bool {
+        self.record
+            .outcome
+            .at()
+            .is_none_or(|at| at > self.patience_ends())
+    }
+
     fn ended_in_time(&self) -> bool {
         self.record
             .outcome
             .at()
-            .is_some_and(|at| at <= self.patience_ends())
+            .is_some_and(|at| at <= self.deadline() + TARDY)
     }
 
     fn is_read(&self) -> bool {

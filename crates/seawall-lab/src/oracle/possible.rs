@@ -238,7 +238,7 @@ mod tests {
     fn a_late_reply_is_no_answer() {
         let score = outage()
             .call(Read::default(), ms(0))
-            .answered(ms(1501))
+            .answered(ms(1101))
             .judge();
         assert_eq!(
             (

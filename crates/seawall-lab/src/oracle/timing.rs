@@ -35,7 +35,7 @@ impl Timing {
                 .unwrap_or_default()
         };
         Self {
-            hung: cases.iter().filter(|case| !case.ended_in_time()).count() as u64,
+            hung: cases.iter().filter(|case| case.hangs()).count() as u64,
             worst: cases.iter().filter_map(took).max().unwrap_or_default(),
             median: share(50),
             p99: share(99),

@@ -191,18 +191,21 @@ impl Round<'_> {
                 interrupt: &self.options.interrupt,
             };
             let run = Run::new(scenario, contender, trial::run(&setting));
+            let verdict = run.verdict();
+            let ended = {
+                let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+                runs.push((place, run));
+                runs.len()
+            };
             if !self.options.interrupt.is_raised() {
-                let verdict = run.verdict();
                 (self.options.progress)(&Progress::Ends {
                     scenario: scenario.name,
                     contender: &contender.name,
                     verdict,
+                    ended,
+                    runs: self.scenarios.len() * self.options.contenders.len(),
                 });
             }
-            self.runs
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push((place, run));
         }
     }
 

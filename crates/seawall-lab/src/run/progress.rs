@@ -27,6 +27,10 @@ pub enum Progress<'a> {
         contender: &'a str,
         /// How it ended.
         verdict: Verdict,
+        /// How many have ended, this one included.
+        ended: usize,
+        /// How many there are.
+        runs: usize,
     },
 }
 
@@ -42,7 +46,15 @@ impl fmt::Display for Progress<'_> {
                 scenario,
                 contender,
                 verdict,
-            } => write!(f, "  {:<5} {scenario} / {contender}", verdict.name()),
+                ended,
+                runs,
+            } => {
+                write!(
+                    f,
+                    "  {:<5} {scenario} / {contender} ({ended} of {runs})",
+                    verdict.name()
+                )
+            }
         }
     }
 }

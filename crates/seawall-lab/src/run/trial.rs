@@ -1,12 +1,12 @@
 use super::desk::Desk;
 use super::drive::{dismiss, drive};
 use super::plan::Plan;
-use super::{Contender, Interrupt, LabError};
+use super::{Contender, History, Interrupt, LabError};
 use crate::contender::child::Contestant;
 use crate::contender::{Order, Settings, Words};
 use crate::oracle::{Evidence, Score, ServerCounts, judge};
 use crate::scenario::{Scenario, Stage};
-use crate::world::{Server, ServerBinary, Value, clock};
+use crate::world::{Probe, Server, ServerBinary, Timeline, Value, clock};
 use seawall_model::Moment;
 use std::time::Duration;
 use std::{io, thread};
@@ -35,8 +35,10 @@ const PROBE_READY: Duration = Duration::from_secs(5);
 const BREATH: Duration = Duration::from_millis(20);
 /// How long what the contender left on the way may take to reach the server, before stock is taken.
 const SETTLE: Duration = Duration::from_secs(1);
-/// Connections to the server that are the lab's own: its desk, its admin connection, its probe.
-const OWN_CONNECTIONS: i64 = 3;
+/// How long the probe may take to see the server once more.
+const LAST_LOOK: Duration = Duration::from_millis(250);
+/// Connections to the server that are the lab's own by then: the one that it asks by.
+const OWN_CONNECTIONS: i64 = 1;
 /// How often a sleeping timeline looks for an interrupt.
 const DOZE: Duration = Duration::from_millis(50);
 
@@ -72,11 +74,11 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Outcome, LabError> {
     let mut history = driven?;
     dismiss(&mut contestant, &mut history)?;
     drop(contestant);
+    let timeline = seen_to_the_end(probe, &history);
     stage.cut_path();
 
     let counts = server_counts(&stage.server)?;
     let state = take_stock(scenario, &plan, &stage.server)?;
-    let timeline = probe.finish();
     let flow_of: Vec<usize> = plan.calls.iter().map(|call| call.flow).collect();
     let evidence = Evidence {
         role: setting.contender.role,
@@ -91,6 +93,17 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Outcome, LabError> {
         version,
         score: judge(&evidence),
     })
+}
+
+/// Ends the probe once it has seen the server after the last call was due, so that the last calls are judged by an
+/// answer and not by the probe's end.
+fn seen_to_the_end(probe: Probe, history: &History) -> Timeline {
+    let last_due = history.calls.last().map_or(history.began, |call| call.due);
+    let give_up = clock::now() + LAST_LOOK;
+    while !probe.so_far().serving_overlaps(last_due, Moment::NEVER) && clock::now() < give_up {
+        thread::sleep(Duration::from_millis(2));
+    }
+    probe.finish()
 }
 
 fn hello(setting: &Setting<'_>, stage: &Stage) -> Order {

@@ -1,4 +1,4 @@
-use crate::work::{Claim, Count, Exec, Pop, Push, Read, ReadMany, Store, Work};
+use crate::work::{Batch, Claim, Count, Exec, Pop, Push, Read, ReadMany, Store, Work};
 use seawall_model::Cause;
 use std::time::Duration;
 
@@ -72,12 +72,13 @@ impl Flow {
 /// The usual load: 2,000 calls a second of every kind, three reads to two writes.
 pub fn mixed() -> Vec<Flow> {
     vec![
-        Flow::new(1050, Read::default()),
+        Flow::new(1010, Read::default()),
         Flow::new(150, ReadMany::default()),
         Flow::new(300, Store),
         Flow::new(200, Count),
         Flow::new(100, Push),
         Flow::new(80, Exec::default()),
+        Flow::new(40, Batch::default()),
         Flow::new(80, Claim),
         Flow::new(40, Pop),
     ]

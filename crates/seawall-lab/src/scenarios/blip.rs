@@ -1,6 +1,7 @@
-use crate::scenario::{Chapter, Scenario, Stage};
+use crate::scenario::{Chapter, Hold, Scenario, Stage};
 use crate::world::Fault;
 use seawall_model::Cause;
+use std::time::Duration;
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     let story =
@@ -15,6 +16,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             })
             .at_ms(1100, "accepted again", Stage::clear_path)
             .cause(Cause::ConnectionRefused)
+            .holds(Hold::FirstGood(Duration::from_millis(500)))
             .in_demo(),
     ]
 }

@@ -1,5 +1,6 @@
-use crate::scenario::{Chapter, Scenario};
+use crate::scenario::{Chapter, Hold, Scenario};
 use seawall_model::Cause;
+use std::time::Duration;
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     let story =
@@ -10,6 +11,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .at_ms(800, "SIGSTOP", |stage| stage.server.freeze())
             .at_ms(2800, "SIGCONT", |stage| stage.server.thaw())
             .cause(Cause::ServerUnresponsive)
+            .holds(Hold::FirstGood(Duration::from_millis(500)))
             .in_demo(),
     ]
 }

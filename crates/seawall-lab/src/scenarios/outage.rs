@@ -1,5 +1,6 @@
-use crate::scenario::{Chapter, Scenario};
+use crate::scenario::{Chapter, Hold, Scenario};
 use seawall_model::Cause;
+use std::time::Duration;
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     let story = "the server is killed (kill -9) and comes back with its data after 6 s";
@@ -10,6 +11,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .at_ms(800, "kill -9", |stage| stage.server.kill9())
             .at_ms(6800, "started again", |stage| stage.server.start_again())
             .cause(Cause::ConnectionRefused)
+            .holds(Hold::FirstGood(Duration::from_millis(500)))
             .in_demo(),
     ]
 }

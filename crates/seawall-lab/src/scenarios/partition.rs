@@ -1,6 +1,7 @@
-use crate::scenario::{Chapter, Scenario, Stage};
+use crate::scenario::{Chapter, Hold, Scenario, Stage};
 use crate::world::Fault;
 use seawall_model::Cause;
+use std::time::Duration;
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     let story =
@@ -12,6 +13,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .at_ms(800, "partitioned", |stage| stage.path(Fault::BlackHole))
             .at_ms(4800, "healed", Stage::clear_path)
             .cause(Cause::ConnectTimeout)
+            .holds(Hold::FirstGood(Duration::from_millis(500)))
             .in_demo(),
     ]
 }

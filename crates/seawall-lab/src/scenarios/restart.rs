@@ -1,5 +1,6 @@
-use crate::scenario::{Chapter, Scenario};
+use crate::scenario::{Chapter, Hold, Scenario};
 use seawall_model::Cause;
+use std::time::Duration;
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     let story = "the server is stopped (SIGTERM) and comes back with its data after 0.4 s";
@@ -10,6 +11,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .at_ms(800, "SIGTERM", |stage| stage.server.sigterm())
             .at_ms(1200, "started again", |stage| stage.server.start_again())
             .cause(Cause::ConnectionRefused)
+            .holds(Hold::FirstGood(Duration::from_millis(500)))
             .in_demo(),
     ]
 }

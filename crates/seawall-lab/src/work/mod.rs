@@ -3,6 +3,7 @@
 //! Each writing call has keys of its own, so that the server's state afterwards tells for this very call how often it
 //! ran: no call can hide behind another, as they could on a shared counter. Values that are read name their key.
 
+mod batch;
 mod claim;
 mod count;
 mod exec;
@@ -11,6 +12,7 @@ mod push;
 mod read;
 mod store;
 
+pub use batch::Batch;
 pub use claim::Claim;
 pub use count::Count;
 pub use exec::Exec;
