@@ -113,6 +113,10 @@ fn check(hold: &Hold, score: &Score) -> Option<String> {
             let outages = score.naming.outages;
             (outages > 0).then(|| format!("declared {outages} outages of a server that was well"))
         }
+        Hold::NoFailures => {
+            let failed = score.naming.failed;
+            (failed > 0).then(|| format!("{failed} calls failed, and nothing was broken"))
+        }
         Hold::ReadsAnswered { percent } => {
             let reads = score.availability.reads;
             (reads.percent() < *percent).then(|| {
@@ -150,7 +154,7 @@ mod tests {
     use crate::contender::Event;
     use crate::oracle::testing::{Trial, ms};
     use crate::scenario::{Flow, Hold};
-    use crate::work::{Range, Read};
+    use crate::work::{Count, Range, Read};
     use seawall_model::{Cause, Sent};
     use std::time::Duration;
 
@@ -191,6 +195,14 @@ mod tests {
             score.shortfalls,
             ["answered 99.50 % of the reads, 99.9 % must be"]
         );
+    }
+
+    #[test]
+    fn doubt_is_no_answer_where_nothing_was_broken() {
+        let trial = Trial::new().holds(Hold::NoFailures).call(Count, ms(0));
+        let score = trial.fails(ms(1), Sent::Perhaps, None).judge();
+        assert_eq!(score.availability.all.answered, 1);
+        assert_eq!(score.shortfalls, ["1 calls failed, and nothing was broken"]);
     }
 
     #[test]

@@ -9,6 +9,8 @@ use std::time::Duration;
 pub enum Hold {
     /// The client declares no outage: the server was well throughout.
     NoOutage,
+    /// No call fails, not even with the report that it may have run: nothing was broken.
+    NoFailures,
     /// At least this share of the reads that were possible is answered.
     ReadsAnswered {
         /// In percent.

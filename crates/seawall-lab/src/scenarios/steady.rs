@@ -5,6 +5,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     vec![
         Scenario::new("steady", Chapter::Calm, story)
             .holds(Hold::NoOutage)
+            .holds(Hold::NoFailures)
             .in_demo(),
     ]
 }
