@@ -172,7 +172,7 @@ fn exchange(
     let mut asked_at = None;
     let mut now = began;
     loop {
-        if live.state.wants_write()
+        if live.wants_write()
             && let Err(_error) = live.write_some()
         {
             let close = live.read_last_words(now);
@@ -182,7 +182,7 @@ fn exchange(
                 Taken::Owed => Err(End::Lost(live.state.loss(close, now))),
             };
         }
-        let interest = if live.state.wants_write() {
+        let interest = if live.wants_write() {
             Interest::ReadOrWrite
         } else {
             Interest::Read

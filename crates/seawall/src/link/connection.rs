@@ -71,6 +71,8 @@ pub(crate) struct Connection {
     idle_before: Duration,
     replied_since_idle: bool,
     bytes_in: u64,
+    /// Bytes that came at the end and could not be read.
+    torn: usize,
 }
 
 impl Connection {
@@ -90,6 +92,7 @@ impl Connection {
             idle_before: Duration::ZERO,
             replied_since_idle: true,
             bytes_in: 0,
+            torn: 0,
         }
     }
 
@@ -227,6 +230,11 @@ impl Connection {
         self.last_used = now;
     }
 
+    /// The stream ended inside something that the peer was saying, of which `bytes` came and could not be read.
+    pub(crate) fn torn(&mut self, bytes: usize) {
+        self.torn = bytes;
+    }
+
     /// The next whole frame and what it is.
     pub(crate) fn next_incoming(&mut self) -> Result<Option<Incoming>, WireError> {
         Ok(self.inbox.next()?.map(|frame| match frame.kind {
@@ -274,7 +282,7 @@ impl Connection {
             bytes_in: self.bytes_in,
             bytes_out: self.accepted,
             owed: self.owed(),
-            partial: self.inbox.len(),
+            partial: self.inbox.len() + self.torn,
         }
     }
 
@@ -285,13 +293,14 @@ impl Connection {
         } else {
             !self.replied_since_idle
         };
-        let begun = self.inbox.len() > 0;
+        let begun = self.inbox.len() + self.torn > 0;
         match close {
             Close::Fin | Close::Reset if begun => Cause::ClosedMidReply,
             Close::Fin if fresh_from_idle => Cause::IdleClosed,
             Close::Fin => Cause::ClosedByServer,
             Close::Reset if fresh_from_idle => Cause::IdleReset,
-            Close::Reset | Close::Other(_) | Close::Ours => Cause::ConnectionReset,
+            Close::Reset | Close::Other(_) => Cause::ConnectionReset,
+            Close::Ours => Cause::ProtocolError,
             Close::KernelTimeout => Cause::PeerVanished,
             Close::Abandoned if fresh_from_idle => Cause::IdleSwallowed,
             Close::Abandoned => Cause::ReplyTimeout,

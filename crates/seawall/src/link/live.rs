@@ -33,6 +33,11 @@ pub(crate) enum Step {
 }
 
 impl Live {
+    /// Whether something waits to be written: requests, or the stream's own control messages.
+    pub(crate) fn wants_write(&self) -> bool {
+        self.state.wants_write() || self.stream.wants_write()
+    }
+
     /// Offers everything that is queued to one write.
     pub(crate) fn write_some(&mut self) -> io::Result<Step> {
         while self.state.wants_write() {
@@ -45,23 +50,35 @@ impl Live {
                 Err(error) => return Err(error),
             }
         }
-        Ok(Step::Moved)
+        match self.stream.flush() {
+            Ok(()) => Ok(Step::Moved),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Step::WouldBlock),
+            Err(error) => Err(error),
+        }
     }
 
-    /// Reads once.
+    /// Reads once, and all that the socket will not announce again: after this it may be waited for.
     pub(crate) fn read_some(&mut self, now: Moment) -> io::Result<Step> {
         loop {
             match self.stream.read(self.state.room()) {
-                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(0) => return Err(self.torn(ErrorKind::UnexpectedEof.into())),
                 Ok(n) => {
                     self.state.received(n, now);
-                    return Ok(Step::Moved);
+                    if !self.stream.has_unread() {
+                        return Ok(Step::Moved);
+                    }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Step::WouldBlock),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                Err(error) => return Err(self.torn(error)),
             }
         }
+    }
+
+    /// The stream ended. If it did so inside a record, it did so inside something that the peer was saying.
+    fn torn(&mut self, error: io::Error) -> io::Error {
+        self.state.torn(self.stream.unfinished());
+        error
     }
 
     /// A write failed: reads what the peer may have said before it closed. `-ERR max number of clients reached` stands

@@ -1,4 +1,5 @@
 //! Sockets: the only place where the engine touches them, names them and waits for them.
 
 pub(crate) mod stream;
+pub(crate) mod tls;
 pub(crate) mod wait;

@@ -9,6 +9,8 @@ use std::time::Duration;
 use seawall_model::Close;
 use socket2::SockRef;
 
+use super::tls::TlsStream;
+
 /// A connected, non-blocking socket.
 ///
 /// `write` reports bytes *accepted*: for a plain socket those the kernel took, under TLS the plain bytes whose whole
@@ -18,6 +20,7 @@ use socket2::SockRef;
 pub(crate) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
+    Tls(Box<TlsStream>),
 }
 
 impl Stream {
@@ -25,20 +28,70 @@ impl Stream {
         match self {
             Self::Tcp(socket) => socket.write(bytes),
             Self::Unix(socket) => socket.write(bytes),
+            Self::Tls(session) => session.write(bytes),
         }
     }
 
+    /// Writes what the stream itself still has to say: under TLS, answers to the peer's own control messages.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Tcp(_) | Self::Unix(_) => Ok(()),
+            Self::Tls(session) => session.flush(),
+        }
+    }
+
+    /// Whether the stream itself waits to write, whatever its caller has queued.
+    pub(crate) fn wants_write(&self) -> bool {
+        match self {
+            Self::Tcp(_) | Self::Unix(_) => false,
+            Self::Tls(session) => session.wants_write(),
+        }
+    }
+
+    /// Reads once; 0 is the peer's end. Before the socket is waited for, read on while [`has_unread`](Self::has_unread).
     pub(crate) fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(socket) => socket.read(room),
             Self::Unix(socket) => socket.read(room),
+            Self::Tls(session) => session.read(room),
         }
+    }
+
+    /// Whether bytes wait that the socket does not announce: under TLS, decrypted ones.
+    pub(crate) fn has_unread(&self) -> bool {
+        match self {
+            Self::Tcp(_) | Self::Unix(_) => false,
+            Self::Tls(session) => session.has_unread(),
+        }
+    }
+
+    /// Bytes that came and cannot be read, since the rest of their record did not come.
+    pub(crate) fn unfinished(&self) -> usize {
+        match self {
+            Self::Tcp(_) | Self::Unix(_) => 0,
+            Self::Tls(session) => session.unfinished(),
+        }
+    }
+
+    /// Whether a readable socket may turn out to carry nothing for the reader: control messages of TLS.
+    pub(crate) fn is_layered(&self) -> bool {
+        matches!(self, Self::Tls(_))
     }
 
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         match self {
             Self::Tcp(socket) => socket.as_fd(),
             Self::Unix(socket) => socket.as_fd(),
+            Self::Tls(session) => session.fd(),
+        }
+    }
+
+    /// Closes in order. Under TLS the peer is told, as far as the socket takes it without waiting.
+    ///
+    /// Never in a forked child: the session is the parent's, and a word of ours in it would end it.
+    pub(crate) fn close(self) {
+        if let Self::Tls(session) = self {
+            session.close();
         }
     }
 
@@ -47,9 +100,13 @@ impl Stream {
     ///
     /// Never in a forked child: linger belongs to the socket, which the parent still uses.
     pub(crate) fn abort(self) {
-        if let Self::Tcp(socket) = &self {
-            // Best effort: if the option cannot be set the socket is closed all the same.
-            let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
+        match self {
+            Self::Tcp(socket) => {
+                // Best effort: if the option cannot be set the socket is closed all the same.
+                let _ = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
+            }
+            Self::Unix(_) => {}
+            Self::Tls(session) => session.abort(),
         }
     }
 }
@@ -59,6 +116,8 @@ pub(crate) fn close_of(error: &io::Error) -> Close {
     use io::ErrorKind as K;
     match error.kind() {
         K::UnexpectedEof => Close::Fin,
+        // What came cannot be decrypted, or is no TLS: it is we who go.
+        K::InvalidData => Close::Ours,
         K::ConnectionReset | K::ConnectionAborted | K::BrokenPipe => Close::Reset,
         K::TimedOut => Close::KernelTimeout,
         _ => match error.raw_os_error() {
