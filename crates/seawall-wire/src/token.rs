@@ -253,7 +253,8 @@ fn text<'a>(view: &'a [u8], at: usize, searched: &mut usize, limits: &Limits) ->
     while let Some(found) = memchr::memchr(b'\n', &view[from..end]) {
         let newline = from + found;
         examined::note(found + 1);
-        if newline > start && view[newline - 1] == b'\r' {
+        // Before the first byte of the text stands the marker, which is no CR.
+        if view[newline - 1] == b'\r' {
             return Ok(Some((&view[start..newline - 1], newline + 1)));
         }
         from = newline + 1;

@@ -21,8 +21,10 @@ enum Form<'a> {
 ///
 /// The array form is read in place, without allocation. An inline request is unquoted by Redis' rules: words parted
 /// by white space; `"` with `\n`, `\r`, `\t`, `\b`, `\a`, `\xHH` and `\` before any other character for itself; `'`
-/// with `\'` alone; a closing quote must end its word; NUL ends the request. Errors:
-/// [`WireError::UnbalancedQuotes`], and [`WireError::BadLength`] for an array without a readable head.
+/// with `\'` alone; a closing quote must end its word. A NUL ends the words. (Redis 7.0 agrees on all but NUL, behind
+/// which it never finds the end of the line; Valkey 9.1 is laxer, and takes text right behind a closing quote.)
+///
+/// Errors: [`WireError::UnbalancedQuotes`], and [`WireError::BadLength`] for an array without a readable head.
 ///
 /// ```
 /// use seawall_wire::request;

@@ -257,3 +257,48 @@ impl RequestScanner {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_in_tiny_reads_is_searched_once() {
+        let mut line = vec![b'x'; 60_000];
+        line.push(b'\n');
+        let mut scanner = RequestScanner::new(Limits::default());
+        examined::take();
+        for end in 0..line.len() {
+            assert!(matches!(
+                scanner.scan(&line[..end]),
+                Ok(RequestScan::Partial { .. })
+            ));
+        }
+        let whole = RequestScan::Complete {
+            len: line.len(),
+            form: RequestForm::Inline,
+        };
+        assert_eq!(scanner.scan(&line), Ok(whole));
+        assert_eq!(examined::take(), line.len());
+    }
+
+    #[test]
+    fn the_content_of_arguments_is_never_looked_at() {
+        let mut request = b"*2\r\n$3\r\nGET\r\n$1000000\r\n".to_vec();
+        request.resize(request.len() + 1_000_000, b'x');
+        request.extend_from_slice(b"\r\n");
+        let mut scanner = RequestScanner::new(Limits::default());
+        examined::take();
+        for end in (0..request.len()).step_by(1000) {
+            assert!(matches!(
+                scanner.scan(&request[..end]),
+                Ok(RequestScan::Partial { .. })
+            ));
+        }
+        assert!(matches!(
+            scanner.scan(&request),
+            Ok(RequestScan::Complete { .. })
+        ));
+        assert!(examined::take() < 40, "only the three heads are read");
+    }
+}

@@ -111,6 +111,19 @@ fn announced_elements_are_not_allocated_for_until_their_bytes_are_there() {
 }
 
 #[test]
+fn nested_announcements_share_what_the_bytes_can_hold() {
+    let mut frame = b"*1000\r\n".repeat(30);
+    frame.extend_from_slice(&b":1\r\n".repeat(900));
+    let (_, bytes) = allocated(|| Value::decode(&frame, &Limits::default()));
+    // A third for what was announced, the rest for the innermost array, which grows as its elements come.
+    assert!(
+        bytes < frame.len() * 40,
+        "{bytes} bytes for {}",
+        frame.len()
+    );
+}
+
+#[test]
 fn requests_are_scanned_and_read_without_allocation() {
     let frame = b"*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$5\r\nvalue\r\n";
     let work = || {

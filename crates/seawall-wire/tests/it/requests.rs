@@ -212,3 +212,38 @@ fn lines_without_end_are_refused_at_the_limit() {
     assert_eq!(scan(b"123456789\n"), too_long);
     assert_eq!(scan(b"1234567890"), too_long);
 }
+
+#[test]
+fn requests_longer_than_a_frame_may_be_are_refused_as_soon_as_that_is_sure() {
+    let limits = Limits {
+        frame_bytes_max: 20,
+        ..Limits::default()
+    };
+    let scan = |bytes: &[u8]| RequestScanner::new(limits).scan(bytes);
+    let too_large = |offset| Err(WireError::FrameTooLarge { offset, limit: 20 });
+    assert_eq!(scan(b"*1\r\n$10\r\n"), too_large(4), "announced");
+    assert_eq!(
+        scan(b"*2\r\n$1\r\n"),
+        Ok(RequestScan::Partial {
+            missing_at_least: 9
+        })
+    );
+    assert_eq!(
+        scan(b"*4\r\n"),
+        too_large(0),
+        "no argument takes less than 6 bytes"
+    );
+    assert_eq!(
+        scan(b"*2\r\n$1\r\na\r\n$1\r\nb\r\n"),
+        Ok(RequestScan::Complete {
+            len: 18,
+            form: RequestForm::Array { args: 2 }
+        })
+    );
+    assert_eq!(
+        scan(b"PING abcdefghijklmno"),
+        too_large(0),
+        "twenty bytes and no end"
+    );
+    assert_eq!(scan(b"PING abcdefghijklmno\r\n"), too_large(0));
+}

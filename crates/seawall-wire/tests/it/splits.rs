@@ -132,6 +132,7 @@ proptest! {
         let is_refused = matches!(refused, Err(WireError::FrameTooLarge { limit, .. }) if limit == len - 1);
         prop_assert!(is_refused, "{:?}", refused);
         same_however_cut(&frame, &cuts, limits(len - 1));
+        scanner_and_decoder_agree(&frame, limits(len - 1));
     }
 }
 
