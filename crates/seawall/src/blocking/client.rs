@@ -129,7 +129,7 @@ impl Client {
                 }
             },
         );
-        Ok(pipeline.results(replies, outcome.err(), &link.name))
+        Ok(pipeline.results(replies, outcome.err(), &call))
     }
 
     /// Runs the commands of a pipeline as one transaction (MULTI .. EXEC): all of them run, or none.

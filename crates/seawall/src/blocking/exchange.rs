@@ -8,8 +8,8 @@ use seawall_wire::Value;
 use seawall_wire::error::ServerError;
 
 use crate::clock;
-use crate::error::{Error, Kind};
-use crate::link::call::{Again, Call, Said};
+use crate::error::Error;
+use crate::link::call::{Again, Call};
 use crate::link::connection::{Incoming, Loss};
 use crate::link::ledger::{Ledger, Lent};
 use crate::link::live::{Live, Step, wire_cause};
@@ -86,7 +86,7 @@ pub(super) fn drive(
         let again = match exchange(call, &mut lent.connection, replies, sink, now) {
             Ok(None) => {
                 let reply = call.reply(lent.established, now);
-                call.link.answered(lent.connection, lent.apart, reply);
+                call.link.answered(lent.connection, lent.usage, reply);
                 return Ok(());
             }
             Ok(Some(error)) => match refusal(call, lent, error, now) {
@@ -120,18 +120,14 @@ fn refusal(
     sent_at: Moment,
 ) -> Option<ServerError> {
     let said = call.said(error, call.reply(lent.established, sent_at));
-    let close = matches!(said, Said::Again { close: true });
-    if close {
-        let apart = lent.apart;
+    if said.close {
+        let usage = lent.usage;
         drop(lent);
-        call.link.decide(|ledger, now| ledger.dropped(now, apart));
+        call.link.decide(|ledger, now| ledger.dropped(now, usage));
     } else {
-        call.link.give_back(lent.connection, lent.apart);
+        call.link.give_back(lent.connection, lent.usage);
     }
-    match said {
-        Said::Answer(error) => Some(error),
-        Said::Again { .. } => None,
-    }
+    said.answer
 }
 
 /// The attempt ended badly: reports the connection's end and asks what comes next.
@@ -332,5 +328,5 @@ fn sleep_until(at: Moment) {
 
 /// The error for a reply that is not of the type that was asked for.
 pub(super) fn wrong_type(call: &Call<'_>, wrong: &crate::reply::WrongType, name: &str) -> Error {
-    Error::wrong_type(wrong, name, &call.link.name).with(|report| report.kind = Kind::Reply)
+    call.note(Error::wrong_type(wrong, name, &call.link.name))
 }

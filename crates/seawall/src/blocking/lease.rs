@@ -41,8 +41,8 @@ impl Lease {
         // It will carry what its borrower likes, for as long as he likes: apart from the calls, as for a write.
         let nature = Nature::lease();
         let lent = {
-            let call = Call::new(&link, &conduct, "LEASE", nature, span);
-            park::acquire(&call)?
+            let mut call = Call::new(&link, &conduct, "LEASE", nature, span);
+            park::acquire(&mut call)?
         };
         let generation = fork::generation();
         Ok(Self {
@@ -222,12 +222,12 @@ impl Lease {
             return;
         }
         match fate {
-            Fate::Return if !self.tainted => self.link.give_back(lent.connection, lent.apart),
+            Fate::Return if !self.tainted => self.link.give_back(lent.connection, lent.usage),
             Fate::Return | Fate::Abandon => {
-                let apart = lent.apart;
+                let usage = lent.usage;
                 lent.connection.stream.abort();
                 self.link
-                    .decide(|ledger: &mut _, now: Moment| ledger.dropped(now, apart));
+                    .decide(|ledger: &mut _, now: Moment| ledger.dropped(now, usage));
             }
         }
     }

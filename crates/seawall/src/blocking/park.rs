@@ -7,32 +7,32 @@ use seawall_model::Moment;
 use crate::clock;
 use crate::error::Error;
 use crate::link::call::Call;
-use crate::link::ledger::{Answer, Lent, Refusal};
+use crate::link::ledger::{Answer, Lent};
 use crate::link::live::Live;
-use crate::link::shared::Parker;
+use crate::link::shared::{Parker, Told};
 
 /// Where a decision is left for a waiting thread.
 #[derive(Default)]
 struct Slot {
-    outcome: Mutex<Option<Result<Lent<Box<Live>>, Refusal>>>,
+    outcome: Mutex<Option<Told>>,
     told: Condvar,
 }
 
 impl Parker for Slot {
-    fn deliver(&self, outcome: Result<Lent<Box<Live>>, Refusal>) -> Result<(), Lent<Box<Live>>> {
-        *self.lock() = Some(outcome);
+    fn deliver(&self, told: Told) -> Result<(), Lent<Box<Live>>> {
+        *self.lock() = Some(told);
         self.told.notify_one();
         Ok(())
     }
 }
 
 impl Slot {
-    fn lock(&self) -> MutexGuard<'_, Option<Result<Lent<Box<Live>>, Refusal>>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Told>> {
         self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for a decision until `until`.
-    fn wait(&self, until: Moment) -> Option<Result<Lent<Box<Live>>, Refusal>> {
+    fn wait(&self, until: Moment) -> Option<Told> {
         let mut outcome = self.lock();
         loop {
             if outcome.is_some() {
@@ -52,34 +52,36 @@ impl Slot {
 }
 
 /// Gets a connection that is fit to be used, or the error that ends the call.
-pub(super) fn acquire(call: &Call<'_>) -> Result<Lent<Box<Live>>, Error> {
+pub(super) fn acquire(call: &mut Call<'_>) -> Result<Lent<Box<Live>>, Error> {
     loop {
         let now = clock::now();
+        let ask = call.ask();
         let mut slot = None;
-        let (answer, orders) = call.link.ledger().ask(now, call.ask(), || {
+        let (answer, orders) = call.link.ledger().ask(now, ask, || {
             let parker: Arc<Slot> = Arc::default();
             slot = Some(Arc::clone(&parker));
             parker
         });
         call.link.carry_out(orders);
         let outcome = match (answer, slot) {
-            (Answer::Ready(lent), _) => Some(Ok(lent)),
-            (Answer::Refused(refusal), _) => Some(Err(refusal)),
+            (Answer::Ready(lent), _) => Some(Told::Granted(lent)),
+            (Answer::Refused(refusal), _) => Some(Told::Refused(refusal)),
             (Answer::Wait { ticket, until }, Some(slot)) => slot.wait(until).or_else(|| {
                 // Too late to leave: the decision is on its way, and comes.
                 let left = call.link.ledger().leave(ticket);
                 if left { None } else { slot.wait(Moment::NEVER) }
             }),
-            (Answer::Wait { .. }, None) => None,
+            // No call of a thread shares a connection.
+            (Answer::Wait { .. } | Answer::Shared, _) => None,
         };
         match outcome {
-            Some(Ok(mut lent)) => match lent.connection.check(clock::now()) {
+            Some(Told::Granted(mut lent)) => match lent.connection.check(clock::now()) {
                 Ok(()) => return Ok(lent),
                 Err(loss) => call.link.found_dead(lent, &loss),
             },
-            Some(Err(refusal)) => return Err(call.refused(refusal)),
+            Some(Told::Refused(refusal)) => return Err(call.refused(refusal)),
             None if call.deadline.too_late_to_send(clock::now()) => return Err(call.nothing_came()),
-            None => {}
+            Some(Told::Woken) | None => {}
         }
     }
 }

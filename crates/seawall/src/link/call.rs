@@ -10,11 +10,12 @@ use seawall_policy::deadline::Deadline;
 use seawall_policy::health::{Answered, State};
 use seawall_policy::retry::{self, Attempted, ReplayAllowance, Verdict, Why};
 use seawall_wire::error::{Family, ServerError};
+use seawall_wire::facts::Access;
 
 use super::cause;
 use super::connection::Loss;
 use super::handshake::Server;
-use super::ledger::{Ask, Refusal};
+use super::ledger::{Ask, Refusal, Use};
 use super::shared::Link;
 use crate::clock;
 use crate::command::Nature;
@@ -39,6 +40,8 @@ pub(crate) struct Call<'a> {
     pub(crate) deadline: Deadline,
     started: Moment,
     attempts: u32,
+    usage: Use,
+    asked: bool,
     first: Option<Cause>,
     /// Whether any attempt so far may have run.
     sent: Sent,
@@ -55,12 +58,11 @@ pub(crate) enum Again {
 }
 
 /// What a server's error means for the call.
-pub(crate) enum Said {
-    /// It is the answer.
-    Answer(ServerError),
-    /// It is about the server's own state, and the command did not run: ask again. `close` where the connection leads
-    /// to the wrong server.
-    Again { close: bool },
+pub(crate) struct Said {
+    /// `Some`: it is the answer. `None`: it is about the server's own state, and the command did not run: ask again.
+    pub(crate) answer: Option<ServerError>,
+    /// The connection leads to the wrong server.
+    pub(crate) close: bool,
 }
 
 impl<'a> Call<'a> {
@@ -82,11 +84,23 @@ impl<'a> Call<'a> {
             deadline,
             started,
             attempts: 0,
+            usage: if nature.blocking.is_some() {
+                Use::Apart
+            } else {
+                Use::Call
+            },
+            asked: false,
             first: None,
             sent: Sent::No,
             said: None,
             connection: None,
         }
+    }
+
+    /// It goes over the shared connection.
+    pub(crate) fn sharing(mut self) -> Self {
+        self.usage = Use::Shared;
+        self
     }
 
     /// What its reply proves about the endpoint.
@@ -99,12 +113,14 @@ impl<'a> Call<'a> {
     }
 
     /// What it asks the ledger for.
-    pub(crate) fn ask(&self) -> Ask {
+    pub(crate) fn ask(&mut self) -> Ask {
+        let first = !std::mem::replace(&mut self.asked, true);
         Ask {
             access: self.nature.access,
             deadline: self.deadline.send_by(),
             ride_out: self.conduct.ride_out,
-            apart: self.nature.blocking.is_some(),
+            usage: self.usage,
+            first,
         }
     }
 
@@ -252,7 +268,9 @@ impl<'a> Call<'a> {
         self.error(kind, refusal.cause, now).with(|report| {
             report.also = self.first.filter(|&first| first != refusal.cause);
             report.retry_after = refusal.retry_at.map(|at| at.since(now));
-            report.server = self.said.clone().or(refusal.server);
+            let said = self.said.clone();
+            let said = said.filter(|error| cause::of_server(&error.kind) == refusal.cause);
+            report.server = said.or(refusal.server);
             if !refusal.detail.is_empty() {
                 report.detail = refusal.detail;
             }
@@ -270,16 +288,36 @@ impl<'a> Call<'a> {
             }
             Family::Redirect | Family::Application => {}
         }
-        let about_itself = matches!(family, Family::Unavailable | Family::WritesRefused);
+        let close = cause == Cause::ReadOnly;
         let ran_not = error.kind.surely_did_not_run() && !self.nature.script;
-        if about_itself && ran_not && clock::now() < self.deadline.send_by() {
+        if ran_not && self.goes_again(family, cause) {
             self.first.get_or_insert(cause);
             self.said = Some(error);
-            return Said::Again {
-                close: cause == Cause::ReadOnly,
+            return Said {
+                answer: None,
+                close,
             };
         }
-        Said::Answer(error)
+        Said {
+            answer: Some(error),
+            close,
+        }
+    }
+
+    /// Whether a command that the server refused for its own state goes back to admission.
+    ///
+    /// Admission must be able to hold it back, or it would be asked and refused without end: the closed gate holds
+    /// writes alone (a server also refuses what only *could* write, and PING after a failed save), and where a probe
+    /// finds the endpoint well (one slot of a cluster has no owner) nothing does, so that each try is counted and paid.
+    fn goes_again(&self, family: Family, cause: Cause) -> bool {
+        let now = clock::now();
+        match family {
+            Family::Unavailable => self.verdict(now, Provenance::Queued, cause) == Verdict::Park,
+            Family::WritesRefused => {
+                self.nature.access == Access::Write && now < self.deadline.send_by()
+            }
+            Family::Credentials | Family::Redirect | Family::Application => false,
+        }
     }
 
     /// The error for a server's error that is the answer.
@@ -303,6 +341,14 @@ impl<'a> Call<'a> {
             report.sent = self.sent;
             report.elapsed = now.since(self.started);
             report.connection.clone_from(&self.connection);
+        })
+    }
+
+    /// Adds what is known of the call to an error that was made of its replies.
+    pub(crate) fn note(&self, error: Error) -> Error {
+        error.with(|report| {
+            report.attempts = self.attempts;
+            report.elapsed = clock::now().since(self.started);
         })
     }
 

@@ -11,7 +11,7 @@ use seawall_wire::Limits;
 
 use super::connection::Loss;
 use super::handshake::Login;
-use super::ledger::{CloseWhy, Ledger, Lent, Order, Orders, Refusal};
+use super::ledger::{CloseWhy, Ledger, Lent, Order, Orders, Refusal, Use};
 use super::live::Live;
 use crate::clock;
 use crate::events::{Event, Listeners};
@@ -20,7 +20,17 @@ use crate::tender::Tender;
 /// Whoever waits for a connection, in whatever runtime.
 pub(crate) trait Parker: Send + Sync {
     /// Hands over what was decided; gives it back if the waiter has gone.
-    fn deliver(&self, outcome: Result<Lent<Box<Live>>, Refusal>) -> Result<(), Lent<Box<Live>>>;
+    fn deliver(&self, told: Told) -> Result<(), Lent<Box<Live>>>;
+}
+
+/// What a waiter is told.
+pub(crate) enum Told {
+    /// Here is a connection.
+    Granted(Lent<Box<Live>>),
+    /// The shared connection serves: ask again.
+    Woken,
+    /// Go away.
+    Refused(Refusal),
 }
 
 pub(crate) type Book = Ledger<Box<Live>, Arc<dyn Parker>>;
@@ -119,7 +129,7 @@ impl Link {
             for order in todo {
                 match order {
                     Order::Grant(parker, lent) => {
-                        if let Err(lent) = parker.deliver(Ok(lent)) {
+                        if let Err(lent) = parker.deliver(Told::Granted(lent)) {
                             let back = self.ledger().give_back(clock::now(), lent);
                             // At most one waiter less each time: it ends.
                             pending = Some(merge(pending, back));
@@ -127,7 +137,11 @@ impl Link {
                     }
                     Order::Refuse(parker, refusal) => {
                         // A waiter that has gone needs no refusal.
-                        let _ = parker.deliver(Err(refusal));
+                        let _ = parker.deliver(Told::Refused(refusal));
+                    }
+                    Order::Wake(parker) => {
+                        // Nor a waking.
+                        let _ = parker.deliver(Told::Woken);
                     }
                     Order::Close(live, why) => self.close(live, why),
                 }
@@ -147,32 +161,32 @@ impl Link {
     }
 
     /// A call was answered: its connection goes back, unless more is owed on it.
-    pub(crate) fn answered(&self, live: Box<Live>, apart: bool, reply: Answered) {
+    pub(crate) fn answered(&self, live: Box<Live>, usage: Use, reply: Answered) {
         if !live.state.is_clean() {
-            return self.give_back(live, apart);
+            return self.give_back(live, usage);
         }
-        self.decide(|ledger, now| ledger.answered(now, Self::lend(live, apart), reply));
+        self.decide(|ledger, now| ledger.answered(now, Self::lend(live, usage), reply));
     }
 
     /// A connection as the ledger keeps it.
-    pub(crate) fn lend(live: Box<Live>, apart: bool) -> Lent<Box<Live>> {
+    pub(crate) fn lend(live: Box<Live>, usage: Use) -> Lent<Box<Live>> {
         let last_used = live.state.last_used();
         Lent {
             established: live.state.established(),
             last_used,
             seen_well: last_used,
             connection: live,
-            apart,
+            usage,
         }
     }
 
     /// Gives a lent connection back, or closes it if something is still owed on it.
-    pub(crate) fn give_back(&self, live: Box<Live>, apart: bool) {
+    pub(crate) fn give_back(&self, live: Box<Live>, usage: Use) {
         if live.state.is_clean() {
-            self.decide(|ledger, now| ledger.give_back(now, Self::lend(live, apart)));
+            self.decide(|ledger, now| ledger.give_back(now, Self::lend(live, usage)));
         } else {
             live.stream.abort();
-            self.decide(|ledger, now| ledger.dropped(now, apart));
+            self.decide(|ledger, now| ledger.dropped(now, usage));
         }
     }
 }
@@ -204,8 +218,8 @@ impl Link {
 
     /// A lent connection ended, and that may say something about the endpoint.
     pub(crate) fn bury(&self, lent: Lent<Box<Live>>, loss: &Loss) {
-        let (established, apart) = self.lay_down(lent, loss);
-        self.decide(|ledger, now| ledger.lost(now, established, apart, loss));
+        let (established, usage) = self.lay_down(lent, loss);
+        self.decide(|ledger, now| ledger.lost(now, established, usage, loss));
         // What ended one may have ended all: they are not left for calls to find.
         self.look_over();
         self.distrust_like(loss);
@@ -213,8 +227,8 @@ impl Link {
 
     /// A lent connection was given up; it speaks for itself alone.
     pub(crate) fn bury_alone(&self, lent: Lent<Box<Live>>, loss: &Loss) {
-        let (_, apart) = self.lay_down(lent, loss);
-        self.decide(|ledger, now| ledger.dropped(now, apart));
+        let (_, usage) = self.lay_down(lent, loss);
+        self.decide(|ledger, now| ledger.dropped(now, usage));
         self.distrust_like(loss);
     }
 
@@ -225,16 +239,16 @@ impl Link {
         }
     }
 
-    fn lay_down(&self, lent: Lent<Box<Live>>, loss: &Loss) -> (Moment, bool) {
+    fn lay_down(&self, lent: Lent<Box<Live>>, loss: &Loss) -> (Moment, Use) {
         let Lent {
             connection,
             established,
-            apart,
+            usage,
             ..
         } = lent;
         self.tell_lost(&connection, loss);
         connection.stream.abort();
-        (established, apart)
+        (established, usage)
     }
 
     fn tell_lost(&self, live: &Live, loss: &Loss) {

@@ -16,6 +16,7 @@ use crate::events::Event;
 use crate::link::cause;
 use crate::link::connection::{Connection, Incoming};
 use crate::link::handshake::{DialError, Handshake, Next, Purpose, Server};
+use crate::link::ledger::Use;
 use crate::link::live::{Live, Step, wire_cause};
 use crate::link::shared::{Keepalive, Link};
 use crate::net::stream::{Stream, close_of};
@@ -367,7 +368,7 @@ impl Attempt {
             took: now.since(self.began),
         };
         link.listeners.tell(&link.name, &opened);
-        let lent = Link::lend(live, false);
+        let lent = Link::lend(live, Use::Call);
         let (purpose, began) = (self.purpose, self.began);
         link.decide(|ledger, now| ledger.dialled(now, purpose, began, lent, &server));
     }

@@ -28,11 +28,22 @@ use super::connection::Loss;
 use crate::stats::Counters;
 
 use autopsy::Examination;
-pub(crate) use words::{Answer, Ask, Bounds, CloseWhy, Due, Lent, Order, Orders, Refusal};
+pub(crate) use words::{Answer, Ask, Bounds, CloseWhy, Due, Lent, Order, Orders, Refusal, Use};
 
 /// How many connections beyond the pool's size blocking commands may hold, since they do not share it. Enough for a
 /// worker with many queues; a leak shows up long before the server's `maxclients` of 10,000.
 const APART_MAX: usize = 256;
+
+/// Where the shared connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shared {
+    /// There is none.
+    None,
+    /// A call was given one, and is putting it up.
+    Given,
+    /// It serves.
+    Up,
+}
 
 struct Waiter<W> {
     ticket: u64,
@@ -52,6 +63,7 @@ pub(crate) struct Ledger<C, W> {
     idle: Vec<Lent<C>>,
     lent: usize,
     lent_apart: usize,
+    shared: Shared,
     dialling: usize,
     dials: usize,
     dial_wait: Option<Moment>,
@@ -91,6 +103,7 @@ impl<C, W> Ledger<C, W> {
             idle: Vec::with_capacity(8),
             lent: 0,
             lent_apart: 0,
+            shared: Shared::None,
             dialling: 0,
             dials: 0,
             dial_wait: None,
@@ -114,7 +127,7 @@ impl<C, W> Ledger<C, W> {
     pub(crate) fn population(&self) -> (usize, usize, usize) {
         (
             self.idle.len(),
-            self.lent + self.lent_apart,
+            self.lent + self.lent_apart + usize::from(self.shared != Shared::None),
             self.dialling + self.dials,
         )
     }
@@ -162,8 +175,15 @@ impl<C, W> Ledger<C, W> {
         if self.closed {
             return (Answer::Refused(Refusal::of(Cause::ClientClosed)), orders);
         }
+        if ask.first {
+            self.budget.call(now);
+        }
         let until = match self.admission(now, &ask) {
             Admission::Send => {
+                if ask.usage == Use::Shared && self.shared == Shared::Up {
+                    self.note_write(now, &ask);
+                    return (Answer::Shared, orders);
+                }
                 if self.waiting.is_empty()
                     && let Some(lent) = self.take_idle(now, &ask, &mut orders)
                 {
@@ -222,11 +242,11 @@ impl<C, W> Ledger<C, W> {
     /// A lent connection comes back, fit for use.
     pub(crate) fn give_back(&mut self, now: Moment, lent: Lent<C>) -> Orders<C, W> {
         let mut orders = Orders::none();
-        self.count_back(lent.apart);
+        self.count_back(lent.usage);
         self.keep(
             now,
             Lent {
-                apart: false,
+                usage: Use::Call,
                 ..lent
             },
             &mut orders,
@@ -242,11 +262,11 @@ impl<C, W> Ledger<C, W> {
         &mut self,
         now: Moment,
         established: Moment,
-        apart: bool,
+        usage: Use,
         loss: &Loss,
     ) -> Orders<C, W> {
         let mut orders = Orders::none();
-        self.count_back(apart);
+        self.count_back(usage);
         self.lost_last = Some((now, loss.close, loss.cause));
         let cause = loss.cause;
         let change = self.health.connection_failed(now, established, cause);
@@ -256,9 +276,9 @@ impl<C, W> Ledger<C, W> {
     }
 
     /// A lent connection was closed by its user's will; it proves nothing.
-    pub(crate) fn dropped(&mut self, now: Moment, apart: bool) -> Orders<C, W> {
+    pub(crate) fn dropped(&mut self, now: Moment, usage: Use) -> Orders<C, W> {
         let mut orders = Orders::none();
-        self.count_back(apart);
+        self.count_back(usage);
         self.settle(now, &mut orders);
         orders
     }
@@ -290,13 +310,13 @@ impl<C, W> Ledger<C, W> {
     /// A call was answered, and its connection comes back.
     pub(crate) fn answered(&mut self, now: Moment, lent: Lent<C>, reply: Answered) -> Orders<C, W> {
         let mut orders = Orders::none();
-        self.count_back(lent.apart);
+        self.count_back(lent.usage);
         self.served = self.served.max(Some(reply.sent_at));
         let change = self.health.replied(now, reply);
         self.keep(
             now,
             Lent {
-                apart: false,
+                usage: Use::Call,
                 ..lent
             },
             &mut orders,
@@ -305,6 +325,26 @@ impl<C, W> Ledger<C, W> {
             self.changed(change, &mut orders);
         }
         if !self.waiting.is_empty() {
+            self.settle(now, &mut orders);
+        }
+        orders
+    }
+
+    /// The shared connection that was given serves now: who waited for it is woken.
+    pub(crate) fn shared_up(&mut self, now: Moment) -> Orders<C, W> {
+        let mut orders = Orders::none();
+        self.shared = Shared::Up;
+        self.settle(now, &mut orders);
+        orders
+    }
+
+    /// Replies came on the shared connection, to requests of which `reply` was the last to be sent.
+    pub(crate) fn replied(&mut self, now: Moment, reply: Answered) -> Orders<C, W> {
+        let mut orders = Orders::none();
+        self.served = self.served.max(Some(reply.sent_at));
+        let change = self.health.replied(now, reply);
+        if change.is_some() {
+            self.changed(change, &mut orders);
             self.settle(now, &mut orders);
         }
         orders
@@ -331,11 +371,11 @@ impl<C, W> Ledger<C, W> {
 
     // -- inside --
 
-    fn count_back(&mut self, apart: bool) {
-        if apart {
-            self.lent_apart = self.lent_apart.saturating_sub(1);
-        } else {
-            self.lent = self.lent.saturating_sub(1);
+    fn count_back(&mut self, usage: Use) {
+        match usage {
+            Use::Call => self.lent = self.lent.saturating_sub(1),
+            Use::Apart => self.lent_apart = self.lent_apart.saturating_sub(1),
+            Use::Shared => self.shared = Shared::None,
         }
     }
 
@@ -360,7 +400,11 @@ impl<C, W> Ledger<C, W> {
     /// Whether a call may be sent now: over a connection at rest, if there is one, since those may serve while new
     /// ones are turned away (`maxclients`); else over one that has to be made.
     fn admission(&self, now: Moment, ask: &Ask) -> Admission {
-        if self.idle.is_empty() {
+        let established = match ask.usage {
+            Use::Shared => self.shared == Shared::Up || !self.idle.is_empty(),
+            Use::Call | Use::Apart => !self.idle.is_empty(),
+        };
+        if !established {
             self.health.admit(now, ask.access, ask.ride_out)
         } else {
             self.health.admit_established(now, ask.access, ask.ride_out)
@@ -368,11 +412,10 @@ impl<C, W> Ledger<C, W> {
     }
 
     fn take_idle(&mut self, now: Moment, ask: &Ask, orders: &mut Orders<C, W>) -> Option<Lent<C>> {
-        let apart = ask.apart;
-        let full = if apart {
-            self.lent_apart >= APART_MAX
-        } else {
-            self.lent >= self.bounds.size
+        let full = match ask.usage {
+            Use::Call => self.lent >= self.bounds.size,
+            Use::Apart => self.lent_apart >= APART_MAX,
+            Use::Shared => self.shared != Shared::None,
         };
         if full {
             return None;
@@ -388,18 +431,22 @@ impl<C, W> Ledger<C, W> {
                     .push(Order::Close(lent.connection, CloseWhy::Retired(why)));
                 continue;
             }
-            lent.apart = apart;
-            if apart {
-                self.lent_apart += 1;
-            } else {
-                self.lent += 1;
+            lent.usage = ask.usage;
+            match ask.usage {
+                Use::Call => self.lent += 1,
+                Use::Apart => self.lent_apart += 1,
+                Use::Shared => self.shared = Shared::Given,
             }
-            if ask.access == Access::Write {
-                self.health.write_sent(now);
-            }
+            self.note_write(now, ask);
             return Some(lent);
         }
         None
+    }
+
+    fn note_write(&mut self, now: Moment, ask: &Ask) {
+        if ask.access == Access::Write {
+            self.health.write_sent(now);
+        }
     }
 
     fn changed(&mut self, change: Option<Change>, orders: &mut Orders<C, W>) {
@@ -432,12 +479,18 @@ impl<C, W> Ledger<C, W> {
                         orders.todo.push(Order::Refuse(waiter.parker, refusal));
                     }
                 }
+                Admission::Send if ask.usage == Use::Shared && self.shared == Shared::Up => {
+                    self.note_write(now, &ask);
+                    if let Some(waiter) = self.waiting.remove(skipped) {
+                        orders.todo.push(Order::Wake(waiter.parker));
+                    }
+                }
                 Admission::Send => match self.take_idle(now, &ask, orders) {
                     Some(lent) => match self.waiting.remove(skipped) {
                         Some(waiter) => orders.todo.push(Order::Grant(waiter.parker, lent)),
                         None => break,
                     },
-                    None if self.idle.is_empty() => break,
+                    None if self.idle.is_empty() && self.shared != Shared::Up => break,
                     // Its kind has as many as it may; another kind behind it may still be served.
                     None => skipped += 1,
                 },
@@ -449,7 +502,7 @@ impl<C, W> Ledger<C, W> {
     fn plan_dials(&mut self, now: Moment, orders: &mut Orders<C, W>) {
         self.dial_wait = None;
         let ahead = self.dialling + self.dials;
-        let (mut wanted, mut wanted_apart) = (0, 0);
+        let (mut wanted, mut wanted_apart, mut wanted_shared) = (0, 0, 0);
         for waiter in &self.waiting {
             if self
                 .health
@@ -458,10 +511,13 @@ impl<C, W> Ledger<C, W> {
             {
                 continue;
             }
-            if waiter.ask.apart {
-                wanted_apart += 1;
-            } else {
-                wanted += 1;
+            match waiter.ask.usage {
+                Use::Call => wanted += 1,
+                Use::Apart => wanted_apart += 1,
+                // All of them wait for the same one.
+                Use::Shared => {
+                    wanted_shared = usize::from(self.shared == Shared::None && self.idle.is_empty())
+                }
             }
             if wanted >= self.bounds.size && wanted_apart >= APART_MAX {
                 break;
@@ -469,7 +525,7 @@ impl<C, W> Ledger<C, W> {
         }
         wanted = wanted.min(self.bounds.size.saturating_sub(self.lent + self.idle.len()));
         wanted_apart = wanted_apart.min(APART_MAX - self.lent_apart.min(APART_MAX));
-        for _ in ahead..wanted + wanted_apart {
+        for _ in ahead..wanted + wanted_apart + wanted_shared {
             match self.gate.want(now) {
                 Dial::Go => {
                     self.gate.started(now);

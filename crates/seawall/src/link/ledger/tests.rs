@@ -35,9 +35,10 @@ fn book(size: usize, waiters_max: usize) -> Book {
 fn read(now: Moment) -> Ask {
     Ask {
         access: Access::Read,
+        first: true,
         deadline: now + SECOND,
         ride_out: SECOND / 2,
-        apart: false,
+        usage: Use::Call,
     }
 }
 
@@ -47,7 +48,7 @@ fn fresh(number: u32, now: Moment) -> Lent<u32> {
         established: now,
         last_used: now,
         seen_well: now,
-        apart: false,
+        usage: Use::Call,
     }
 }
 
@@ -234,7 +235,7 @@ fn dead_idle_connections_on_a_healthy_server_are_no_outage() {
         );
     }
     for _ in 0..dials {
-        book.lost(ms(5_000), ms(1), false, &loss(Cause::IdleReset));
+        book.lost(ms(5_000), ms(1), Use::Call, &loss(Cause::IdleReset));
     }
     assert_eq!(book.health.state(), State::Up);
     assert_eq!(book.population().1, 0, "each was counted back once");
@@ -277,7 +278,7 @@ fn a_restarted_server_costs_every_connection_that_led_to_the_old_one() {
 fn blocking_commands_do_not_use_up_the_pool() {
     let mut book = book(1, 10);
     let apart = |now| Ask {
-        apart: true,
+        usage: Use::Apart,
         ..read(now)
     };
     assert!(matches!(
@@ -318,7 +319,7 @@ fn an_output_limit_is_named_only_for_a_connection_that_died_alone() {
         output_limit: Some(1 << 20),
         ..Server::default()
     };
-    book.lost(ms(0), ms(0), false, &loss(Cause::ClosedByServer));
+    book.lost(ms(0), ms(0), Use::Call, &loss(Cause::ClosedByServer));
     book.examine(ms(0));
     assert!(book.take_due(ms(0)).examine);
     assert!(!book.examined_since(ms(0)));
@@ -350,7 +351,7 @@ fn a_connection_at_rest_that_dies_with_one_in_use_dies_of_the_same_cause() {
     let mut book = book(4, 10);
     book.give_back(ms(0), fresh(1, ms(0)));
     book.look_over(ms(500), |_| Ok(()));
-    book.lost(ms(900), ms(0), false, &loss(Cause::ClosedByServer));
+    book.lost(ms(900), ms(0), Use::Call, &loss(Cause::ClosedByServer));
     let dead = book.look_over(ms(901), |_| Err(at_rest()));
     assert_eq!(dead[0].1.cause, Cause::ClosedByServer);
 
@@ -374,6 +375,46 @@ fn one_forgotten_flow_costs_those_that_were_idle_as_long_and_no_others() {
         [Order::Close(1, CloseWhy::Forgotten)]
     ));
     assert_eq!(book.population().0, 1);
+}
+
+#[test]
+fn calls_that_share_a_connection_want_one_dial_and_wake_together() {
+    let shared = |now| Ask {
+        usage: Use::Shared,
+        ..read(now)
+    };
+    let mut book = book(8, 100);
+    for waiter in 0..50 {
+        assert!(matches!(
+            book.ask(ms(0), shared(ms(0)), || waiter).0,
+            Answer::Wait { .. }
+        ));
+    }
+    assert_eq!(book.take_due(ms(0)).dials, 1);
+    let orders = book.dialled(
+        ms(1),
+        Purpose::Carry,
+        ms(0),
+        fresh(1, ms(1)),
+        &Server::default(),
+    );
+    assert_eq!(granted(&orders), [(0, 1)], "one puts it up");
+    let orders = book.shared_up(ms(2));
+    let woken = orders
+        .todo
+        .iter()
+        .filter(|order| matches!(order, Order::Wake(_)));
+    assert_eq!(woken.count(), 49, "and the others use it");
+    assert!(matches!(
+        book.ask(ms(3), shared(ms(3)), || 99).0,
+        Answer::Shared
+    ));
+    book.lost(ms(4), ms(1), Use::Shared, &loss(Cause::ConnectionReset));
+    assert!(matches!(
+        book.ask(ms(5), shared(ms(5)), || 100).0,
+        Answer::Wait { .. }
+    ));
+    assert_eq!(book.take_due(ms(5)).dials, 1);
 }
 
 /// What a random schedule does to a ledger.
@@ -419,7 +460,7 @@ impl World {
                     self.lent.push(lent);
                     waiter
                 }
-                Order::Refuse(waiter, _) => waiter,
+                Order::Refuse(waiter, _) | Order::Wake(waiter) => waiter,
                 Order::Close(..) => continue,
             };
             assert!(!self.served.contains(&told), "waiter {told} was told twice");
@@ -428,18 +469,18 @@ impl World {
         }
     }
 
-    fn ask(&mut self, apart: bool) {
+    fn ask(&mut self, usage: Use) {
         let waiter = self.next;
         self.next += 1;
         let ask = Ask {
-            apart,
+            usage,
             ..read(self.now)
         };
         let (answer, orders) = self.book.ask(self.now, ask, || waiter);
         match answer {
             Answer::Ready(lent) => self.lent.push(lent),
             Answer::Wait { ticket, .. } => self.waiting.push((ticket, waiter)),
-            Answer::Refused(_) => {}
+            Answer::Refused(_) | Answer::Shared => {}
         }
         self.absorb(orders);
     }
@@ -464,8 +505,8 @@ impl World {
 
     fn act(&mut self, deed: &Deed) {
         match deed {
-            Deed::Ask => self.ask(false),
-            Deed::AskApart => self.ask(true),
+            Deed::Ask => self.ask(Use::Call),
+            Deed::AskApart => self.ask(Use::Apart),
             Deed::Tend { well } => self.tend(*well),
             Deed::GiveBack => {
                 if let Some(lent) = self.lent.pop() {
@@ -478,7 +519,7 @@ impl World {
                     let orders = self.book.lost(
                         self.now,
                         lent.established,
-                        lent.apart,
+                        lent.usage,
                         &loss(Cause::ConnectionReset),
                     );
                     self.absorb(orders);
@@ -519,7 +560,7 @@ proptest! {
             let (idle, lent, _) = world.book.population();
             prop_assert_eq!(lent, world.lent.len(), "lent connections");
             prop_assert_eq!(world.book.waiting(), world.waiting.len(), "waiters");
-            prop_assert!(world.lent.iter().filter(|lent| !lent.apart).count() <= size);
+            prop_assert!(world.lent.iter().filter(|lent| lent.usage == Use::Call).count() <= size);
             prop_assert!(idle <= size + 16);
         }
         // The server is well: tend until nobody waits.

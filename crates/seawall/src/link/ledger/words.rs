@@ -19,14 +19,27 @@ pub(crate) struct Bounds {
     pub(crate) hints: bool,
 }
 
+/// What a connection is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// One call at a time, from the pool.
+    Call,
+    /// A blocking command or a lease: it holds its connection for long, and is not counted with the calls.
+    Apart,
+    /// Calls of many tasks at once. There is one such connection, and who waits for it needs none of his own.
+    Shared,
+}
+
 /// What a call asks for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ask {
     pub(crate) access: Access,
     pub(crate) deadline: Moment,
     pub(crate) ride_out: Duration,
-    /// A blocking command: it holds its connection for long, and is not counted with the others.
-    pub(crate) apart: bool,
+    /// What it wants a connection for.
+    pub(crate) usage: Use,
+    /// It asks for the first time: it counts as a call.
+    pub(crate) first: bool,
 }
 
 /// A connection and what the ledger must know of it.
@@ -37,14 +50,16 @@ pub(crate) struct Lent<C> {
     pub(crate) last_used: Moment,
     /// When it last was seen to be well.
     pub(crate) seen_well: Moment,
-    pub(crate) apart: bool,
+    pub(crate) usage: Use,
 }
 
 /// The answer to [`Ledger::ask`](super::Ledger::ask).
 #[derive(Debug)]
 pub(crate) enum Answer<C> {
-    /// Here it is.
+    /// Here it is. For [`Use::Shared`]: put it up for the others, and say so by `shared_up`.
     Ready(Lent<C>),
+    /// The shared connection is up: use it.
+    Shared,
     /// Wait for an order, at most until this moment, then leave and ask again.
     Wait { ticket: u64, until: Moment },
     /// It is not to be sent.
@@ -76,6 +91,8 @@ impl Refusal {
 #[derive(Debug)]
 pub(crate) enum Order<C, W> {
     Grant(W, Lent<C>),
+    /// The shared connection is up.
+    Wake(W),
     Refuse(W, Refusal),
     Close(C, CloseWhy),
 }
