@@ -131,7 +131,6 @@ impl Error {
         .with(|report| {
             report.sent = sent;
             report.provenance = Provenance::Replying;
-            report.attempts = 1;
             report.server = Some(error);
         })
     }

@@ -84,13 +84,13 @@ impl Pipeline {
         &self,
         replies: Vec<Value>,
         error: Option<Error>,
-        endpoint: &str,
+        call: &Call<'_>,
     ) -> Vec<Result<Value, Error>> {
         let answered = replies.len();
         let mut results: Vec<Result<Value, Error>> = replies
             .into_iter()
             .zip(&self.commands)
-            .map(|(value, cmd)| one(value, cmd, endpoint))
+            .map(|(value, cmd)| one(value, cmd, call))
             .collect();
         if let Some(error) = error {
             for (index, cmd) in self.commands.iter().enumerate().skip(answered) {
@@ -111,7 +111,7 @@ impl Pipeline {
             Some(Value::Array(values)) if values.len() == self.commands.len() => Ok(values
                 .into_iter()
                 .zip(&self.commands)
-                .map(|(value, cmd)| one(value, cmd, endpoint))
+                .map(|(value, cmd)| one(value, cmd, call))
                 .collect()),
             Some(Value::Error(error)) => {
                 // EXECABORT only says that a command was refused while it was queued; that refusal says why.
@@ -142,14 +142,13 @@ impl Pipeline {
     }
 }
 
-fn one(value: Value, cmd: &Cmd, endpoint: &str) -> Result<Value, Error> {
+fn one(value: Value, cmd: &Cmd, call: &Call<'_>) -> Result<Value, Error> {
     match value {
-        Value::Error(error) => Err(Error::server(
-            error,
-            &cmd.name(),
-            endpoint,
-            cmd.nature().script,
-        )),
+        Value::Error(error) => {
+            let script = cmd.nature().script;
+            let error = Error::server(error, &cmd.name(), &call.link.name, script);
+            Err(call.note(error))
+        }
         value => Ok(value),
     }
 }

@@ -75,6 +75,12 @@ pub(super) fn acquire(call: &mut Call<'_>) -> Result<Lent<Box<Live>>, Error> {
             (Answer::Wait { .. } | Answer::Shared, _) => None,
         };
         match outcome {
+            Some(Told::Granted(lent)) if call.deadline.too_late_to_send(clock::now()) => {
+                // It came too late: a request sent now would be given up at once, and might run all the same.
+                let error = call.nothing_came();
+                call.link.give_back(lent.connection, lent.usage);
+                return Err(error);
+            }
             Some(Told::Granted(mut lent)) => match lent.connection.check(clock::now()) {
                 Ok(()) => return Ok(lent),
                 Err(loss) => call.link.found_dead(lent, &loss),
