@@ -1,5 +1,6 @@
 //! Making a client, setting by setting.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use seawall_model::settings::{ServerHints, SettingError, Settings};
@@ -8,6 +9,7 @@ use seawall_model::{Cause, Target};
 use crate::blocking;
 use crate::error::{Error, Kind};
 use crate::events::{Callback, Event, Listener, Listeners, Tracing};
+use crate::link::home::Home;
 use crate::link::setup::Plan;
 
 /// Settings of a client that is being made.
@@ -26,12 +28,15 @@ pub struct Builder {
 }
 
 impl Builder {
-    pub(crate) fn new(target: Target, settings: Settings) -> Self {
-        Self {
+    pub(crate) fn parse(url: &str) -> Result<Self, Error> {
+        let target =
+            Target::parse(url).map_err(|error| bad_settings(&error.to_string(), &error.hint()))?;
+        let settings = checked(Settings::from_target(&target))?;
+        Ok(Self {
             target,
             settings,
             listeners: vec![Box::new(Tracing)],
-        }
+        })
     }
 
     /// Sets any setting by its name, as in a URL; see the settings page for names, ranges and defaults.
@@ -75,8 +80,18 @@ impl Builder {
 
     /// Makes the blocking client. Nothing is dialled yet.
     pub fn build(self) -> Result<blocking::Client, Error> {
+        Ok(blocking::Client::at(self.home()?))
+    }
+
+    /// Makes the client for tokio. Nothing is dialled yet, and no runtime is needed to make it.
+    #[cfg(feature = "tokio")]
+    pub fn build_async(self) -> Result<crate::asynchronous::Client, Error> {
+        Ok(crate::asynchronous::Client::at(self.home()?))
+    }
+
+    fn home(self) -> Result<Arc<Home>, Error> {
         checked(self.settings.check_together())?;
-        blocking::Client::from_plan(Plan {
+        Home::new(Plan {
             target: self.target,
             settings: self.settings,
             listeners: Listeners::new(self.listeners),
@@ -84,7 +99,7 @@ impl Builder {
     }
 }
 
-fn checked(outcome: Result<(), SettingError>) -> Result<(), Error> {
+fn checked<T>(outcome: Result<T, SettingError>) -> Result<T, Error> {
     outcome.map_err(|error| bad_settings(&error.to_string(), ""))
 }
 

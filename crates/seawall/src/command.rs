@@ -3,9 +3,12 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use seawall_model::Cause;
 use seawall_policy::deadline;
 use seawall_wire::encode;
 use seawall_wire::facts::{self, Access, Blocking, Classified, Replay, SessionEffect};
+
+use crate::error::{Error, Kind};
 
 /// One command and its arguments, packed as they are added.
 ///
@@ -87,6 +90,19 @@ impl Cmd {
     pub(crate) fn pack(&self, out: &mut Vec<u8>) {
         out.reserve(self.data.len() + 16 * (self.ends.len() + 1));
         encode::command(out, self.words());
+    }
+
+    /// What must not go over a connection of the pool is refused before anything is sent.
+    pub(crate) fn refuse_session(&self, nature: Nature, endpoint: &str) -> Result<(), Error> {
+        let why = if self.is_empty() {
+            "the command has no name"
+        } else if nature.session {
+            "it changes what later commands on its connection mean; take a lease for it"
+        } else {
+            return Ok(());
+        };
+        let error = Error::new(Kind::Settings, Cause::BadSettings, &self.name(), endpoint);
+        Err(error.with(|report| report.detail = why.into()))
     }
 
     pub(crate) fn nature(&self) -> Nature {

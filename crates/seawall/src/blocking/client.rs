@@ -2,45 +2,27 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use seawall_model::Cause;
-use seawall_model::Target;
-use seawall_model::settings::Settings;
 use seawall_wire::Value;
 
-use super::exchange::{self, Sink};
+use super::exchange;
 use super::lease::Lease;
-use crate::builder::{Builder, bad_settings};
-use crate::command::{Arg, Cmd, Nature};
-use crate::error::{Error, Kind};
-use crate::fork;
-use crate::link::call::{Call, Conduct};
-use crate::link::setup::Plan;
-use crate::link::shared::Link;
+use crate::builder::Builder;
+use crate::command::{Arg, Cmd};
+use crate::error::Error;
+use crate::link::call::Call;
+use crate::link::home::Home;
+use crate::link::sink::Whole;
 use crate::pipeline::Pipeline;
 use crate::reply::FromReply;
 use crate::stats::Stats;
-use crate::tender;
 
 /// A client for threads: each call blocks the calling thread until it is answered or its deadline comes.
 ///
 /// Cheap to clone; clones and threads share one pool. After a fork the child makes connections of its own.
 #[derive(Clone)]
 pub struct Client {
-    shared: Arc<Shared>,
+    home: Arc<Home>,
     deadline: Option<Duration>,
-}
-
-struct Shared {
-    plan: Plan,
-    conduct: Conduct,
-    current: ArcSwap<Generation>,
-}
-
-/// The link of one process; a forked child gets another.
-struct Generation {
-    number: u64,
-    link: Arc<Link>,
 }
 
 impl Client {
@@ -53,33 +35,21 @@ impl Client {
 
     /// A client whose settings begin with the URL's.
     pub fn builder(url: &str) -> Result<Builder, Error> {
-        let target =
-            Target::parse(url).map_err(|error| bad_settings(&error.to_string(), &error.hint()))?;
-        let settings =
-            Settings::from_target(&target).map_err(|error| bad_settings(&error.to_string(), ""))?;
-        Ok(Builder::new(target, settings))
+        Builder::parse(url)
     }
 
-    pub(crate) fn from_plan(plan: Plan) -> Result<Self, Error> {
-        let number = fork::generation();
-        let tender = tender::current().map_err(|error| no_tender(&error))?;
-        let link = plan.open(tender);
-        let conduct = plan.conduct();
-        Ok(Self {
-            shared: Arc::new(Shared {
-                plan,
-                conduct,
-                current: ArcSwap::from_pointee(Generation { number, link }),
-            }),
+    pub(crate) fn at(home: Arc<Home>) -> Self {
+        Self {
+            home,
             deadline: None,
-        })
+        }
     }
 
     /// The same client, with another deadline for the calls made through what is returned. Pool and health are shared.
     #[must_use]
     pub fn within(&self, deadline: Duration) -> Self {
         Self {
-            shared: Arc::clone(&self.shared),
+            home: Arc::clone(&self.home),
             deadline: Some(deadline),
         }
     }
@@ -88,9 +58,9 @@ impl Client {
     pub fn call<T: FromReply>(&self, cmd: &Cmd) -> Result<T, Error> {
         let name = cmd.name();
         let nature = cmd.nature();
-        let link = self.link()?;
-        self.check(cmd, nature, &link)?;
-        let mut call = Call::new(&link, &self.shared.conduct, &name, nature, self.deadline);
+        let link = self.home.link()?;
+        cmd.refuse_session(nature, &link.name)?;
+        let mut call = Call::new(&link, self.home.conduct(), &name, nature, self.deadline);
         let mut reply: Option<Value> = None;
         exchange::drive(&mut call, 1, &mut reply, &|live, _, now| {
             live.state.queue(now, 1, |out| cmd.pack(out));
@@ -104,16 +74,16 @@ impl Client {
     /// If the connection ends in between, what was not answered is sent again where each of it may be; otherwise each
     /// unanswered command reports for itself whether it may have run.
     pub fn pipeline(&self, pipeline: &Pipeline) -> Result<Vec<Result<Value, Error>>, Error> {
-        let link = self.link()?;
+        let link = self.home.link()?;
         for cmd in pipeline.commands() {
-            self.check(cmd, cmd.nature(), &link)?;
+            cmd.refuse_session(cmd.nature(), &link.name)?;
         }
         if pipeline.commands().is_empty() {
             return Ok(Vec::new());
         }
         let mut call = Call::new(
             &link,
-            &self.shared.conduct,
+            self.home.conduct(),
             "PIPELINE",
             pipeline.nature(),
             self.deadline,
@@ -136,16 +106,16 @@ impl Client {
     ///
     /// The error of a transaction that ended in doubt says [`Error::may_have_run`] for all of it: what counts is EXEC.
     pub fn transaction(&self, pipeline: &Pipeline) -> Result<Vec<Result<Value, Error>>, Error> {
-        let link = self.link()?;
+        let link = self.home.link()?;
         for cmd in pipeline.commands() {
-            self.check(cmd, cmd.nature(), &link)?;
+            cmd.refuse_session(cmd.nature(), &link.name)?;
         }
         if pipeline.commands().is_empty() {
             return Ok(Vec::new());
         }
         let nature = pipeline.transaction_nature();
         let replies_due = pipeline.commands().len() + 2;
-        let mut call = Call::new(&link, &self.shared.conduct, "EXEC", nature, self.deadline);
+        let mut call = Call::new(&link, self.home.conduct(), "EXEC", nature, self.deadline);
         let mut sink = Whole(Vec::with_capacity(replies_due));
         exchange::drive(&mut call, replies_due, &mut sink, &|live, _, now| {
             let replies = u32::try_from(replies_due).unwrap_or(u32::MAX);
@@ -157,22 +127,18 @@ impl Client {
 
     /// Borrows a raw connection from the pool: for WATCH, SUBSCRIBE, MONITOR, and whatever needs a connection's state.
     pub fn lease(&self) -> Result<Lease, Error> {
-        let link = self.link()?;
-        Lease::borrow(link, self.shared.conduct.clone(), self.deadline)
+        let link = self.home.link()?;
+        Lease::borrow(link, self.home.conduct().clone(), self.deadline)
     }
 
     /// What happened so far, and how things stand.
     pub fn stats(&self) -> Stats {
-        let link = self.shared.current.load();
-        Stats::of(&link.link)
+        Stats::of(&self.home.current())
     }
 
     /// Closes the pool: what waits is refused, what rests is closed. Calls in flight end by themselves.
     pub fn close(&self) {
-        let current = self.shared.current.load();
-        if current.number == fork::generation() {
-            current.link.decide(|ledger, _| ledger.close());
-        }
+        self.home.close();
     }
 
     /// SET without conditions.
@@ -199,69 +165,10 @@ impl Client {
     pub fn ping(&self) -> Result<(), Error> {
         self.call(&Cmd::new("PING"))
     }
-
-    /// What must not go through a pooled connection is refused before anything is sent.
-    fn check(&self, cmd: &Cmd, nature: Nature, link: &Link) -> Result<(), Error> {
-        let _ = self;
-        let why = if cmd.is_empty() {
-            "the command has no name"
-        } else if nature.session {
-            "it changes what later commands on its connection mean; take a lease for it"
-        } else {
-            return Ok(());
-        };
-        Err(
-            Error::new(Kind::Settings, Cause::BadSettings, &cmd.name(), &link.name).with(
-                |report| {
-                    report.detail = why.into();
-                },
-            ),
-        )
-    }
-
-    /// The link of this process.
-    fn link(&self) -> Result<Arc<Link>, Error> {
-        let number = fork::generation();
-        let current = self.shared.current.load();
-        if current.number == number {
-            return Ok(Arc::clone(&current.link));
-        }
-        // A forked child: the inherited link is let go of without a lock, a shutdown or a linger, which it would share
-        // with its parent.
-        let tender = tender::current().map_err(|error| no_tender(&error))?;
-        let link = self.shared.plan.open(tender);
-        let inherited = self.shared.current.swap(Arc::new(Generation {
-            number,
-            link: Arc::clone(&link),
-        }));
-        std::mem::forget(inherited);
-        Ok(link)
-    }
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Client({})", self.shared.current.load().link.name)
+        write!(f, "Client({})", self.home.name())
     }
-}
-
-/// Takes the replies of a transaction: all of them or none.
-struct Whole(Vec<Value>);
-
-impl Sink for Whole {
-    fn take(&mut self, value: Value) {
-        self.0.push(value);
-    }
-    fn taken(&self) -> usize {
-        self.0.len()
-    }
-    fn restart(&mut self) {
-        self.0.clear();
-    }
-}
-
-fn no_tender(error: &std::io::Error) -> Error {
-    Error::new(Kind::Refused, Cause::LocalLimit, "", "this process").with(|report| {
-        report.detail = format!("the background thread could not be started: {error}").into();
-    })
 }

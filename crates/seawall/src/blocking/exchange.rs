@@ -13,6 +13,7 @@ use crate::link::call::{Again, Call};
 use crate::link::connection::{Incoming, Loss};
 use crate::link::ledger::{Ledger, Lent};
 use crate::link::live::{Live, Step, wire_cause};
+use crate::link::sink::Sink;
 use crate::net::stream::close_of;
 use crate::net::wait::{self, Interest};
 
@@ -25,36 +26,6 @@ const GLANCE_FOREVER: Duration = Duration::from_millis(100);
 /// How long a call waits for the reason of its loss. A healthy server answers in one; without an answer the call goes
 /// on as if there were no reason.
 const EXAMINE_MAX: Duration = Duration::from_millis(100);
-
-/// Takes the replies of a call, in order.
-pub(crate) trait Sink {
-    /// Takes the next one.
-    fn take(&mut self, value: Value);
-    /// How many it has.
-    fn taken(&self) -> usize;
-    /// The call goes again: keeps what was answered, or forgets it if the replies only count together.
-    fn restart(&mut self);
-}
-
-impl Sink for Option<Value> {
-    fn take(&mut self, value: Value) {
-        *self = Some(value);
-    }
-    fn taken(&self) -> usize {
-        usize::from(self.is_some())
-    }
-    fn restart(&mut self) {}
-}
-
-impl Sink for Vec<Value> {
-    fn take(&mut self, value: Value) {
-        self.push(value);
-    }
-    fn taken(&self) -> usize {
-        self.len()
-    }
-    fn restart(&mut self) {}
-}
 
 /// How an attempt ended, other than well.
 enum End {

@@ -56,6 +56,22 @@ pub(crate) struct Loss {
     pub(crate) partial: usize,
 }
 
+impl Loss {
+    /// The end of a connection of which nothing is known any more.
+    pub(crate) fn unknown(close: Close) -> Self {
+        Self {
+            cause: Cause::Cancelled,
+            close,
+            idle: Duration::ZERO,
+            age: Duration::ZERO,
+            bytes_in: 0,
+            bytes_out: 0,
+            owed: 0,
+            partial: 0,
+        }
+    }
+}
+
 /// The state of one connection.
 pub(crate) struct Connection {
     limits: Limits,
@@ -143,6 +159,13 @@ impl Connection {
             None => Provenance::Queued,
             Some(front) => self.provenance_of(*front, true),
         }
+    }
+
+    /// How far the unanswered request at `place` got, counted from the oldest.
+    pub(crate) fn provenance_at(&self, place: usize) -> Provenance {
+        self.owed.get(place).map_or(Provenance::Queued, |owed| {
+            self.provenance_of(*owed, place == 0)
+        })
     }
 
     /// How far each unanswered request got, oldest first.

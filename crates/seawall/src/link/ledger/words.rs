@@ -77,7 +77,7 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
-    pub(super) fn of(cause: Cause) -> Self {
+    pub(crate) fn of(cause: Cause) -> Self {
         Self {
             cause,
             detail: Box::default(),

@@ -1,0 +1,207 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use seawall_wire::Value;
+
+use super::dedicated;
+use super::exchange::{self, Board, Request};
+use super::lease::Lease;
+use super::subscribe::Subscription;
+use crate::builder::Builder;
+use crate::command::{Arg, Cmd};
+use crate::error::Error;
+use crate::link::call::Call;
+use crate::link::home::Home;
+use crate::link::sink::Whole;
+use crate::pipeline::Pipeline;
+use crate::reply::FromReply;
+use crate::stats::Stats;
+
+/// A client for tokio: ordinary commands of all tasks share one connection, so that many calls go out in one write;
+/// blocking commands and leases have connections of their own.
+///
+/// Cheap to clone. A future may be dropped at any point: no other call notices. The shared connection is driven on the
+/// runtime of the call that made it; when that runtime ends, the next call makes another.
+#[derive(Clone)]
+pub struct Client {
+    home: Arc<Home>,
+    board: Arc<Board>,
+    deadline: Option<Duration>,
+}
+
+impl Client {
+    /// A client for a URL, as in [`blocking::Client::open`](crate::blocking::Client::open).
+    pub fn open(url: &str) -> Result<Self, Error> {
+        Self::builder(url)?.build_async()
+    }
+
+    /// A client whose settings begin with the URL's.
+    pub fn builder(url: &str) -> Result<Builder, Error> {
+        Builder::parse(url)
+    }
+
+    pub(crate) fn at(home: Arc<Home>) -> Self {
+        Self {
+            home,
+            board: Arc::default(),
+            deadline: None,
+        }
+    }
+
+    /// The same client, with another deadline for the calls made through what is returned.
+    #[must_use]
+    pub fn within(&self, deadline: Duration) -> Self {
+        Self {
+            deadline: Some(deadline),
+            ..self.clone()
+        }
+    }
+
+    /// Sends a command and reads its reply as `T`.
+    pub async fn call<T: FromReply>(&self, cmd: &Cmd) -> Result<T, Error> {
+        let name = cmd.name();
+        let nature = cmd.nature();
+        let link = self.home.link()?;
+        cmd.refuse_session(nature, &link.name)?;
+        let mut call = Call::new(&link, self.home.conduct(), &name, nature, self.deadline);
+        let value = if nature.blocking.is_some() {
+            dedicated::drive(&mut call, &link, cmd).await?
+        } else {
+            let mut call = call.sharing();
+            let request = Request {
+                replies: 1,
+                whole: false,
+                pack: &|connection, _, now| connection.queue(now, 1, |out| cmd.pack(out)),
+            };
+            let mut reply: Option<Value> = None;
+            exchange::drive(&mut call, &link, &self.board, &request, &mut reply).await?;
+            reply.unwrap_or(Value::Null)
+        };
+        T::from_reply(value).map_err(|wrong| Error::wrong_type(&wrong, &name, &link.name))
+    }
+
+    /// Sends the commands of a pipeline in one write, and gives each its own result, in order.
+    ///
+    /// If the connection ends in between, what was not answered is sent again where each of it may be; otherwise each
+    /// unanswered command reports for itself whether it may have run.
+    pub async fn pipeline(&self, pipeline: &Pipeline) -> Result<Vec<Result<Value, Error>>, Error> {
+        let link = self.home.link()?;
+        for cmd in pipeline.commands() {
+            cmd.refuse_session(cmd.nature(), &link.name)?;
+        }
+        if pipeline.is_empty() {
+            return Ok(Vec::new());
+        }
+        let nature = pipeline.nature();
+        let mut call = Call::new(
+            &link,
+            self.home.conduct(),
+            "PIPELINE",
+            nature,
+            self.deadline,
+        )
+        .sharing();
+        let request = Request {
+            replies: pipeline.len(),
+            whole: false,
+            pack: &|connection, from, now| {
+                for cmd in &pipeline.commands()[from..] {
+                    connection.queue(now, 1, |out| cmd.pack(out));
+                }
+            },
+        };
+        let mut replies: Vec<Value> = Vec::with_capacity(pipeline.len());
+        let outcome = exchange::drive(&mut call, &link, &self.board, &request, &mut replies).await;
+        Ok(pipeline.results(replies, outcome.err(), &call))
+    }
+
+    /// Runs the commands of a pipeline as one transaction (MULTI .. EXEC): all of them run, or none.
+    pub async fn transaction(
+        &self,
+        pipeline: &Pipeline,
+    ) -> Result<Vec<Result<Value, Error>>, Error> {
+        let link = self.home.link()?;
+        for cmd in pipeline.commands() {
+            cmd.refuse_session(cmd.nature(), &link.name)?;
+        }
+        if pipeline.is_empty() {
+            return Ok(Vec::new());
+        }
+        let nature = pipeline.transaction_nature();
+        let mut call =
+            Call::new(&link, self.home.conduct(), "EXEC", nature, self.deadline).sharing();
+        let replies = pipeline.len() + 2;
+        let request = Request {
+            replies,
+            whole: true,
+            pack: &|connection, _, now| {
+                let replies = u32::try_from(replies).unwrap_or(u32::MAX);
+                connection.queue(now, replies, |out| pipeline.pack_transaction(out));
+            },
+        };
+        let mut sink = Whole(Vec::with_capacity(replies));
+        exchange::drive(&mut call, &link, &self.board, &request, &mut sink).await?;
+        pipeline.transaction_results(sink.0, &call)
+    }
+
+    /// Borrows a raw connection: for WATCH, MONITOR, and whatever needs a connection's state.
+    pub async fn lease(&self) -> Result<Lease, Error> {
+        let link = self.home.link()?;
+        Lease::borrow(link, self.home.conduct().clone(), self.deadline).await
+    }
+
+    /// Subscribes to channels, on a connection of its own that is made again when it is lost.
+    pub async fn subscribe<C: Arg>(
+        &self,
+        channels: impl IntoIterator<Item = C>,
+    ) -> Result<Subscription, Error> {
+        let lease = self.lease().await?;
+        let names = channels
+            .into_iter()
+            .map(|channel| channel.bytes().into_owned())
+            .collect();
+        Subscription::start(self.clone(), lease, names).await
+    }
+
+    /// What happened so far, and how things stand.
+    pub fn stats(&self) -> Stats {
+        Stats::of(&self.home.current())
+    }
+
+    /// Closes the pool: what waits is refused, what rests is closed. Calls in flight end by themselves.
+    pub fn close(&self) {
+        self.home.close();
+    }
+
+    /// SET without conditions.
+    pub async fn set(&self, key: impl Arg, value: impl Arg) -> Result<(), Error> {
+        self.call(&Cmd::new("SET").arg(key).arg(value)).await
+    }
+
+    /// GET.
+    pub async fn get<T: FromReply>(&self, key: impl Arg) -> Result<T, Error> {
+        self.call(&Cmd::new("GET").arg(key)).await
+    }
+
+    /// DEL; how many keys there were.
+    pub async fn del(&self, key: impl Arg) -> Result<i64, Error> {
+        self.call(&Cmd::new("DEL").arg(key)).await
+    }
+
+    /// INCR; the new number.
+    pub async fn incr(&self, key: impl Arg) -> Result<i64, Error> {
+        self.call(&Cmd::new("INCR").arg(key)).await
+    }
+
+    /// PING: whether the server answers a call.
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.call(&Cmd::new("PING")).await
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Client({})", self.home.name())
+    }
+}

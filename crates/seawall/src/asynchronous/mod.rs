@@ -1,0 +1,17 @@
+//! The shell for tokio: ordinary commands of all tasks share one connection; blocking commands, leases and
+//! subscriptions have their own.
+//!
+//! A future that is dropped never shifts a reply: what was not sent is taken back, what was sent is answered to nobody.
+
+mod client;
+mod dedicated;
+mod exchange;
+mod lease;
+mod own;
+mod park;
+mod shared;
+mod subscribe;
+
+pub use client::Client;
+pub use lease::Lease;
+pub use subscribe::{Happening, Message, Subscription};

@@ -1,0 +1,205 @@
+//! A connection that one task has for itself, watched by its runtime.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use seawall_model::{Cause, Close, Provenance};
+use seawall_wire::Value;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use crate::clock;
+use crate::fork;
+use crate::link::connection::{Incoming, Loss};
+use crate::link::handshake::Server;
+use crate::link::ledger::Lent;
+use crate::link::live::{Live, Step, wire_cause};
+use crate::link::shared::Link;
+use crate::net::stream::close_of;
+
+/// A whole frame, read.
+pub(super) enum Came {
+    /// The reply to the oldest request.
+    Reply(Value),
+    /// A push, or what a RESP2 subscriber gets for one.
+    Other(Value),
+}
+
+/// A socket as tokio watches it.
+pub(super) type Watched = AsyncFd<OwnedFd>;
+
+/// Watches the socket of a connection.
+#[expect(
+    unsafe_code,
+    reason = "the runtime trusts its caller that a watched descriptor stays open, and says so this way"
+)]
+pub(super) fn watch(live: &Live) -> io::Result<Watched> {
+    // A descriptor of its own for the same socket: the runtime must hold one for as long as it watches. It is let go of
+    // before the connection's, whose close is the one that counts.
+    let socket = live.stream.fd().try_clone_to_owned()?;
+    // SAFETY: an `OwnedFd` keeps the descriptor open until the watch, which owns it, is dropped.
+    let watched =
+        unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE | Interest::WRITABLE) };
+    watched.map_err(Into::into)
+}
+
+/// A connection of one's own. Dropped clean, it goes back; dropped in the middle of something, it is closed.
+pub(super) struct Own {
+    link: Arc<Link>,
+    // In this order: the watch ends before its socket does.
+    watched: Option<Watched>,
+    lent: Option<Lent<Box<Live>>>,
+    generation: u64,
+    /// It must not go back: what was sent on it changed what later commands mean.
+    pub(super) tainted: bool,
+}
+
+impl Own {
+    pub(super) fn new(link: Arc<Link>, lent: Lent<Box<Live>>) -> io::Result<Self> {
+        match watch(&lent.connection) {
+            Ok(watched) => Ok(Self {
+                link,
+                watched: Some(watched),
+                lent: Some(lent),
+                generation: fork::generation(),
+                tainted: false,
+            }),
+            Err(error) => {
+                link.give_back(lent.connection, lent.usage);
+                Err(error)
+            }
+        }
+    }
+
+    /// The connection; `None` once it is gone.
+    pub(super) fn live(&mut self) -> Option<&mut Live> {
+        self.lent.as_mut().map(|lent| &mut *lent.connection)
+    }
+
+    /// What its end would prove now.
+    pub(super) fn loss(&self, close: Close) -> Loss {
+        self.lent.as_ref().map_or_else(
+            || Loss::unknown(close),
+            |lent| lent.connection.state.loss(close, clock::now()),
+        )
+    }
+
+    /// Writes what is queued, or reads what comes, waiting for either. Safe to drop at any point.
+    pub(super) async fn step(&mut self) -> Result<(), Close> {
+        let (Some(watched), Some(lent)) = (&self.watched, &mut self.lent) else {
+            return Err(Close::Ours);
+        };
+        let live = &mut lent.connection;
+        let mut blocked = false;
+        if live.state.wants_write() {
+            match live.write_some() {
+                Ok(Step::Moved) => {}
+                Ok(Step::WouldBlock) => blocked = true,
+                Err(_) => return Err(live.read_last_words(clock::now())),
+            }
+        }
+        if blocked {
+            // So that the next wait for room is one for new room.
+            let _ = watched.try_io(Interest::WRITABLE, |_| -> io::Result<()> {
+                Err(io::ErrorKind::WouldBlock.into())
+            });
+        }
+        let mut ready = tokio::select! {
+            biased;
+            ready = watched.readable() => ready.map_err(|error| close_of(&error))?,
+            ready = watched.writable(), if blocked => {
+                drop(ready);
+                return Ok(());
+            }
+        };
+        match live.read_some(clock::now()) {
+            Ok(Step::Moved) => Ok(()),
+            Ok(Step::WouldBlock) => {
+                ready.clear_ready();
+                Ok(())
+            }
+            Err(error) => Err(close_of(&error)),
+        }
+    }
+
+    /// Whether something is still to be written.
+    pub(super) fn wants_write(&self) -> bool {
+        self.lent
+            .as_ref()
+            .is_some_and(|lent| lent.connection.state.wants_write())
+    }
+
+    /// The next whole frame that has come.
+    pub(super) fn next(&mut self) -> Result<Option<Came>, Cause> {
+        let Some(live) = self.live() else {
+            return Err(Cause::ClientClosed);
+        };
+        let incoming = match live.state.next_incoming() {
+            Ok(None) => return Ok(None),
+            Ok(Some(incoming)) => incoming,
+            Err(error) => return Err(wire_cause(&error)),
+        };
+        let frame = match incoming {
+            Incoming::Reply(frame) | Incoming::Push(frame) | Incoming::Unasked(frame) => frame,
+        };
+        let decoded = Value::decode(live.state.frame(frame), live.state.limits());
+        live.state.consume(incoming);
+        let (value, _) = decoded.map_err(|error| wire_cause(&error))?;
+        Ok(Some(match incoming {
+            Incoming::Reply(_) => Came::Reply(value),
+            Incoming::Push(_) | Incoming::Unasked(_) => Came::Other(value),
+        }))
+    }
+
+    /// It ended under us: tells the ledger. What is known of the server and of the request comes back.
+    pub(super) fn bury(&mut self, loss: &Loss) -> (Server, Provenance) {
+        self.lay_down(|link, lent| link.bury(lent, loss))
+    }
+
+    /// It is given up; that speaks for itself alone.
+    pub(super) fn bury_alone(&mut self, loss: &Loss) -> (Server, Provenance) {
+        self.lay_down(|link, lent| link.bury_alone(lent, loss))
+    }
+
+    fn lay_down(&mut self, bury: impl FnOnce(&Link, Lent<Box<Live>>)) -> (Server, Provenance) {
+        self.watched = None;
+        let Some(lent) = self.lent.take() else {
+            return (Server::default(), Provenance::Queued);
+        };
+        let known = (
+            lent.connection.server.clone(),
+            lent.connection.state.provenance(),
+        );
+        bury(&self.link, lent);
+        known
+    }
+
+    /// Closes it without a word to anybody: what the kernel has not sent is thrown away.
+    pub(super) fn abandon(&mut self) {
+        self.tainted = true;
+        self.release();
+    }
+
+    fn release(&mut self) {
+        self.watched = None;
+        let Some(lent) = self.lent.take() else { return };
+        if self.generation != fork::generation() {
+            // A forked child: the socket is the parent's too. Closing our copy is all that may be done.
+            return;
+        }
+        if self.tainted {
+            let usage = lent.usage;
+            lent.connection.stream.abort();
+            self.link.decide(|ledger, now| ledger.dropped(now, usage));
+        } else {
+            self.link.give_back(lent.connection, lent.usage);
+        }
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        self.release();
+    }
+}

@@ -1,0 +1,117 @@
+//! A task waits for a connection.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use seawall_model::Moment;
+use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout};
+
+use crate::clock;
+use crate::error::Error;
+use crate::link::call::Call;
+use crate::link::ledger::{Answer, Lent};
+use crate::link::live::Live;
+use crate::link::shared::{Link, Parker, Told};
+
+/// Where a decision is left for a waiting task.
+struct Slot(Mutex<Option<oneshot::Sender<Told>>>);
+
+impl Parker for Slot {
+    fn deliver(&self, told: Told) -> Result<(), Lent<Box<Live>>> {
+        let sender = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let refused = match sender {
+            Some(sender) => match sender.send(told) {
+                Ok(()) => return Ok(()),
+                Err(told) => told,
+            },
+            None => told,
+        };
+        match refused {
+            Told::Granted(lent) => Err(lent),
+            Told::Woken | Told::Refused(_) => Ok(()),
+        }
+    }
+}
+
+/// What a task came to have.
+pub(super) enum Acquired {
+    /// A connection, to be used alone or to be put up for all.
+    Own(Lent<Box<Live>>),
+    /// The shared connection serves.
+    Shared,
+}
+
+/// A task in the queue: if its future is dropped it leaves, and what was granted meanwhile goes back.
+struct Place<'a> {
+    link: &'a Link,
+    ticket: u64,
+    told: oneshot::Receiver<Told>,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.told.close();
+        if !self.link.ledger().leave(self.ticket)
+            && let Ok(Told::Granted(lent)) = self.told.try_recv()
+        {
+            self.link.give_back(lent.connection, lent.usage);
+        }
+    }
+}
+
+/// Gets a connection that is fit to be used, or the error that ends the call.
+pub(super) async fn acquire(call: &mut Call<'_>) -> Result<Acquired, Error> {
+    loop {
+        let now = clock::now();
+        let ask = call.ask();
+        let mut receiver = None;
+        let (answer, orders) = call.link.ledger().ask(now, ask, || {
+            let (sender, told) = oneshot::channel();
+            receiver = Some(told);
+            Arc::new(Slot(Mutex::new(Some(sender))))
+        });
+        call.link.carry_out(orders);
+        let told = match (answer, receiver) {
+            (Answer::Ready(lent), _) => Some(Told::Granted(lent)),
+            (Answer::Shared, _) => return Ok(Acquired::Shared),
+            (Answer::Refused(refusal), _) => Some(Told::Refused(refusal)),
+            (Answer::Wait { ticket, until }, Some(told)) => {
+                let mut place = Place {
+                    link: call.link,
+                    ticket,
+                    told,
+                };
+                let wait = timeout(until.since(clock::now()), &mut place.told);
+                wait.await.ok().and_then(Result::ok)
+            }
+            (Answer::Wait { .. }, None) => None,
+        };
+        match told {
+            Some(Told::Granted(mut lent)) => match lent.connection.check(clock::now()) {
+                Ok(()) => return Ok(Acquired::Own(lent)),
+                Err(loss) => call.link.found_dead(lent, &loss),
+            },
+            Some(Told::Refused(refusal)) => return Err(call.refused(refusal)),
+            Some(Told::Woken) => {}
+            None if call.deadline.too_late_to_send(clock::now()) => return Err(call.nothing_came()),
+            None => {}
+        }
+    }
+}
+
+/// As [`acquire`], where only a connection of one's own will do.
+pub(super) async fn acquire_own(call: &mut Call<'_>) -> Result<Lent<Box<Live>>, Error> {
+    loop {
+        if let Acquired::Own(lent) = acquire(call).await? {
+            return Ok(lent);
+        }
+    }
+}
+
+/// Sleeps until a moment of the boot clock.
+pub(super) async fn sleep_until(at: Moment) {
+    let rest = at.since(clock::now());
+    if !rest.is_zero() {
+        sleep(rest).await;
+    }
+}

@@ -1,0 +1,412 @@
+//! The connection that all tasks share, and the task that drives it.
+//!
+//! Callers queue requests under a lock and ring; the driver writes what has gathered in one write, and hands replies to
+//! their callers in the order in which they were asked for. It ends with its connection, and tells every caller what
+//! that proves for its request.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use seawall_model::{Cause, Close, Moment, Provenance};
+use seawall_policy::health::Answered;
+use seawall_wire::Value;
+use seawall_wire::facts::Access;
+use tokio::io::Interest;
+use tokio::sync::{Notify, oneshot};
+
+use super::own::{Watched, watch};
+use crate::clock;
+use crate::link::connection::{Connection, Incoming, Loss};
+use crate::link::handshake::Server;
+use crate::link::ledger::Lent;
+use crate::link::live::{Live, Step, wire_cause};
+use crate::link::shared::Link;
+use crate::net::stream::close_of;
+
+/// What a caller is told of its request.
+pub(super) enum Fate {
+    /// Its replies.
+    Answered(Vec<Value>),
+    /// The connection ended.
+    Lost {
+        /// How.
+        loss: Loss,
+        /// The replies that had come.
+        taken: Vec<Value>,
+        /// How far each unanswered part of it got, oldest first.
+        trail: Vec<Provenance>,
+    },
+}
+
+/// The shared connection.
+pub(super) struct Shared {
+    state: Mutex<State>,
+    bell: Notify,
+    pub(super) established: Moment,
+    pub(super) server: Server,
+    link: Weak<Link>,
+}
+
+struct State {
+    /// `None` once it has ended.
+    lent: Option<Lent<Box<Live>>>,
+    asked: VecDeque<Asked>,
+    next: u64,
+    /// Somebody found it silent for too long: the driver gives it up.
+    abandoned: bool,
+    last_heard: Moment,
+}
+
+/// A request that is owed replies.
+struct Asked {
+    id: u64,
+    replies: usize,
+    /// It stands on the connection as one request (a transaction), not as one for each reply.
+    whole: bool,
+    taken: Vec<Value>,
+    sent_at: Moment,
+    access: Access,
+    caller: oneshot::Sender<Fate>,
+}
+
+impl Asked {
+    /// As how many requests its unanswered part stands on the connection.
+    fn parts(&self) -> usize {
+        if self.whole {
+            1
+        } else {
+            self.replies - self.taken.len()
+        }
+    }
+}
+
+/// A caller's side of one request.
+pub(super) struct Ticket {
+    pub(super) id: u64,
+    pub(super) fate: oneshot::Receiver<Fate>,
+}
+
+impl Shared {
+    /// Puts a connection up for all tasks of this runtime.
+    pub(super) fn put_up(link: &Arc<Link>, lent: Lent<Box<Live>>) -> io::Result<Arc<Self>> {
+        let watched = match watch(&lent.connection) {
+            Ok(watched) => watched,
+            Err(error) => {
+                link.give_back(lent.connection, lent.usage);
+                return Err(error);
+            }
+        };
+        let shared = Arc::new(Self {
+            bell: Notify::new(),
+            established: lent.established,
+            server: lent.connection.server.clone(),
+            link: Arc::downgrade(link),
+            state: Mutex::new(State {
+                lent: Some(lent),
+                asked: VecDeque::with_capacity(64),
+                next: 0,
+                abandoned: false,
+                last_heard: clock::now(),
+            }),
+        });
+        tokio::spawn(Arc::clone(&shared).drive(watched));
+        Ok(shared)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Queues what `pack` writes, which is owed `replies` replies; `None` if the connection has ended.
+    pub(super) fn submit(
+        &self,
+        now: Moment,
+        replies: usize,
+        whole: bool,
+        access: Access,
+        pack: impl FnOnce(&mut Connection),
+    ) -> Option<Ticket> {
+        let (caller, fate) = oneshot::channel();
+        let id = {
+            let mut state = self.lock();
+            let lent = state.lent.as_mut()?;
+            pack(&mut lent.connection.state);
+            let id = state.next;
+            state.next += 1;
+            state.asked.push_back(Asked {
+                id,
+                replies,
+                whole,
+                taken: Vec::new(),
+                sent_at: now,
+                access,
+                caller,
+            });
+            id
+        };
+        self.bell.notify_one();
+        Some(Ticket { id, fate })
+    }
+
+    /// How far the request got, while it is owed its reply.
+    pub(super) fn provenance(&self, id: u64) -> Provenance {
+        let state = self.lock();
+        let Some(lent) = &state.lent else {
+            return Provenance::Written;
+        };
+        let mut place = 0;
+        for asked in &state.asked {
+            if asked.id == id {
+                return lent.connection.state.provenance_at(place);
+            }
+            place += asked.parts();
+        }
+        Provenance::Written
+    }
+
+    /// When something last came on it.
+    pub(super) fn last_heard(&self) -> Moment {
+        self.lock().last_heard
+    }
+
+    /// It has been silent for too long: everything on it is told so, and it is closed.
+    pub(super) fn abandon(&self) {
+        self.lock().abandoned = true;
+        self.bell.notify_one();
+    }
+
+    /// What its end would prove now.
+    pub(super) fn loss_if_abandoned(&self, now: Moment) -> Option<Loss> {
+        let state = self.lock();
+        let lent = state.lent.as_ref()?;
+        Some(lent.connection.state.loss(Close::Abandoned, now))
+    }
+
+    async fn drive(self: Arc<Self>, watched: Watched) {
+        // Whatever ends this task, a runtime that shuts down included, ends the connection.
+        let guard = Ending(Arc::clone(&self));
+        let loss = loop {
+            match self.write(&watched) {
+                Ok(()) => {}
+                Err(close) => break self.loss(close, None),
+            }
+            let blocked = self.wants_write();
+            tokio::select! {
+                biased;
+                ready = watched.readable() => match ready {
+                    Ok(mut ready) => match self.read(|| ready.clear_ready()) {
+                        Ok(()) => {}
+                        Err(end) => break end,
+                    },
+                    Err(_) => break self.loss(Close::Reset, None),
+                },
+                () = self.bell.notified() => {
+                    // Tasks that are ready to run add their requests to the same write.
+                    tokio::task::yield_now().await;
+                }
+                ready = watched.writable(), if blocked => drop(ready),
+            }
+            if self.lock().abandoned {
+                break self.loss(Close::Abandoned, None);
+            }
+            if self.link.strong_count() == 0 || self.is_over() {
+                break self.loss(Close::Ours, Some(Cause::ClientClosed));
+            }
+        };
+        drop(watched);
+        guard.end(loss);
+    }
+
+    fn wants_write(&self) -> bool {
+        let state = self.lock();
+        state
+            .lent
+            .as_ref()
+            .is_some_and(|lent| lent.connection.state.wants_write())
+    }
+
+    /// Whether the client was closed and nothing is owed any more.
+    fn is_over(&self) -> bool {
+        let idle = self.lock().asked.is_empty();
+        idle && self
+            .link
+            .upgrade()
+            .is_none_or(|link| link.ledger().is_closed())
+    }
+
+    fn write(&self, watched: &Watched) -> Result<(), Close> {
+        let mut state = self.lock();
+        let Some(lent) = state.lent.as_mut() else {
+            return Ok(());
+        };
+        if !lent.connection.state.wants_write() {
+            return Ok(());
+        }
+        match lent.connection.write_some() {
+            Ok(Step::Moved) => Ok(()),
+            Ok(Step::WouldBlock) => {
+                // So that the next wait for room is one for new room.
+                let _ = watched.try_io(Interest::WRITABLE, |_| -> io::Result<()> {
+                    Err(io::ErrorKind::WouldBlock.into())
+                });
+                Ok(())
+            }
+            Err(_) => Err(lent.connection.read_last_words(clock::now())),
+        }
+    }
+
+    /// Reads what has come and hands it out.
+    fn read(&self, drained: impl FnOnce()) -> Result<(), Loss> {
+        let now = clock::now();
+        let mut answered: Vec<(oneshot::Sender<Fate>, Vec<Value>)> = Vec::new();
+        let mut proof: Option<Answered> = None;
+        let outcome = {
+            let mut state = self.lock();
+            let state = &mut *state;
+            let Some(lent) = state.lent.as_mut() else {
+                return Ok(());
+            };
+            let live = &mut lent.connection;
+            let ended = match live.read_some(now) {
+                Ok(Step::Moved) => None,
+                Ok(Step::WouldBlock) => {
+                    drained();
+                    return Ok(());
+                }
+                Err(error) => Some(close_of(&error)),
+            };
+            state.last_heard = now;
+            let taken = take(
+                live,
+                &mut state.asked,
+                &mut answered,
+                &mut proof,
+                self.established,
+            );
+            match (taken, ended) {
+                (Err(cause), _) => Err(Loss {
+                    cause,
+                    ..live.state.loss(Close::Ours, now)
+                }),
+                (Ok(()), Some(close)) => Err(live.state.loss(close, now)),
+                (Ok(()), None) => Ok(()),
+            }
+        };
+        if let (Some(proof), Some(link)) = (proof, self.link.upgrade()) {
+            link.decide(|ledger, now| ledger.replied(now, proof));
+        }
+        for (caller, values) in answered {
+            // A caller that has gone wants no reply.
+            let _ = caller.send(Fate::Answered(values));
+        }
+        outcome
+    }
+
+    fn loss(&self, close: Close, cause: Option<Cause>) -> Loss {
+        let state = self.lock();
+        let now = clock::now();
+        let loss = state.lent.as_ref().map_or_else(
+            || Loss::unknown(close),
+            |lent| lent.connection.state.loss(close, now),
+        );
+        Loss {
+            cause: cause.unwrap_or(loss.cause),
+            ..loss
+        }
+    }
+
+    /// The connection is over: tells everybody, and the ledger.
+    fn end(&self, loss: &Loss) {
+        let (lent, asked) = {
+            let mut state = self.lock();
+            (state.lent.take(), std::mem::take(&mut state.asked))
+        };
+        let Some(lent) = lent else { return };
+        let mut trail = lent.connection.state.provenances().into_iter();
+        if let Some(link) = self.link.upgrade() {
+            match loss.close {
+                Close::Abandoned | Close::Ours => link.bury_alone(lent, loss),
+                _ => link.bury(lent, loss),
+            }
+        } else {
+            lent.connection.stream.abort();
+        }
+        for asked in asked {
+            let trail = trail.by_ref().take(asked.parts()).collect();
+            // A caller that has gone need not know.
+            let _ = asked.caller.send(Fate::Lost {
+                loss: *loss,
+                taken: asked.taken,
+                trail,
+            });
+        }
+    }
+}
+
+/// Takes whole replies and finds their callers.
+fn take(
+    live: &mut Live,
+    asked: &mut VecDeque<Asked>,
+    answered: &mut Vec<(oneshot::Sender<Fate>, Vec<Value>)>,
+    proof: &mut Option<Answered>,
+    established_at: Moment,
+) -> Result<(), Cause> {
+    loop {
+        let incoming = match live.state.next_incoming() {
+            Ok(None) => return Ok(()),
+            Ok(Some(incoming)) => incoming,
+            Err(error) => return Err(wire_cause(&error)),
+        };
+        let frame = match incoming {
+            Incoming::Push(_) => {
+                live.state.consume(incoming);
+                continue;
+            }
+            Incoming::Unasked(_) => return Err(Cause::ProtocolError),
+            Incoming::Reply(frame) => frame,
+        };
+        let value = match Value::decode(live.state.frame(frame), live.state.limits()) {
+            Ok((value, _)) => value,
+            Err(error) => return Err(wire_cause(&error)),
+        };
+        live.state.consume(incoming);
+        let Some(front) = asked.front_mut() else {
+            return Err(Cause::ProtocolError);
+        };
+        // An error may be about the server's own state: the call says so where it is understood.
+        if !matches!(value, Value::Error(_)) {
+            let write =
+                front.access == Access::Write || proof.is_some_and(|p| p.access == Access::Write);
+            let access = if write { Access::Write } else { front.access };
+            *proof = Some(Answered {
+                established_at,
+                sent_at: front.sent_at,
+                access,
+            });
+        }
+        front.taken.push(value);
+        if front.taken.len() == front.replies
+            && let Some(done) = asked.pop_front()
+        {
+            answered.push((done.caller, done.taken));
+        }
+    }
+}
+
+/// Ends the connection when the driver does, however that comes about.
+struct Ending(Arc<Shared>);
+
+impl Ending {
+    fn end(self, loss: Loss) {
+        self.0.end(&loss);
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        // After an orderly end nothing is left for this.
+        let loss = self.0.loss(Close::Ours, Some(Cause::Cancelled));
+        self.0.end(&loss);
+    }
+}

@@ -1,0 +1,48 @@
+//! Where the replies of a call go.
+
+use seawall_wire::Value;
+
+/// Takes the replies of a call, in order.
+pub(crate) trait Sink {
+    /// Takes the next one.
+    fn take(&mut self, value: Value);
+    /// How many it has.
+    fn taken(&self) -> usize;
+    /// The call goes again: keeps what was answered, or forgets it if the replies only count together.
+    fn restart(&mut self);
+}
+
+impl Sink for Option<Value> {
+    fn take(&mut self, value: Value) {
+        *self = Some(value);
+    }
+    fn taken(&self) -> usize {
+        usize::from(self.is_some())
+    }
+    fn restart(&mut self) {}
+}
+
+impl Sink for Vec<Value> {
+    fn take(&mut self, value: Value) {
+        self.push(value);
+    }
+    fn taken(&self) -> usize {
+        self.len()
+    }
+    fn restart(&mut self) {}
+}
+
+/// Takes the replies of a transaction: all of them or none.
+pub(crate) struct Whole(pub(crate) Vec<Value>);
+
+impl Sink for Whole {
+    fn take(&mut self, value: Value) {
+        self.0.push(value);
+    }
+    fn taken(&self) -> usize {
+        self.0.len()
+    }
+    fn restart(&mut self) {
+        self.0.clear();
+    }
+}
