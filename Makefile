@@ -25,7 +25,7 @@ test: setup ## run every test
 lint: format-check clippy docs tidy deny ## formatting, clippy, docs, house rules, dependencies
 
 # Not `cargo fmt`: it does not reach files that a build script lists.
-rust_files := find . -name '*.rs' -not -path './target*' -not -path './.*' -print0
+rust_files := find . -name '*.rs' -not -path './target*' -not -path '*/target/*' -not -path './.*' -print0
 
 format: ## format every Rust file
 	@$(rust_files) | xargs -0 rustfmt --edition 2024
@@ -48,4 +48,4 @@ deny:
 	scripts/deny.sh
 
 bench: setup ## measure beside the peers (minutes)
-	cargo bench --locked --manifest-path benches/Cargo.toml
+	@cargo run --locked --release --manifest-path benches/Cargo.toml --target-dir $(target)/benches
