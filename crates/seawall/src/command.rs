@@ -6,7 +6,7 @@ use std::time::Duration;
 use seawall_model::Cause;
 use seawall_policy::deadline;
 use seawall_wire::encode;
-use seawall_wire::facts::{self, Access, Blocking, Classified, Replay, SessionEffect};
+use seawall_wire::facts::{self, Access, Blocking, Classified, MissAnswer, Replay, SessionEffect};
 
 use crate::error::{Error, Kind};
 
@@ -157,6 +157,8 @@ pub(crate) struct Nature {
     pub(crate) session: bool,
     /// A script's error text proves nothing about what ran.
     pub(crate) script: bool,
+    /// Its reply may be of any size.
+    pub(crate) bulky: bool,
 }
 
 impl Nature {
@@ -177,6 +179,7 @@ impl Nature {
                 .is_some_and(SessionEffect::changes_connection),
             // What is not in the table may be a module's.
             script: facts.is_none_or(|facts| facts.script),
+            bulky: facts.is_none_or(|facts| facts.miss.is_some_and(is_list)),
         }
     }
 
@@ -189,6 +192,7 @@ impl Nature {
             blocking: Some(Blocking::For(Duration::ZERO)),
             session: false,
             script: true,
+            bulky: true,
         }
     }
 
@@ -204,6 +208,7 @@ impl Nature {
             blocking: self.blocking.or(other.blocking),
             session: self.session | other.session,
             script: self.script | other.script,
+            bulky: self.bulky | other.bulky,
         }
     }
 
@@ -215,6 +220,17 @@ impl Nature {
             Some(Blocking::Forever) => deadline::Blocking::UntilDown,
         }
     }
+}
+
+/// Whether what an empty cache would answer shows that the reply is a list, which may be long.
+fn is_list(miss: MissAnswer) -> bool {
+    matches!(
+        miss,
+        MissAnswer::EmptyArray
+            | MissAnswer::EmptySet
+            | MissAnswer::EmptyMap
+            | MissAnswer::NilEach { .. }
+    )
 }
 
 /// What can be an argument: text, bytes, numbers.

@@ -145,6 +145,7 @@ impl Pipeline {
 fn one(value: Value, cmd: &Cmd, call: &Call<'_>) -> Result<Value, Error> {
     match value {
         Value::Error(error) => {
+            call.heard(&error);
             let script = cmd.nature().script;
             let error = Error::server(error, &cmd.name(), &call.link.name, script);
             Err(call.note(error))

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 
 use seawall::blocking::Client;
-use seawall::{Cmd, Error, Event, Kind, Pipeline, Sent, Value};
+use seawall::{
+    Builder, Cause, Cmd, Error, Event, Kind, Pipeline, Sent, Stats, Value, asynchronous,
+};
 use seawall_lab::contender::serve::{Inbox, InboxError, Outbox};
 use seawall_lab::contender::{
     Answer, Call, Event as Told, Failure, Order, Refused, Reply, Request, Restarted, Settings,
@@ -32,11 +34,13 @@ pub(crate) struct Contend {
 pub(crate) enum Face {
     /// `seawall::blocking::Client`.
     Blocking,
+    /// `seawall::asynchronous::Client`.
+    Tokio,
 }
 
 impl Face {
     /// The names of all faces.
-    pub(crate) const NAMES: [&str; 1] = ["blocking"];
+    pub(crate) const NAMES: [&str; 2] = ["blocking", "tokio"];
 
     /// This program, called again to stand for the face.
     pub(crate) fn contender(self) -> Contender {
@@ -44,6 +48,7 @@ impl Face {
             .map_or_else(|_| "seawall".into(), |path| path.display().to_string());
         let name = match self {
             Self::Blocking => "blocking",
+            Self::Tokio => "tokio",
         };
         Contender::judged(name, [program.as_str(), "lab", "contend", "--face", name])
     }
@@ -53,6 +58,7 @@ impl Contend {
     pub(crate) fn run(self) -> ExitCode {
         let result = match self.face {
             Face::Blocking => blocking(),
+            Face::Tokio => tokio(),
         };
         match result {
             Ok(()) => ExitCode::SUCCESS,
@@ -71,7 +77,7 @@ fn blocking() -> Result<(), ContendError> {
         return Err(ContendError::NoHello);
     };
     let (outbox, writer) = Outbox::start(io::stdout());
-    let client = client(&settings, &outbox)?;
+    let client = builder(&settings, &outbox)?.build()?;
     outbox.say(&Answer::Ready {
         name: "seawall-blocking".into(),
         version: env!("CARGO_PKG_VERSION").into(),
@@ -102,24 +108,97 @@ fn blocking() -> Result<(), ContendError> {
         // A panic has been told on standard error, and the lab counts its call as hung.
         let _ = worker.join();
     }
-    let stats = client.stats();
+    finish(&client.stats(), &outbox);
+    writer.finish()?;
+    Ok(())
+}
+
+/// Speaks for the client for tokio until the lab says stop.
+fn tokio() -> Result<(), ContendError> {
+    let mut inbox = Inbox::new(io::stdin().lock());
+    let Some(Order::Hello(settings)) = inbox.next_order()? else {
+        return Err(ContendError::NoHello);
+    };
+    let (outbox, writer) = Outbox::start(io::stdout());
+    let client = builder(&settings, &outbox)?.build_async()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    outbox.say(&Answer::Ready {
+        name: "seawall-tokio".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+    });
+    let mut tasks = tokio::task::JoinSet::new();
+    loop {
+        match inbox.next_order()? {
+            Some(Order::Call(call)) => {
+                let (client, outbox, read_at) = (client.clone(), outbox.clone(), Instant::now());
+                while tasks.try_join_next().is_some() {}
+                tasks.spawn_on(
+                    async move { outbox.say(&answer_async(&client, &call, read_at).await) },
+                    runtime.handle(),
+                );
+            }
+            Some(Order::Hello(_)) => return Err(ContendError::NoHello),
+            Some(Order::Stop) => break,
+            None => return Ok(()),
+        }
+    }
+    // A panic has been told on standard error, and the lab counts its call as hung.
+    runtime.block_on(async { while tasks.join_next().await.is_some() {} });
+    finish(&client.stats(), &outbox);
+    writer.finish()?;
+    Ok(())
+}
+
+async fn answer_async(client: &asynchronous::Client, call: &Call, read_at: Instant) -> Answer {
+    let client = client.within(left(call, read_at));
+    answer(
+        call.id,
+        match &call.request {
+            Request::Command(words) => single(client.call(&cmd(words)).await),
+            Request::Transaction(commands) => list(client.transaction(&pipeline(commands)).await),
+            Request::Pipeline(commands) => list(client.pipeline(&pipeline(commands)).await),
+        },
+    )
+}
+
+/// What is left of a call's deadline, which runs from when its line was read.
+fn left(call: &Call, read_at: Instant) -> Duration {
+    call.deadline
+        .saturating_sub(read_at.elapsed())
+        .max(Duration::from_millis(1))
+}
+
+fn answer(id: u64, outcome: Result<Reply, Failure>) -> Answer {
+    match outcome {
+        Ok(reply) => Answer::Ok { id, reply },
+        Err(failure) => Answer::Fail { id, failure },
+    }
+}
+
+fn single(outcome: Result<Value, Error>) -> Result<Reply, Failure> {
+    outcome
+        .map(|value| reply(&value))
+        .map_err(|error| failure(&error))
+}
+
+fn finish(stats: &Stats, outbox: &Outbox) {
     outbox.say(&Answer::Stats(vec![
         ("dials".into(), stats.dialled),
         ("dials-failed".into(), stats.dials_failed),
     ]));
     outbox.say(&Answer::Bye);
-    writer.finish()?;
-    Ok(())
 }
 
-fn client(settings: &Settings, outbox: &Outbox) -> Result<Client, ContendError> {
+fn builder(settings: &Settings, outbox: &Outbox) -> Result<Builder, ContendError> {
     let deadline = Duration::from_millis(settings.deadline_ms);
     let outbox = outbox.clone();
     Ok(Client::builder(&settings.url)?
         .deadline(deadline)?
         .pool_size(settings.workers.max(1))?
-        .on_event(move |event| tell(&outbox, event))
-        .build()?)
+        .on_event(move |event| tell(&outbox, event)))
 }
 
 fn work(client: &Client, outbox: &Outbox, receiver: &Mutex<mpsc::Receiver<(Instant, Call)>>) {
@@ -129,24 +208,13 @@ fn work(client: &Client, outbox: &Outbox, receiver: &Mutex<mpsc::Receiver<(Insta
             .unwrap_or_else(PoisonError::into_inner)
             .recv();
         let Ok((read_at, call)) = next else { return };
-        // The deadline runs from when the line was read: what it waited for a worker is gone.
-        let left = call
-            .deadline
-            .saturating_sub(read_at.elapsed())
-            .max(Duration::from_millis(1));
-        let client = client.within(left);
+        let client = client.within(left(&call, read_at));
         let outcome = match &call.request {
-            Request::Command(words) => client.call::<Value>(&cmd(words)).map(|value| reply(&value)),
+            Request::Command(words) => single(client.call(&cmd(words))),
             Request::Transaction(commands) => list(client.transaction(&pipeline(commands))),
             Request::Pipeline(commands) => list(client.pipeline(&pipeline(commands))),
         };
-        outbox.say(&match outcome {
-            Ok(reply) => Answer::Ok { id: call.id, reply },
-            Err(error) => Answer::Fail {
-                id: call.id,
-                failure: failure(&error),
-            },
-        });
+        outbox.say(&answer(call.id, outcome));
     }
 }
 
@@ -164,19 +232,35 @@ fn pipeline(commands: &[Vec<Vec<u8>>]) -> Pipeline {
     pipeline
 }
 
-/// Several results as one answer: an error of the server's own is a reply, a lost one fails the whole.
-fn list(results: Result<Vec<Result<Value, Error>>, Error>) -> Result<Reply, Error> {
-    let mut replies = Vec::new();
-    for result in results? {
-        match result {
-            Ok(value) => replies.push(reply(&value)),
-            Err(error) => match error.server_error() {
-                Some(said) => replies.push(Reply::Error(said.message.as_bytes().to_vec())),
-                None => return Err(error),
-            },
-        }
+/// Several results as one answer: what the server answered to one command is a reply; any other failure fails the whole,
+/// which may have run as soon as a part of it may have.
+fn list(results: Result<Vec<Result<Value, Error>>, Error>) -> Result<Reply, Failure> {
+    let results = results.map_err(|error| failure(&error))?;
+    let of_its_own =
+        |error: &Error| error.kind() == Kind::Server && error.cause() == Cause::CommandError;
+    let failed = results
+        .iter()
+        .filter_map(|result| result.as_ref().err())
+        .find(|&error| !of_its_own(error));
+    if let Some(error) = failed {
+        let ran = results
+            .iter()
+            .any(|result| result.as_ref().err().is_none_or(Error::may_have_run));
+        let sent = if ran { Sent::Perhaps } else { Sent::No };
+        return Err(Failure {
+            sent,
+            ..failure(error)
+        });
     }
-    Ok(Reply::Array(replies))
+    let replies = results.iter().map(|result| match result {
+        Ok(value) => reply(value),
+        Err(error) => Reply::Error(
+            error
+                .server_error()
+                .map_or_else(Vec::new, |said| said.message.as_bytes().to_vec()),
+        ),
+    });
+    Ok(Reply::Array(replies.collect()))
 }
 
 fn reply(value: &Value) -> Reply {

@@ -24,7 +24,7 @@ pub(crate) struct Run {
     #[arg(long, value_name = "CONTENDER", num_args = 1..)]
     against: Vec<String>,
 
-    /// Only run our own faces of these names: blocking
+    /// Only run our own faces of these names: blocking, tokio
     #[arg(long, value_name = "FACE", num_args = 1.., default_values = super::contend::Face::NAMES)]
     face: Vec<super::contend::Face>,
 

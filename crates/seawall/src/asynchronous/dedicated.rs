@@ -37,7 +37,8 @@ pub(super) async fn drive(
             Own::new(Arc::clone(link), lent).map_err(|error| exchange::no_driver(call, &error))?;
         let again = match converse(call, &mut own).await {
             Ok(Value::Error(error)) => {
-                let said = call.said(error, call.reply(established, sent_at));
+                let reply = call.reply(established, sent_at);
+                let said = call.said(error, reply);
                 if said.close {
                     own.abandon();
                 }
@@ -53,7 +54,7 @@ pub(super) async fn drive(
             }
             Err(End::Lost(mut loss)) => {
                 let (server, provenance) = own.bury(&loss);
-                if Call::wants_examination(&loss) {
+                if call.wants_examination(&loss) {
                     examine(call, &mut loss).await;
                 }
                 call.lost(&loss, &server, provenance)

@@ -43,7 +43,12 @@ impl Board {
 /// How a request over the shared connection ended.
 enum End {
     Answered(Vec<Value>),
-    Lost(Loss, Vec<Value>, Vec<Provenance>),
+    Lost {
+        loss: Loss,
+        suspect: bool,
+        taken: Vec<Value>,
+        trail: Vec<Provenance>,
+    },
     /// Silent while others are answered, and the call may go elsewhere.
     Left(Loss, Provenance, Moment),
     Late(Loss, Provenance),
@@ -71,29 +76,41 @@ pub(super) async fn drive(
         sink.restart();
         let (shared, ticket, sent_at) = submit(call, link, board, request, sink.taken()).await?;
         let again = match wait(call, &shared, ticket, sent_at).await {
-            End::Answered(mut values) => match values.pop() {
-                Some(Value::Error(error)) if request.replies == 1 => {
-                    let said = call.said(error, call.reply(shared.established, sent_at));
-                    if said.close {
-                        shared.abandon();
+            End::Answered(mut values) => {
+                match (values.pop(), call.reply(shared.established, sent_at)) {
+                    (Some(Value::Error(error)), reply) if request.replies == 1 => {
+                        let said = call.said(error, reply);
+                        if said.close {
+                            shared.abandon();
+                        }
+                        match said.answer {
+                            Some(error) => return Err(call.answered(error)),
+                            None => Again::At(sent_at),
+                        }
                     }
-                    match said.answer {
-                        Some(error) => return Err(call.answered(error)),
-                        None => Again::At(sent_at),
+                    (last, _) => {
+                        values
+                            .into_iter()
+                            .chain(last)
+                            .for_each(|value| sink.take(value));
+                        return Ok(());
                     }
                 }
-                last => {
-                    values
-                        .into_iter()
-                        .chain(last)
-                        .for_each(|value| sink.take(value));
-                    return Ok(());
-                }
-            },
-            End::Lost(mut loss, taken, trail) => {
+            }
+            End::Lost {
+                mut loss,
+                suspect,
+                taken,
+                trail,
+            } => {
                 taken.into_iter().for_each(|value| sink.take(value));
-                if Call::wants_examination(&loss) {
+                if call.wants_examination(&loss) {
+                    let seen = loss.cause;
                     examine(call, &mut loss).await;
+                    if loss.cause == Cause::OutputLimit && !suspect {
+                        // Another's reply was too large; this call only shared its connection.
+                        loss.cause = seen;
+                    }
                 }
                 let provenance = trail.first().copied().unwrap_or(Provenance::Written);
                 match call.lost(&loss, &shared.server, provenance) {
@@ -138,7 +155,7 @@ async fn submit(
         let submitted = shared.and_then(|shared| {
             let replies = request.replies - from;
             let pack = |connection: &mut Connection| (request.pack)(connection, from, now);
-            let ticket = shared.submit(now, replies, request.whole, call.nature.access, pack)?;
+            let ticket = shared.submit(now, replies, request.whole, call.nature, pack)?;
             Some((shared, ticket))
         });
         match submitted {
@@ -164,10 +181,27 @@ async fn wait(call: &Call<'_>, shared: &Shared, ticket: Ticket, sent_at: Moment)
         let until = look.min(call.deadline.answer_by());
         match timeout(until.since(now), &mut fate).await {
             Ok(Ok(Fate::Answered(values))) => return End::Answered(values),
-            Ok(Ok(Fate::Lost { loss, taken, trail })) => return End::Lost(loss, taken, trail),
+            Ok(Ok(Fate::Lost {
+                loss,
+                suspect,
+                taken,
+                trail,
+            })) => {
+                return End::Lost {
+                    loss,
+                    suspect,
+                    taken,
+                    trail,
+                };
+            }
             // The driver ended without a word: its runtime has shut down.
             Ok(Err(_)) => {
-                return End::Lost(Loss::unknown(Close::Ours), Vec::new(), Vec::new());
+                return End::Lost {
+                    loss: Loss::unknown(Close::Ours),
+                    suspect: false,
+                    taken: Vec::new(),
+                    trail: Vec::new(),
+                };
             }
             Err(_) => {}
         }

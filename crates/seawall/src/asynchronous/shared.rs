@@ -17,6 +17,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::own::{Watched, watch};
 use crate::clock;
+use crate::command::Nature;
 use crate::link::connection::{Connection, Incoming, Loss};
 use crate::link::handshake::Server;
 use crate::link::ledger::Lent;
@@ -32,6 +33,8 @@ pub(super) enum Fate {
     Lost {
         /// How.
         loss: Loss,
+        /// It may be what the connection was closed for: its reply may be large, or nobody's else may.
+        suspect: bool,
         /// The replies that had come.
         taken: Vec<Value>,
         /// How far each unanswered part of it got, oldest first.
@@ -64,6 +67,8 @@ struct Asked {
     replies: usize,
     /// It stands on the connection as one request (a transaction), not as one for each reply.
     whole: bool,
+    /// Its reply may be of any size.
+    bulky: bool,
     taken: Vec<Value>,
     sent_at: Moment,
     access: Access,
@@ -89,7 +94,7 @@ pub(super) struct Ticket {
 
 impl Shared {
     /// Puts a connection up for all tasks of this runtime.
-    pub(super) fn put_up(link: &Arc<Link>, lent: Lent<Box<Live>>) -> io::Result<Arc<Self>> {
+    pub(super) fn put_up(link: &Arc<Link>, mut lent: Lent<Box<Live>>) -> io::Result<Arc<Self>> {
         let watched = match watch(&lent.connection) {
             Ok(watched) => watched,
             Err(error) => {
@@ -97,6 +102,7 @@ impl Shared {
                 return Err(error);
             }
         };
+        lent.connection.state.be_careful();
         let shared = Arc::new(Self {
             bell: Notify::new(),
             established: lent.established,
@@ -124,7 +130,7 @@ impl Shared {
         now: Moment,
         replies: usize,
         whole: bool,
-        access: Access,
+        nature: Nature,
         pack: impl FnOnce(&mut Connection),
     ) -> Option<Ticket> {
         let (caller, fate) = oneshot::channel();
@@ -140,7 +146,8 @@ impl Shared {
                 whole,
                 taken: Vec::new(),
                 sent_at: now,
-                access,
+                access: nature.access,
+                bulky: nature.bulky,
                 caller,
             });
             id
@@ -332,11 +339,13 @@ impl Shared {
         } else {
             lent.connection.stream.abort();
         }
+        let any_bulky = asked.iter().any(|asked| asked.bulky);
         for asked in asked {
             let trail = trail.by_ref().take(asked.parts()).collect();
             // A caller that has gone need not know.
             let _ = asked.caller.send(Fate::Lost {
                 loss: *loss,
+                suspect: asked.bulky || !any_bulky,
                 taken: asked.taken,
                 trail,
             });

@@ -90,7 +90,8 @@ fn refusal(
     error: ServerError,
     sent_at: Moment,
 ) -> Option<ServerError> {
-    let said = call.said(error, call.reply(lent.established, sent_at));
+    let reply = call.reply(lent.established, sent_at);
+    let said = call.said(error, reply);
     if said.close {
         let usage = lent.usage;
         drop(lent);
@@ -109,7 +110,7 @@ fn ended(call: &mut Call<'_>, lent: Lent<Box<Live>>, end: &End) -> Again {
     match *end {
         End::Lost(mut loss) => {
             call.link.bury(lent, &loss);
-            if Call::wants_examination(&loss) {
+            if call.wants_examination(&loss) {
                 examine(call, &mut loss);
             }
             call.lost(&loss, &server, provenance)

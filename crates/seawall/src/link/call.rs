@@ -46,6 +46,7 @@ pub(crate) struct Call<'a> {
     /// Whether any attempt so far may have run.
     sent: Sent,
     said: Option<ServerError>,
+    replied: Option<Answered>,
     connection: Option<ConnectionFacts>,
 }
 
@@ -93,6 +94,7 @@ impl<'a> Call<'a> {
             first: None,
             sent: Sent::No,
             said: None,
+            replied: None,
             connection: None,
         }
     }
@@ -104,11 +106,24 @@ impl<'a> Call<'a> {
     }
 
     /// What its reply proves about the endpoint.
-    pub(crate) fn reply(&self, established_at: Moment, sent_at: Moment) -> Answered {
-        Answered {
+    pub(crate) fn reply(&mut self, established_at: Moment, sent_at: Moment) -> Answered {
+        let reply = Answered {
             established_at,
             sent_at,
             access: self.nature.access,
+        };
+        self.replied = Some(reply);
+        reply
+    }
+
+    /// One command of several was answered with an error: if it is about the server's own state, the ledger hears of
+    /// it as it would from a single command.
+    pub(crate) fn heard(&self, error: &ServerError) {
+        let family = error.kind.family();
+        if let (Family::Unavailable | Family::WritesRefused, Some(reply)) = (family, self.replied) {
+            let cause = cause::of_server(&error.kind);
+            self.link
+                .decide(|ledger, now| ledger.said(now, family, cause, reply));
         }
     }
 
@@ -178,9 +193,17 @@ impl<'a> Call<'a> {
 
     /// Whether the server should be asked for the reason before the call goes again: a server that closes in order in
     /// the middle of a request had a reason, and if it was the size of the reply, the next one would be cut off too.
-    pub(crate) fn wants_examination(loss: &Loss) -> bool {
-        loss.close == Close::Fin
-            && matches!(loss.cause, Cause::ClosedByServer | Cause::ClosedMidReply)
+    ///
+    /// A reset may be such a close too, if more requests were on their way; once the server has told that it has no
+    /// limit, it is not asked for each of them.
+    pub(crate) fn wants_examination(&self, loss: &Loss) -> bool {
+        match (loss.close, loss.cause) {
+            (Close::Fin, Cause::ClosedByServer | Cause::ClosedMidReply) => true,
+            (Close::Reset, Cause::ConnectionReset | Cause::ClosedMidReply) => {
+                self.link.ledger().may_have_output_limit()
+            }
+            _ => false,
+        }
     }
 
     /// The reply did not come by the deadline; its connection was given up.

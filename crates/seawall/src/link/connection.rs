@@ -82,6 +82,10 @@ pub(crate) struct Connection {
     accepted: u64,
     inbox: Inbox,
     owed: VecDeque<Owed>,
+    /// After an idle time, carries one request until it is answered.
+    careful: bool,
+    /// Nothing behind this place in the outgoing stream is sent yet.
+    hold: u64,
     established: Moment,
     last_used: Moment,
     idle_before: Duration,
@@ -103,6 +107,8 @@ impl Connection {
             accepted: 0,
             inbox: Inbox::new(limits),
             owed: VecDeque::with_capacity(4),
+            careful: false,
+            hold: u64::MAX,
             established: now,
             last_used: now,
             idle_before: Duration::ZERO,
@@ -140,7 +146,7 @@ impl Connection {
 
     /// Whether bytes wait to be written.
     pub(crate) fn wants_write(&self) -> bool {
-        self.accepted < self.queued
+        self.accepted < self.queued.min(self.hold)
     }
 
     /// Total bytes that came.
@@ -193,6 +199,12 @@ impl Connection {
 
     // -- commands --
 
+    /// From now on, a first request after an idle time goes alone until it is answered. Many callers share the
+    /// connection: if something between has forgotten it, one request is in doubt, and the others were not sent.
+    pub(crate) fn be_careful(&mut self) {
+        self.careful = true;
+    }
+
     /// Queues one request that is owed `replies` replies; `pack` appends its bytes.
     pub(crate) fn queue(&mut self, now: Moment, replies: u32, pack: impl FnOnce(&mut Vec<u8>)) {
         if self.owed.is_empty() {
@@ -208,6 +220,9 @@ impl Connection {
         pack(&mut self.out);
         let start = self.queued;
         self.queued += (self.out.len() - before) as u64;
+        if self.careful && self.owed.is_empty() && !self.replied_since_idle {
+            self.hold = self.queued;
+        }
         if replies > 0 {
             self.owed.push_back(Owed {
                 start,
@@ -219,12 +234,15 @@ impl Connection {
 
     /// Bytes to write, from the first that was not accepted.
     pub(crate) fn transmit(&self) -> &[u8] {
-        &self.out[self.out_taken..]
+        let rest = &self.out[self.out_taken..];
+        let allowed =
+            usize::try_from(self.hold.saturating_sub(self.accepted)).unwrap_or(usize::MAX);
+        &rest[..rest.len().min(allowed)]
     }
 
     /// All of [`transmit`](Self::transmit) is about to be offered to a write: from here on it may be on its way.
     pub(crate) fn offered(&mut self) {
-        self.offered = self.queued;
+        self.offered = self.queued.min(self.hold);
     }
 
     /// The write took `n` bytes.
@@ -278,6 +296,7 @@ impl Connection {
             Incoming::Reply(frame) => {
                 self.inbox.consume(frame);
                 self.replied_since_idle = true;
+                self.hold = u64::MAX;
                 let Some(front) = self.owed.front_mut() else {
                     return;
                 };

@@ -64,6 +64,11 @@ impl<C, W> Ledger<C, W> {
         }
     }
 
+    /// Whether the server has not said that ordinary clients have no output limit.
+    pub(crate) fn may_have_output_limit(&self) -> bool {
+        self.bounds.hints && self.output_limit != Some(0)
+    }
+
     /// The server has told.
     pub(super) fn examined(&mut self, now: Moment, server: &Server) {
         self.examination = Examination::None;
