@@ -115,6 +115,10 @@ causes! {
     TlsCertificate = 10, "tls-certificate", Settings,
         "a certificate was not accepted",
         "check the authority (`tls_ca_file`), the host name and the certificate's dates";
+    /// This host does not let the process connect. Example: the permissions of a Unix socket, a local firewall.
+    ConnectForbidden = 11, "connect-forbidden", Client,
+        "this host does not let the process connect",
+        "look at the socket file's permissions (`unixsocketperm`), at SELinux or AppArmor, and at the local firewall";
 
     // -- the server refuses us --
     /// User name or password is wrong. Example: `WRONGPASS invalid username-password pair`.

@@ -91,11 +91,8 @@ impl Builder {
 
     fn home(self) -> Result<Arc<Home>, Error> {
         checked(self.settings.check_together())?;
-        Home::new(Plan {
-            target: self.target,
-            settings: self.settings,
-            listeners: Listeners::new(self.listeners),
-        })
+        let listeners = Listeners::new(self.listeners);
+        Home::new(Plan::new(self.target, self.settings, listeners)?)
     }
 }
 

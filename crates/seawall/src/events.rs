@@ -1,5 +1,6 @@
 //! What happens, told to whoever listens: `tracing`, the journal, the application's own listeners.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +27,15 @@ pub enum Event<'a> {
         /// Why.
         cause: Cause,
         /// What was seen.
+        detail: &'a str,
+    },
+    /// The name service gave no address: the last good one is used instead.
+    NameStale {
+        /// That address.
+        address: SocketAddr,
+        /// Why: `name-service` or `name-unknown`.
+        cause: Cause,
+        /// What the name service said.
         detail: &'a str,
     },
     /// We closed a connection that was at rest.
@@ -169,6 +179,13 @@ impl Listener for Tracing {
             }
             Event::DialFailed { cause, detail } => {
                 tracing::debug!(endpoint, cause = cause.name(), detail, "connection.failed");
+            }
+            Event::NameStale {
+                address,
+                cause,
+                detail,
+            } => {
+                tracing::info!(endpoint, %address, cause = cause.name(), detail, "name.stale");
             }
             Event::Closed { connection, why } => {
                 tracing::debug!(endpoint, connection, why, "connection.close");

@@ -117,12 +117,22 @@ impl Lease {
 
     /// Whether a read would find bytes, in the buffer or in the socket, within `within`.
     pub fn can_read(&mut self, within: Duration) -> Result<bool, Error> {
-        let live = self.live()?;
-        if !live.state.unread().is_empty() {
-            return Ok(true);
+        let until = clock::now() + within;
+        loop {
+            let live = self.live()?;
+            if !live.state.unread().is_empty() {
+                return Ok(true);
+            }
+            match wait::ready(live.stream.fd(), Interest::Read, until) {
+                Ok(true) if live.stream.is_layered() => {}
+                Ok(ready) => return Ok(ready),
+                Err(error) => return Err(self.lose(close_of(&error), None)),
+            }
+            // Under TLS the socket may carry nothing that a read would find. An end is found again by the next read.
+            if live.read_some(clock::now()).is_err() {
+                return Ok(true);
+            }
         }
-        wait::ready(live.stream.fd(), Interest::Read, clock::now() + within)
-            .map_err(|error| self.lose(close_of(&error), None))
     }
 
     /// How far the oldest unanswered command got.

@@ -44,9 +44,10 @@ pub(crate) fn of_connect(error: &io::Error) -> Cause {
         | Errno::NOBUFS
         | Errno::NOMEM
         | Errno::ADDRNOTAVAIL
-        | Errno::ADDRINUSE
-        | Errno::ACCESS
-        | Errno::PERM => Cause::LocalLimit,
+        | Errno::ADDRINUSE => Cause::LocalLimit,
+        Errno::ACCESS | Errno::PERM => Cause::ConnectForbidden,
+        // A Unix socket whose backlog is full: its process accepts nobody.
+        Errno::AGAIN => Cause::ServerUnresponsive,
         Errno::CONNRESET | Errno::PIPE => Cause::ConnectionReset,
         _ => Cause::Unreachable,
     }
@@ -55,16 +56,76 @@ pub(crate) fn of_connect(error: &io::Error) -> Cause {
 /// The cause behind a failed name lookup: the resolver tells only by its text whether the name is unknown, or whether
 /// nobody answered.
 pub(crate) fn of_lookup(error: &io::Error) -> Cause {
+    if error.raw_os_error().is_some() {
+        return match of_connect(error) {
+            Cause::LocalLimit => Cause::LocalLimit,
+            _ => Cause::NameService,
+        };
+    }
     let text = error.to_string();
     let silent = [
         "Temporary failure",
         "Try again",
         "timed out",
+        "Non-recoverable failure",
         "too many name lookups",
     ];
     if silent.iter().any(|words| text.contains(words)) {
         Cause::NameService
     } else {
         Cause::NameUnknown
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_name_is_told_from_a_silent_name_service() {
+        let said = |words: &str| {
+            io::Error::other(format!("failed to lookup address information: {words}"))
+        };
+        for (error, cause) in [
+            (said("Name or service not known"), Cause::NameUnknown),
+            (
+                said("No address associated with hostname"),
+                Cause::NameUnknown,
+            ),
+            (said("Name does not resolve"), Cause::NameUnknown),
+            (
+                said("Temporary failure in name resolution"),
+                Cause::NameService,
+            ),
+            (
+                said("Non-recoverable failure in name resolution"),
+                Cause::NameService,
+            ),
+            (
+                io::Error::from_raw_os_error(Errno::MFILE.raw_os_error()),
+                Cause::LocalLimit,
+            ),
+            (
+                io::Error::from_raw_os_error(Errno::IO.raw_os_error()),
+                Cause::NameService,
+            ),
+        ] {
+            assert_eq!(of_lookup(&error), cause, "{error}");
+        }
+    }
+
+    #[test]
+    fn what_forbids_to_connect_is_told_from_what_is_used_up() {
+        for (errno, cause) in [
+            (Errno::ACCESS, Cause::ConnectForbidden),
+            (Errno::PERM, Cause::ConnectForbidden),
+            (Errno::MFILE, Cause::LocalLimit),
+            (Errno::NOENT, Cause::ConnectionRefused),
+            (Errno::AGAIN, Cause::ServerUnresponsive),
+            (Errno::NETUNREACH, Cause::Unreachable),
+        ] {
+            let error = io::Error::from_raw_os_error(errno.raw_os_error());
+            assert_eq!(of_connect(&error), cause, "{error}");
+        }
     }
 }

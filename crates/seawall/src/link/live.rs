@@ -84,6 +84,11 @@ impl Live {
     /// A write failed: reads what the peer may have said before it closed. `-ERR max number of clients reached` stands
     /// behind a reset.
     pub(crate) fn read_last_words(&mut self, now: Moment) -> Close {
+        close_of(&self.last_words(now))
+    }
+
+    /// [`read_last_words`](Self::read_last_words), with how it ended as the stream told it.
+    pub(crate) fn last_words(&mut self, now: Moment) -> io::Error {
         let until = now + LAST_WORDS;
         loop {
             match self.read_some(now) {
@@ -95,10 +100,10 @@ impl Live {
                         until,
                     ) {
                         Ok(true) => {}
-                        Ok(false) | Err(_) => return Close::Reset,
+                        Ok(false) | Err(_) => return ErrorKind::ConnectionReset.into(),
                     }
                 }
-                Err(error) => return close_of(&error),
+                Err(error) => return error,
             }
         }
     }

@@ -1,5 +1,6 @@
 //! A connection, a pool and an endpoint, decided without a socket or a clock.
 
+pub(crate) mod addresses;
 pub(crate) mod call;
 pub(crate) mod cause;
 pub(crate) mod connection;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use seawall_model::settings::{ProtocolChoice, ReplayLimit, ServerHints, Settings};
-use seawall_model::{Endpoint, Target};
+use seawall_model::{Endpoint, Security, Target};
 use seawall_policy::ageing::{Ageing, AgeingSettings};
 use seawall_policy::backoff::{Backoff, BackoffSettings};
 use seawall_policy::budget::{Budget, BudgetSettings};
@@ -16,10 +16,13 @@ use seawall_wire::Limits;
 use super::call::Conduct;
 use super::handshake::{Login, Wanted};
 use super::ledger::{Bounds, Ledger};
-use super::shared::{Dialer, Keepalive, Link};
+use super::shared::{Dialer, Keepalive, Line, Link};
+use crate::builder::bad_settings;
 use crate::clock;
+use crate::error::Error;
 use crate::events::Listeners;
-use crate::tender::Tender;
+use crate::net::tls::TlsPlan;
+use crate::tender::{Names, SystemNames, Tender};
 
 /// What a client is made of, kept so that a forked child can make its own.
 #[derive(Clone)]
@@ -27,9 +30,39 @@ pub(crate) struct Plan {
     pub(crate) target: Target,
     pub(crate) settings: Settings,
     pub(crate) listeners: Listeners,
+    tls: Option<TlsPlan>,
+    names: Arc<dyn Names>,
 }
 
 impl Plan {
+    /// Reads what the settings name: certificates and keys are read here, and never again.
+    pub(crate) fn new(
+        target: Target,
+        settings: Settings,
+        listeners: Listeners,
+    ) -> Result<Self, Error> {
+        let tls = match target.security() {
+            Security::Plain => None,
+            Security::Tls => Some(
+                TlsPlan::read(&settings, target.endpoint())
+                    .map_err(|error| bad_settings(&error.to_string(), error.hint()))?,
+            ),
+        };
+        Ok(Self {
+            target,
+            settings,
+            listeners,
+            tls,
+            names: Arc::new(SystemNames),
+        })
+    }
+
+    /// The same with another name service, for tests of what name services do.
+    #[cfg(test)]
+    pub(crate) fn with_names(self, names: Arc<dyn Names>) -> Self {
+        Self { names, ..self }
+    }
+
     /// How the calls of this client are treated.
     pub(crate) fn conduct(&self) -> Conduct {
         let settings = &self.settings;
@@ -114,6 +147,11 @@ impl Plan {
             probe_timeout: HealthSettings::default().probe_timeout,
             keepalive,
             user_timeout,
+            line: match &self.tls {
+                None => Line::Plain,
+                Some(plan) => Line::Tls(plan.line()),
+            },
+            names: Arc::clone(&self.names),
         }
     }
 

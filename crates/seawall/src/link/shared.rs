@@ -1,6 +1,5 @@
 //! The supervised way to one deployment, shared by its callers and the tender.
 
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,13 +8,15 @@ use seawall_model::{Cause, Endpoint, Moment};
 use seawall_policy::health::Answered;
 use seawall_wire::Limits;
 
+use super::addresses::Addresses;
 use super::connection::Loss;
 use super::handshake::Login;
 use super::ledger::{CloseWhy, Ledger, Lent, Order, Orders, Refusal, Use};
 use super::live::Live;
 use crate::clock;
 use crate::events::{Event, Listeners};
-use crate::tender::Tender;
+use crate::net::tls::TlsLine;
+use crate::tender::{Names, Tender};
 
 /// Whoever waits for a connection, in whatever runtime.
 pub(crate) trait Parker: Send + Sync {
@@ -45,6 +46,15 @@ pub(crate) struct Dialer {
     pub(crate) probe_timeout: Duration,
     pub(crate) keepalive: Option<Keepalive>,
     pub(crate) user_timeout: Duration,
+    pub(crate) line: Line,
+    pub(crate) names: Arc<dyn Names>,
+}
+
+/// What is spoken beneath Redis' own protocol.
+#[derive(Clone, Debug)]
+pub(crate) enum Line {
+    Plain,
+    Tls(TlsLine),
 }
 
 /// TCP keepalive, as the kernel takes it.
@@ -62,7 +72,7 @@ pub(crate) struct Link {
     pub(crate) name: Arc<str>,
     pub(crate) dialer: Dialer,
     pub(crate) listeners: Listeners,
-    pub(crate) last_good: Mutex<Vec<SocketAddr>>,
+    addresses: Mutex<Addresses>,
     ledger: Mutex<Book>,
     tender: Arc<Tender>,
     next_id: AtomicU64,
@@ -83,7 +93,7 @@ impl Link {
             name,
             dialer,
             listeners,
-            last_good: Mutex::new(Vec::new()),
+            addresses: Mutex::default(),
             ledger: Mutex::new(ledger),
             tender,
             next_id: AtomicU64::new(1),
@@ -96,6 +106,13 @@ impl Link {
     /// it whole.
     pub(crate) fn ledger(&self) -> MutexGuard<'_, Book> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is known of the addresses behind its name.
+    pub(crate) fn addresses(&self) -> MutexGuard<'_, Addresses> {
+        self.addresses
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn next_id(&self) -> u64 {
@@ -157,7 +174,7 @@ impl Link {
                 why: why.name(),
             },
         );
-        drop(live);
+        live.stream.close();
     }
 
     /// A call was answered: its connection goes back, unless more is owed on it.

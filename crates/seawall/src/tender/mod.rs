@@ -24,6 +24,7 @@ use crate::link::shared::Link;
 use crate::net::wait::timeout;
 use attempt::{Attempt, Progress};
 use resolver::Resolver;
+pub(crate) use resolver::{Names, SystemNames};
 
 /// How often connections at rest are looked at: a server's `timeout` has a grain of one second too.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);

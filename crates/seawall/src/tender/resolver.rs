@@ -1,5 +1,7 @@
 //! Names to addresses, off the tender's thread: the system's resolver blocks, for seconds if its servers are gone.
 
+use std::fmt;
+use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,8 +12,36 @@ use super::Tender;
 /// long as resolv.conf says, and further lookups fail at once with that as their reason.
 const UNDER_WAY_MAX: usize = 4;
 
+/// A name service. May block, for as long as it likes.
+pub(crate) trait Names: fmt::Debug + Send + Sync {
+    /// The addresses of `host`, the first to try first.
+    fn addresses(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>>;
+}
+
+/// The system's own: /etc/hosts, DNS, and whatever else nsswitch.conf names.
+#[derive(Debug)]
+pub(crate) struct SystemNames;
+
+impl Names for SystemNames {
+    fn addresses(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        Ok((host, port).to_socket_addrs()?.collect())
+    }
+}
+
 /// Where a lookup leaves its answer.
-pub(crate) type Answer = Arc<Mutex<Option<std::io::Result<Vec<SocketAddr>>>>>;
+#[derive(Clone, Default)]
+pub(crate) struct Answer(Arc<Mutex<Option<io::Result<Vec<SocketAddr>>>>>);
+
+impl Answer {
+    /// Takes the answer, if it is there.
+    pub(crate) fn take(&self) -> Option<io::Result<Vec<SocketAddr>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn put(&self, found: io::Result<Vec<SocketAddr>>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
+    }
+}
 
 /// Starts lookups.
 #[derive(Clone)]
@@ -29,47 +59,36 @@ impl Resolver {
     }
 
     /// Looks the name up; an address is its own answer. The tender is woken when the answer is there.
-    pub(crate) fn look_up(&self, host: &str, port: u16) -> Answer {
-        let answer: Answer = Arc::default();
+    pub(crate) fn look_up(&self, names: &Arc<dyn Names>, host: &str, port: u16) -> Answer {
+        let answer = Answer::default();
         if let Ok(address) = host.parse::<IpAddr>() {
-            put(&answer, Ok(vec![SocketAddr::new(address, port)]));
+            answer.put(Ok(vec![SocketAddr::new(address, port)]));
             return answer;
         }
         if self.under_way.fetch_add(1, Ordering::AcqRel) >= UNDER_WAY_MAX {
             self.under_way.fetch_sub(1, Ordering::AcqRel);
-            put(
-                &answer,
-                Err(std::io::Error::new(
-                    std::io::ErrorKind::TimedOut,
-                    "too many name lookups hang already",
-                )),
-            );
+            let why = "too many name lookups hang already";
+            answer.put(Err(io::Error::new(io::ErrorKind::TimedOut, why)));
             return answer;
         }
-        let (host, tender, under_way, slot) = (
+        let (host, names, tender, under_way, slot) = (
             host.to_owned(),
+            Arc::clone(names),
             Arc::clone(&self.tender),
             Arc::clone(&self.under_way),
-            Arc::clone(&answer),
+            answer.clone(),
         );
         let spawned = std::thread::Builder::new()
             .name("seawall-resolve".to_owned())
             .spawn(move || {
-                let found = (host.as_str(), port)
-                    .to_socket_addrs()
-                    .map(Iterator::collect);
-                put(&slot, found);
+                slot.put(names.addresses(&host, port));
                 under_way.fetch_sub(1, Ordering::AcqRel);
                 tender.wake();
             });
         if let Err(error) = spawned {
             self.under_way.fetch_sub(1, Ordering::AcqRel);
-            put(&answer, Err(error));
+            answer.put(Err(error));
         }
         answer
     }
-}
-
-fn put(answer: &Answer, found: std::io::Result<Vec<SocketAddr>>) {
-    *answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
 }

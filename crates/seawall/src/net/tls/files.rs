@@ -111,7 +111,9 @@ impl TlsSetupError {
                 "PEM is needed, with BEGIN and END lines; DER is converted by openssl x509 -inform der"
             }
             Self::NotACertificate { .. } => "look at it with openssl x509 -text -in FILE",
-            Self::BadKey { .. } => "RSA of 2048 bits or more, ECDSA (P-256, P-384) and Ed25519 can be used",
+            Self::BadKey { .. } => {
+                "RSA of 2048 bits or more, ECDSA (P-256, P-384) and Ed25519 can be used"
+            }
             Self::KeyMismatch { .. } => "give the key that the certificate was made with",
             Self::NoSystemStore { .. } => {
                 "install the package ca-certificates, or name the authority with tls_ca_file"
@@ -239,7 +241,10 @@ fn read(setting: &'static str, path: &Path) -> Result<Vec<u8>, TlsSetupError> {
 fn damaged(setting: &'static str, path: &Path, error: &pem::Error) -> TlsSetupError {
     let what = match error {
         pem::Error::MissingSectionEnd { end_marker } => {
-            format!("{} is missing", String::from_utf8_lossy(end_marker))
+            format!(
+                "the END line of {} is missing",
+                String::from_utf8_lossy(end_marker)
+            )
         }
         pem::Error::IllegalSectionStart { .. } => "a BEGIN line is not well formed".to_owned(),
         other => other.to_string(),

@@ -19,7 +19,7 @@ use std::time::Duration;
 use rustls::ClientConnection;
 use socket2::SockRef;
 
-pub(crate) use setup::{TlsLine, TlsPlan};
+pub(crate) use setup::{TlsLine, TlsPlan, greeting};
 use track::Track;
 pub(crate) use trouble::Trouble;
 
@@ -51,6 +51,8 @@ pub(crate) struct TlsStream {
     track: Track,
     opening: Vec<u8>,
     failed: Option<rustls::Error>,
+    /// The socket's own error, by its errno: the kernel tells it once, and readers may ask again.
+    broken: Option<i32>,
     write_failed: Option<io::Error>,
 }
 
@@ -83,6 +85,7 @@ impl TlsStream {
             track: Track::default(),
             opening: Vec::new(),
             failed: None,
+            broken: None,
             write_failed: None,
         })
     }
@@ -231,6 +234,9 @@ impl TlsStream {
 
     /// Reads the socket once, and decrypts.
     fn receive(&mut self) -> io::Result<usize> {
+        if let Some(errno) = self.broken {
+            return Err(io::Error::from_raw_os_error(errno));
+        }
         let mut tap = Tap {
             socket: &mut self.socket,
             track: &mut self.track,
@@ -239,7 +245,13 @@ impl TlsStream {
         let came = loop {
             match self.session.read_tls(&mut tap) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                other => break other?,
+                Err(error) => {
+                    if error.kind() != ErrorKind::WouldBlock {
+                        self.broken = error.raw_os_error();
+                    }
+                    return Err(error);
+                }
+                Ok(came) => break came,
             }
         };
         let over = match self.session.process_new_packets() {

@@ -1,8 +1,8 @@
 //! From settings to a TLS configuration.
 
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustls::client::{ClientConfig, ClientConnection, Resumption};
 use rustls::pki_types::ServerName;
@@ -41,7 +41,8 @@ impl TlsPlan {
             None if demand == Demand::Nothing => RootCertStore::empty(),
             None => files::system_authorities()?,
         };
-        let verifier = trust::verifier(demand, roots, &provider).map_err(|error| refused(&error))?;
+        let verifier =
+            trust::verifier(demand, roots, &provider).map_err(|error| refused(&error))?;
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .map_err(|error| refused(&error))?
@@ -65,7 +66,6 @@ impl TlsPlan {
         TlsLine {
             config: Arc::new(config),
             name: self.name.clone(),
-            spoken: Arc::default(),
         }
     }
 }
@@ -75,23 +75,29 @@ impl TlsPlan {
 pub(crate) struct TlsLine {
     config: Arc<ClientConfig>,
     name: ServerName<'static>,
-    spoken: Arc<AtomicBool>,
 }
 
 impl TlsLine {
-    /// Whether a handshake with the endpoint has succeeded before: then silence is no sign of a port without TLS.
-    pub(crate) fn was_spoken(&self) -> bool {
-        self.spoken.load(Ordering::Relaxed)
-    }
-
-    /// A handshake has succeeded.
-    pub(crate) fn spoke(&self) {
-        self.spoken.store(true, Ordering::Relaxed);
-    }
-
     pub(super) fn session(&self) -> Result<ClientConnection, rustls::Error> {
         ClientConnection::new(Arc::clone(&self.config), self.name.clone())
     }
+}
+
+/// The first words of TLS, to nobody in particular: a port that speaks TLS answers them.
+pub(crate) fn greeting() -> Option<Vec<u8>> {
+    let provider = Arc::new(ring::default_provider());
+    let verifier = trust::verifier(Demand::Nothing, RootCertStore::empty(), &provider).ok()?;
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .ok()?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth();
+    let nobody = ServerName::IpAddress(IpAddr::V4(Ipv4Addr::UNSPECIFIED).into());
+    let mut session = ClientConnection::new(Arc::new(config), nobody).ok()?;
+    let mut words = Vec::with_capacity(512);
+    session.write_tls(&mut words).ok()?;
+    Some(words)
 }
 
 impl fmt::Debug for TlsLine {

@@ -2,7 +2,9 @@
 
 use std::io;
 
-use rustls::{AlertDescription as Alert, CertificateError, Error, InvalidMessage, PeerIncompatible};
+use rustls::{
+    AlertDescription as Alert, CertificateError, Error, InvalidMessage, PeerIncompatible,
+};
 use seawall_model::Cause;
 use seawall_wire::{Foreign, sniff_foreign};
 
@@ -37,9 +39,7 @@ impl Trouble {
     pub(crate) fn of_session(error: &Error) -> Self {
         match error {
             Error::InvalidCertificate(error) => Self::certificate(certificate(error)),
-            Error::NoCertificatesPresented => {
-                Self::certificate("the server showed no certificate")
-            }
+            Error::NoCertificatesPresented => Self::certificate("the server showed no certificate"),
             Error::AlertReceived(alert) => Self::of_alert(*alert),
             Error::PeerIncompatible(
                 PeerIncompatible::ServerDoesNotSupportTls12Or13
@@ -49,9 +49,9 @@ impl Trouble {
             | Error::InvalidMessage(InvalidMessage::UnknownProtocolVersion) => Self::handshake(
                 "the server speaks neither TLS 1.2 nor 1.3 (`tls-protocols` in redis.conf)",
             ),
-            Error::PeerIncompatible(what) => {
-                Self::handshake(format!("the server and we have nothing in common: {what:?}"))
-            }
+            Error::PeerIncompatible(what) => Self::handshake(format!(
+                "the server and we have nothing in common: {what:?}"
+            )),
             other => Self::handshake(other.to_string()),
         }
     }
@@ -80,9 +80,9 @@ impl Trouble {
             Alert::ProtocolVersion => Self::handshake(said(
                 "our protocol versions, TLS 1.2 and 1.3 (`tls-protocols` in redis.conf)",
             )),
-            Alert::UnrecognisedName => Self::handshake(said(
-                "the name that we asked for: set `tls_server_name`",
-            )),
+            Alert::UnrecognisedName => {
+                Self::handshake(said("the name that we asked for: set `tls_server_name`"))
+            }
             _ => Self::handshake(said("to go on")),
         }
     }
@@ -108,10 +108,18 @@ impl Trouble {
             ))
         })
     }
+
+    /// The trouble with a plain URL whose port answers the first words of TLS in TLS.
+    pub(crate) fn of_tls_port(bytes: &[u8]) -> Option<Self> {
+        (sniff_foreign(bytes) == Some(Foreign::Tls)).then(|| Self {
+            cause: Cause::NotRedis,
+            detail: "the port speaks TLS: use rediss://".to_owned(),
+        })
+    }
 }
 
 /// The first line of what a peer said, fit to be shown.
-pub(crate) fn first_line(bytes: &[u8]) -> String {
+fn first_line(bytes: &[u8]) -> String {
     const SHOWN_MAX: usize = 80;
     String::from_utf8_lossy(bytes)
         .chars()
@@ -141,7 +149,7 @@ fn certificate(error: &CertificateError) -> String {
             } else {
                 format!(
                     "the server's certificate is for {}, not for {expected} (`tls_server_name` says which name to look for)",
-                    presented.join(", ")
+                    names(presented)
                 )
             }
         }
@@ -177,6 +185,17 @@ fn certificate(error: &CertificateError) -> String {
     }
 }
 
+/// The names in a certificate, without the words in which rustls wraps them: `DnsName("a.example")`.
+fn names(presented: &[String]) -> String {
+    let bare = |name: &String| {
+        let inside = name
+            .split_once('(')
+            .and_then(|(_, rest)| rest.strip_suffix(')'));
+        inside.unwrap_or(name).trim_matches('"').to_owned()
+    };
+    presented.iter().map(bare).collect::<Vec<_>>().join(", ")
+}
+
 /// A span in the unit that a person would choose.
 fn span(seconds: u64) -> String {
     let (number, unit) = match seconds {
@@ -194,9 +213,14 @@ mod tests {
 
     #[test]
     fn a_plain_redis_a_web_server_and_a_tls_server_are_told_apart_by_their_first_bytes() {
-        let plain = Trouble::of_opening(b"-ERR Protocol error: too big inline request\r\n").unwrap();
+        let plain =
+            Trouble::of_opening(b"-ERR Protocol error: too big inline request\r\n").unwrap();
         assert_eq!(plain.cause, Cause::TlsHandshake);
-        assert!(plain.detail.ends_with("`-ERR Protocol error: too big inline request`"));
+        assert!(
+            plain
+                .detail
+                .ends_with("`-ERR Protocol error: too big inline request`")
+        );
         let web = Trouble::of_opening(b"HTTP/1.1 400 Bad Request\r\n").unwrap();
         assert_eq!(web.cause, Cause::NotRedis);
         assert_eq!(Trouble::of_opening(&[22, 3, 3, 0, 122]), None);
@@ -208,7 +232,10 @@ mod tests {
     fn a_refused_client_certificate_is_told_from_a_missing_one() {
         let missing = Trouble::of_session(&Error::AlertReceived(Alert::CertificateRequired));
         let refused = Trouble::of_session(&Error::AlertReceived(Alert::UnknownCA));
-        assert_eq!((missing.cause, refused.cause), (Cause::TlsCertificate, Cause::TlsCertificate));
+        assert_eq!(
+            (missing.cause, refused.cause),
+            (Cause::TlsCertificate, Cause::TlsCertificate)
+        );
         assert!(missing.detail.contains("without a client certificate"));
         assert!(refused.detail.contains("our certificate"));
         let version = Trouble::of_session(&Error::AlertReceived(Alert::ProtocolVersion));
