@@ -144,9 +144,10 @@ async fn submit(
     loop {
         let shared = match park::acquire(call).await? {
             Acquired::Own(lent) => {
+                let established = lent.established;
                 let shared = Shared::put_up(link, lent).map_err(|error| no_driver(call, &error))?;
                 board.put(Arc::clone(&shared));
-                link.decide(|ledger, now| ledger.shared_up(now));
+                link.decide(|ledger, now| ledger.shared_up(now, established));
                 Some(shared)
             }
             Acquired::Shared => board.get(),

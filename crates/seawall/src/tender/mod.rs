@@ -19,7 +19,7 @@ use seawall_model::Moment;
 use crate::clock;
 use crate::fork;
 use crate::link::handshake::Purpose;
-use crate::link::ledger::Due;
+use crate::link::ledger::{Due, Ledger};
 use crate::link::shared::Link;
 use crate::net::wait::timeout;
 use attempt::{Attempt, Progress};
@@ -154,6 +154,7 @@ impl Round {
                 link.look_over();
                 link.decide(super::link::ledger::Ledger::sweep);
             }
+            link.decide(Ledger::tick);
             self.start_attempts(&link, now);
             if let Some(wake) = link.ledger().next_wake() {
                 until = until.min(wake);

@@ -34,13 +34,23 @@ pub(crate) use words::{Answer, Ask, Bounds, CloseWhy, Due, Lent, Order, Orders, 
 /// worker with many queues; a leak shows up long before the server's `maxclients` of 10,000.
 const APART_MAX: usize = 256;
 
+/// How many wait for one kind of connection.
+#[derive(Clone, Copy, Debug, Default)]
+struct Queued {
+    writes: usize,
+    others: usize,
+}
+
+/// The least time between two trials of a closed gate by those who wait there.
+const GATE_PAUSE: Duration = Duration::from_millis(5);
+
 /// Where the shared connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shared {
     /// There is none.
     None,
-    /// A call was given one, and is putting it up.
-    Given,
+    /// A call was given the one of this age, and is putting it up.
+    Given(Moment),
     /// It serves.
     Up,
 }
@@ -68,6 +78,9 @@ pub(crate) struct Ledger<C, W> {
     dials: usize,
     dial_wait: Option<Moment>,
     waiting: VecDeque<Waiter<W>>,
+    /// How many wait for what.
+    queued: [Queued; 3],
+    gate_tried: Moment,
     next_ticket: u64,
     run_id: Option<Box<str>>,
     refusal: Option<Refusal>,
@@ -108,6 +121,8 @@ impl<C, W> Ledger<C, W> {
             dials: 0,
             dial_wait: None,
             waiting: VecDeque::new(),
+            queued: [Queued::default(); 3],
+            gate_tried: Moment::ORIGIN,
             next_ticket: 1,
             run_id: None,
             refusal: None,
@@ -156,10 +171,10 @@ impl<C, W> Ledger<C, W> {
         if self.closed {
             return None;
         }
-        match (self.health.next_probe(), self.dial_wait) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
+        [self.health.next_probe(), self.dial_wait, self.gate_due()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     // -- a call's side --
@@ -191,7 +206,7 @@ impl<C, W> Ledger<C, W> {
                 }
                 ask.deadline
             }
-            Admission::Park { until } => until.min(ask.deadline),
+            Admission::Park { until } => self.parked_until(&ask, until).min(ask.deadline),
             Admission::Refuse { cause, retry_at } => {
                 return (
                     Answer::Refused(self.refusal_for(cause, Some(retry_at))),
@@ -204,20 +219,52 @@ impl<C, W> Ledger<C, W> {
         }
         let ticket = self.next_ticket;
         self.next_ticket += 1;
-        self.waiting.push_back(Waiter {
+        self.push(Waiter {
             ticket,
             parker: waiter(),
             ask,
         });
-        self.settle(now, &mut orders);
+        // Nobody else's turn has come by this; only a connection may be missing now.
+        self.plan_dials(now, &mut orders);
         (Answer::Wait { ticket, until }, orders)
     }
 
     /// A waiter gives up, or asks anew. `false`: an order for it is already on its way.
     pub(crate) fn leave(&mut self, ticket: u64) -> bool {
-        let before = self.waiting.len();
-        self.waiting.retain(|waiter| waiter.ticket != ticket);
-        self.waiting.len() < before
+        // Tickets rise along the queue.
+        let place = self
+            .waiting
+            .binary_search_by_key(&ticket, |waiter| waiter.ticket);
+        place.is_ok_and(|place| self.remove(place).is_some())
+    }
+
+    /// Until when a parked call waits. Of the writes that wait at a closed gate, the ledger itself lets the first one
+    /// try when that is due: they need not all come and ask.
+    fn parked_until(&self, ask: &Ask, until: Moment) -> Moment {
+        match self.health.write_gate() {
+            Some((_, since)) if self.health.state() == State::Up => since + ask.ride_out,
+            _ => until,
+        }
+    }
+
+    /// Time has passed: lets a write try a closed gate, if that is due.
+    pub(crate) fn tick(&mut self, now: Moment) -> Orders<C, W> {
+        let mut orders = Orders::none();
+        if self.gate_due().is_some_and(|due| due <= now) {
+            self.gate_tried = now;
+            self.settle(now, &mut orders);
+        }
+        orders
+    }
+
+    /// When the next write should try a closed gate.
+    fn gate_due(&self) -> Option<Moment> {
+        if self.waiting.is_empty() {
+            return None;
+        }
+        let due = self.health.next_gate_check()?;
+        // If no connection is free for it, it is not asked for without end.
+        Some(due.max(self.gate_tried + GATE_PAUSE))
     }
 
     /// Why a waiter whose deadline came got nothing.
@@ -331,10 +378,13 @@ impl<C, W> Ledger<C, W> {
     }
 
     /// The shared connection that was given serves now: who waited for it is woken.
-    pub(crate) fn shared_up(&mut self, now: Moment) -> Orders<C, W> {
+    pub(crate) fn shared_up(&mut self, now: Moment, established: Moment) -> Orders<C, W> {
         let mut orders = Orders::none();
-        self.shared = Shared::Up;
-        self.settle(now, &mut orders);
+        // It may have ended already, and another may have been given.
+        if self.shared == Shared::Given(established) {
+            self.shared = Shared::Up;
+            self.settle(now, &mut orders);
+        }
         orders
     }
 
@@ -354,6 +404,7 @@ impl<C, W> Ledger<C, W> {
     pub(crate) fn close(&mut self) -> Orders<C, W> {
         let mut orders = Orders::none();
         self.closed = true;
+        self.queued = [Queued::default(); 3];
         for waiter in self.waiting.drain(..) {
             orders.todo.push(Order::Refuse(
                 waiter.parker,
@@ -435,7 +486,7 @@ impl<C, W> Ledger<C, W> {
             match ask.usage {
                 Use::Call => self.lent += 1,
                 Use::Apart => self.lent_apart += 1,
-                Use::Shared => self.shared = Shared::Given,
+                Use::Shared => self.shared = Shared::Given(lent.established),
             }
             self.note_write(now, ask);
             return Some(lent);
@@ -475,18 +526,18 @@ impl<C, W> Ledger<C, W> {
                 Admission::Park { .. } => skipped += 1,
                 Admission::Refuse { cause, retry_at } => {
                     let refusal = self.refusal_for(cause, Some(retry_at));
-                    if let Some(waiter) = self.waiting.remove(skipped) {
+                    if let Some(waiter) = self.remove(skipped) {
                         orders.todo.push(Order::Refuse(waiter.parker, refusal));
                     }
                 }
                 Admission::Send if ask.usage == Use::Shared && self.shared == Shared::Up => {
                     self.note_write(now, &ask);
-                    if let Some(waiter) = self.waiting.remove(skipped) {
+                    if let Some(waiter) = self.remove(skipped) {
                         orders.todo.push(Order::Wake(waiter.parker));
                     }
                 }
                 Admission::Send => match self.take_idle(now, &ask, orders) {
-                    Some(lent) => match self.waiting.remove(skipped) {
+                    Some(lent) => match self.remove(skipped) {
                         Some(waiter) => orders.todo.push(Order::Grant(waiter.parker, lent)),
                         None => break,
                     },
@@ -499,33 +550,23 @@ impl<C, W> Ledger<C, W> {
         self.plan_dials(now, orders);
     }
 
+    /// Orders the dials that waiters need. In an outage none does: a probe's connection will be the first.
     fn plan_dials(&mut self, now: Moment, orders: &mut Orders<C, W>) {
         self.dial_wait = None;
-        let ahead = self.dialling + self.dials;
-        let (mut wanted, mut wanted_apart, mut wanted_shared) = (0, 0, 0);
-        for waiter in &self.waiting {
-            if self
-                .health
-                .admit(now, waiter.ask.access, waiter.ask.ride_out)
-                != Admission::Send
-            {
-                continue;
-            }
-            match waiter.ask.usage {
-                Use::Call => wanted += 1,
-                Use::Apart => wanted_apart += 1,
-                // All of them wait for the same one.
-                Use::Shared => {
-                    wanted_shared = usize::from(self.shared == Shared::None && self.idle.is_empty())
-                }
-            }
-            if wanted >= self.bounds.size && wanted_apart >= APART_MAX {
-                break;
-            }
+        if self.health.state() != State::Up
+            || self.health.rejected().is_some_and(|(_, at)| now < at)
+        {
+            return;
         }
-        wanted = wanted.min(self.bounds.size.saturating_sub(self.lent + self.idle.len()));
-        wanted_apart = wanted_apart.min(APART_MAX - self.lent_apart.min(APART_MAX));
-        for _ in ahead..wanted + wanted_apart + wanted_shared {
+        let resting = self.idle.len();
+        let calls = self.sendable(Use::Call);
+        let calls = calls.min(self.bounds.size.saturating_sub(self.lent + resting));
+        let apart = self.sendable(Use::Apart);
+        let apart = apart.min(APART_MAX.saturating_sub(self.lent_apart));
+        // All of them wait for the same one.
+        let missing = self.shared == Shared::None && resting == 0;
+        let shared = self.sendable(Use::Shared).min(usize::from(missing));
+        for _ in self.dialling + self.dials..calls + apart + shared {
             match self.gate.want(now) {
                 Dial::Go => {
                     self.gate.started(now);
@@ -540,6 +581,33 @@ impl<C, W> Ledger<C, W> {
                 Dial::Full => break,
             }
         }
+    }
+
+    /// How many wait for such a connection and could be sent over it: writes at a closed gate could not.
+    fn sendable(&self, usage: Use) -> usize {
+        let Queued { writes, others } = self.queued[usage as usize];
+        let open = self.health.write_gate().is_none();
+        others + if open { writes } else { 0 }
+    }
+
+    fn counted(&mut self, ask: &Ask) -> &mut usize {
+        let Queued { writes, others } = &mut self.queued[ask.usage as usize];
+        if ask.access == Access::Write {
+            writes
+        } else {
+            others
+        }
+    }
+
+    fn push(&mut self, waiter: Waiter<W>) {
+        *self.counted(&waiter.ask) += 1;
+        self.waiting.push_back(waiter);
+    }
+
+    fn remove(&mut self, place: usize) -> Option<Waiter<W>> {
+        let waiter = self.waiting.remove(place)?;
+        *self.counted(&waiter.ask) -= 1;
+        Some(waiter)
     }
 }
 

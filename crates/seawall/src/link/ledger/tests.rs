@@ -399,7 +399,7 @@ fn calls_that_share_a_connection_want_one_dial_and_wake_together() {
         &Server::default(),
     );
     assert_eq!(granted(&orders), [(0, 1)], "one puts it up");
-    let orders = book.shared_up(ms(2));
+    let orders = book.shared_up(ms(2), ms(1));
     let woken = orders
         .todo
         .iter()
@@ -415,6 +415,36 @@ fn calls_that_share_a_connection_want_one_dial_and_wake_together() {
         Answer::Wait { .. }
     ));
     assert_eq!(book.take_due(ms(5)).dials, 1);
+}
+
+#[test]
+fn writes_that_wait_at_a_closed_gate_want_no_connection() {
+    let mut book = book(8, 100);
+    let reply = Answered {
+        established_at: ms(0),
+        sent_at: ms(0),
+        access: Access::Write,
+    };
+    book.said(ms(0), Family::WritesRefused, Cause::SaveFailed, reply);
+    for waiter in 0..20 {
+        let usage = if waiter % 2 == 0 {
+            Use::Call
+        } else {
+            Use::Apart
+        };
+        let ask = Ask {
+            access: Access::Write,
+            usage,
+            ..read(ms(1))
+        };
+        assert!(matches!(
+            book.ask(ms(1), ask, || waiter).0,
+            Answer::Wait { .. }
+        ));
+    }
+    assert_eq!(book.take_due(ms(1)).dials, 0);
+    wait(&mut book, ms(1), 99);
+    assert_eq!(book.take_due(ms(1)).dials, 1, "a read does");
 }
 
 /// What a random schedule does to a ledger.

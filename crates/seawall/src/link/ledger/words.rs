@@ -21,6 +21,7 @@ pub(crate) struct Bounds {
 
 /// What a connection is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub(crate) enum Use {
     /// One call at a time, from the pool.
     Call,
