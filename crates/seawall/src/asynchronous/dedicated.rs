@@ -8,7 +8,7 @@ use seawall_policy::health::State;
 use seawall_wire::Value;
 use tokio::time::timeout;
 
-use super::exchange::{self, examine};
+use super::exchange;
 use super::own::{Came, Own};
 use super::park::{acquire_own, sleep_until};
 use crate::clock;
@@ -37,7 +37,7 @@ pub(super) async fn drive(
             Own::new(Arc::clone(link), lent).map_err(|error| exchange::no_driver(call, &error))?;
         let again = match converse(call, &mut own).await {
             Ok(Value::Error(error)) => {
-                let reply = call.reply(established, sent_at);
+                let reply = call.reply(established, sent_at, true);
                 let said = call.said(error, reply);
                 if said.close {
                     own.abandon();
@@ -48,15 +48,12 @@ pub(super) async fn drive(
                 }
             }
             Ok(value) => {
-                let reply = call.reply(established, sent_at);
+                let reply = call.reply(established, sent_at, true);
                 call.link.decide(|ledger, now| ledger.replied(now, reply));
                 return Ok(value);
             }
             Err(End::Lost(mut loss)) => {
-                let (server, provenance) = own.bury(&loss);
-                if call.wants_examination(&loss) {
-                    examine(call, &mut loss).await;
-                }
+                let (server, provenance) = own.bury_named(&mut loss).await;
                 call.lost(&loss, &server, provenance)
             }
             Err(End::Late) => {

@@ -77,8 +77,10 @@ pub(super) async fn drive(
         let (shared, ticket, sent_at) = submit(call, link, board, request, sink.taken()).await?;
         let again = match wait(call, &shared, ticket, sent_at).await {
             End::Answered(mut values) => {
-                match (values.pop(), call.reply(shared.established, sent_at)) {
-                    (Some(Value::Error(error)), reply) if request.replies == 1 => {
+                let last = values.pop();
+                match last {
+                    Some(Value::Error(error)) if request.replies == 1 => {
+                        let reply = call.reply(shared.established, sent_at, true);
                         let said = call.said(error, reply);
                         if said.close {
                             shared.abandon();
@@ -88,11 +90,11 @@ pub(super) async fn drive(
                             None => Again::At(sent_at),
                         }
                     }
-                    (last, _) => {
-                        values
-                            .into_iter()
-                            .chain(last)
-                            .for_each(|value| sink.take(value));
+                    last => {
+                        call.reply(shared.established, sent_at, false);
+                        for value in values.into_iter().chain(last) {
+                            sink.take(value);
+                        }
                         return Ok(());
                     }
                 }
@@ -104,13 +106,9 @@ pub(super) async fn drive(
                 trail,
             } => {
                 taken.into_iter().for_each(|value| sink.take(value));
-                if call.wants_examination(&loss) {
-                    let seen = loss.cause;
-                    examine(call, &mut loss).await;
-                    if loss.cause == Cause::OutputLimit && !suspect {
-                        // Another's reply was too large; this call only shared its connection.
-                        loss.cause = seen;
-                    }
+                if loss.cause == Cause::OutputLimit && !suspect {
+                    // Another's reply was too large; this call only shared its connection.
+                    loss.cause = Cause::ClosedByServer;
                 }
                 let provenance = trail.first().copied().unwrap_or(Provenance::Written);
                 match call.lost(&loss, &shared.server, provenance) {
@@ -208,6 +206,11 @@ async fn wait(call: &Call<'_>, shared: &Shared, ticket: Ticket, sent_at: Moment)
         }
         let now = clock::now();
         let Some(loss) = shared.loss_if_abandoned(now) else {
+            // It has ended; its driver tells as soon as it knows why.
+            if call.deadline.too_late_to_answer(now) {
+                return End::Late(Loss::unknown(Close::Ours), Provenance::Written);
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
             continue;
         };
         let provenance = shared.provenance(id);
@@ -237,14 +240,14 @@ async fn wait(call: &Call<'_>, shared: &Shared, ticket: Ticket, sent_at: Moment)
 }
 
 /// Waits for the tender to find out what the server says of itself, and names the loss anew.
-pub(super) async fn examine(call: &Call<'_>, loss: &mut Loss) {
+pub(super) async fn examine(link: &Link, loss: &mut Loss) {
     let asked = clock::now();
-    let until = call.deadline.cap(asked + EXAMINE_MAX);
-    call.link.decide(crate::link::ledger::Ledger::examine);
-    while !call.link.ledger().examined_since(asked) && clock::now() < until {
+    let until = asked + EXAMINE_MAX;
+    link.decide(crate::link::ledger::Ledger::examine);
+    while !link.ledger().examined_since(asked) && clock::now() < until {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    call.link.ledger().name_anew(asked, loss);
+    link.ledger().name_anew(asked, loss);
 }
 
 /// A connection could not be watched by the runtime.

@@ -9,6 +9,7 @@ use seawall_wire::Value;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use super::exchange::examine;
 use crate::clock;
 use crate::fork;
 use crate::link::connection::{Incoming, Loss};
@@ -155,6 +156,18 @@ impl Own {
     /// It ended under us: tells the ledger. What is known of the server and of the request comes back.
     pub(super) fn bury(&mut self, loss: &Loss) -> (Server, Provenance) {
         self.lay_down(|link, lent| link.bury(lent, loss))
+    }
+
+    /// As [`bury`](Self::bury), with the server asked for its reason where it may have had one.
+    pub(super) async fn bury_named(&mut self, loss: &mut Loss) -> (Server, Provenance) {
+        if !self.link.wants_examination(loss) {
+            return self.bury(loss);
+        }
+        let connection = self.live().map_or(0, |live| live.id);
+        let known = self.lay_down(|link, lent| link.bury_untold(lent, loss));
+        examine(&self.link, loss).await;
+        self.link.tell_lost(connection, loss);
+        known
     }
 
     /// It is given up; that speaks for itself alone.

@@ -15,6 +15,7 @@ use seawall_wire::facts::Access;
 use tokio::io::Interest;
 use tokio::sync::{Notify, oneshot};
 
+use super::exchange::examine;
 use super::own::{Watched, watch};
 use crate::clock;
 use crate::command::Nature;
@@ -222,7 +223,7 @@ impl Shared {
             }
         };
         drop(watched);
-        guard.end(loss);
+        guard.end(loss).await;
     }
 
     fn wants_write(&self) -> bool {
@@ -323,24 +324,41 @@ impl Shared {
         }
     }
 
-    /// The connection is over: tells everybody, and the ledger.
-    fn end(&self, loss: &Loss) {
+    /// The connection is over: closes it and tells the ledger. Who still waits comes back.
+    fn close(&self, loss: &Loss) -> Option<Mourners> {
         let (lent, asked) = {
             let mut state = self.lock();
             (state.lent.take(), std::mem::take(&mut state.asked))
         };
-        let Some(lent) = lent else { return };
-        let mut trail = lent.connection.state.provenances().into_iter();
-        if let Some(link) = self.link.upgrade() {
-            match loss.close {
-                Close::Abandoned | Close::Ours => link.bury_alone(lent, loss),
-                _ => link.bury(lent, loss),
+        let lent = lent?;
+        let mourners = Mourners {
+            connection: lent.connection.id,
+            trail: lent.connection.state.provenances(),
+            asked,
+        };
+        match self.link.upgrade() {
+            Some(link) if matches!(loss.close, Close::Abandoned | Close::Ours) => {
+                link.bury_alone(lent, loss);
             }
-        } else {
-            lent.connection.stream.abort();
+            Some(link) => link.bury_untold(lent, loss),
+            None => lent.connection.stream.abort(),
         }
-        let any_bulky = asked.iter().any(|asked| asked.bulky);
-        for asked in asked {
+        Some(mourners)
+    }
+}
+
+/// Those who are owed replies by a connection that has ended.
+struct Mourners {
+    connection: u64,
+    trail: Vec<Provenance>,
+    asked: VecDeque<Asked>,
+}
+
+impl Mourners {
+    fn tell(self, loss: &Loss) {
+        let mut trail = self.trail.into_iter();
+        let any_bulky = self.asked.iter().any(|asked| asked.bulky);
+        for asked in self.asked {
             let trail = trail.by_ref().take(asked.parts()).collect();
             // A caller that has gone need not know.
             let _ = asked.caller.send(Fate::Lost {
@@ -385,13 +403,22 @@ fn take(
         };
         // An error may be about the server's own state: the call says so where it is understood.
         if !matches!(value, Value::Error(_)) {
-            let write =
-                front.access == Access::Write || proof.is_some_and(|p| p.access == Access::Write);
-            let access = if write { Access::Write } else { front.access };
+            // Only all replies of a pipeline together show that its writes were taken.
+            let last = front.taken.len() + 1 == front.replies;
+            let refused = front
+                .taken
+                .iter()
+                .any(|taken| matches!(taken, Value::Error(_)));
+            let write = last && !refused && front.access == Access::Write;
+            let before = proof.is_some_and(|proof| proof.access == Access::Write);
             *proof = Some(Answered {
                 established_at,
                 sent_at: front.sent_at,
-                access,
+                access: if write || before {
+                    Access::Write
+                } else {
+                    Access::Neither
+                },
             });
         }
         front.taken.push(value);
@@ -407,8 +434,24 @@ fn take(
 struct Ending(Arc<Shared>);
 
 impl Ending {
-    fn end(self, loss: Loss) {
-        self.0.end(&loss);
+    /// An orderly end: the server is asked for its reason where it may have had one.
+    async fn end(self, mut loss: Loss) {
+        let link = self.0.link.upgrade();
+        let why = link
+            .as_ref()
+            .is_some_and(|link| link.wants_examination(&loss));
+        let Some(mourners) = self.0.close(&loss) else {
+            return;
+        };
+        if let Some(link) = link {
+            if why {
+                examine(&link, &mut loss).await;
+            }
+            if !matches!(loss.close, Close::Abandoned | Close::Ours) {
+                link.tell_lost(mourners.connection, &loss);
+            }
+        }
+        mourners.tell(&loss);
     }
 }
 
@@ -416,6 +459,8 @@ impl Drop for Ending {
     fn drop(&mut self) {
         // After an orderly end nothing is left for this.
         let loss = self.0.loss(Close::Ours, Some(Cause::Cancelled));
-        self.0.end(&loss);
+        if let Some(mourners) = self.0.close(&loss) {
+            mourners.tell(&loss);
+        }
     }
 }

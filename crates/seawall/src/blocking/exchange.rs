@@ -56,7 +56,7 @@ pub(super) fn drive(
         pack(&mut lent.connection, sink.taken(), now);
         let again = match exchange(call, &mut lent.connection, replies, sink, now) {
             Ok(None) => {
-                let reply = call.reply(lent.established, now);
+                let reply = call.reply(lent.established, now, sink.shows_writes());
                 call.link.answered(lent.connection, lent.usage, reply);
                 return Ok(());
             }
@@ -90,7 +90,7 @@ fn refusal(
     error: ServerError,
     sent_at: Moment,
 ) -> Option<ServerError> {
-    let reply = call.reply(lent.established, sent_at);
+    let reply = call.reply(lent.established, sent_at, true);
     let said = call.said(error, reply);
     if said.close {
         let usage = lent.usage;
@@ -109,10 +109,13 @@ fn ended(call: &mut Call<'_>, lent: Lent<Box<Live>>, end: &End) -> Again {
     let server = lent.connection.server.clone();
     match *end {
         End::Lost(mut loss) => {
-            call.link.bury(lent, &loss);
-            if call.wants_examination(&loss) {
+            let connection = lent.connection.id;
+            let why = call.link.wants_examination(&loss);
+            call.link.bury_untold(lent, &loss);
+            if why {
                 examine(call, &mut loss);
             }
+            call.link.tell_lost(connection, &loss);
             call.lost(&loss, &server, provenance)
         }
         End::Left { loss, at } => {

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use seawall_model::{Cause, Close, Moment, Provenance, Sent};
+use seawall_model::{Cause, Moment, Provenance, Sent};
 use seawall_policy::deadline::Deadline;
 use seawall_policy::health::{Answered, State};
 use seawall_policy::retry::{self, Attempted, ReplayAllowance, Verdict, Why};
@@ -106,11 +106,21 @@ impl<'a> Call<'a> {
     }
 
     /// What its reply proves about the endpoint.
-    pub(crate) fn reply(&mut self, established_at: Moment, sent_at: Moment) -> Answered {
+    pub(crate) fn reply(
+        &mut self,
+        established_at: Moment,
+        sent_at: Moment,
+        shows_writes: bool,
+    ) -> Answered {
+        let access = self.nature.access;
         let reply = Answered {
             established_at,
             sent_at,
-            access: self.nature.access,
+            access: if shows_writes {
+                access
+            } else {
+                Access::Neither
+            },
         };
         self.replied = Some(reply);
         reply
@@ -189,21 +199,6 @@ impl<'a> Call<'a> {
     /// It leaves a silent connection for another one.
     pub(crate) fn left(&mut self, loss: &Loss, server: &Server, provenance: Provenance) {
         self.over(loss, server, provenance);
-    }
-
-    /// Whether the server should be asked for the reason before the call goes again: a server that closes in order in
-    /// the middle of a request had a reason, and if it was the size of the reply, the next one would be cut off too.
-    ///
-    /// A reset may be such a close too, if more requests were on their way; once the server has told that it has no
-    /// limit, it is not asked for each of them.
-    pub(crate) fn wants_examination(&self, loss: &Loss) -> bool {
-        match (loss.close, loss.cause) {
-            (Close::Fin, Cause::ClosedByServer | Cause::ClosedMidReply) => true,
-            (Close::Reset, Cause::ConnectionReset | Cause::ClosedMidReply) => {
-                self.link.ledger().may_have_output_limit()
-            }
-            _ => false,
-        }
     }
 
     /// The reply did not come by the deadline; its connection was given up.

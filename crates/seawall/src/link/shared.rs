@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use seawall_model::{Cause, Endpoint, Moment};
+use seawall_model::{Cause, Close, Endpoint, Moment};
 use seawall_policy::health::Answered;
 use seawall_wire::Limits;
 
@@ -223,7 +223,7 @@ impl Link {
         let now = clock::now();
         let dead = self.ledger().look_over(now, |live| live.look(now));
         for (lent, loss) in dead {
-            self.tell_lost(&lent.connection, &loss);
+            self.tell_lost(lent.connection.id, &loss);
         }
     }
 
@@ -235,7 +235,13 @@ impl Link {
 
     /// A lent connection ended, and that may say something about the endpoint.
     pub(crate) fn bury(&self, lent: Lent<Box<Live>>, loss: &Loss) {
-        let (established, usage) = self.lay_down(lent, loss);
+        self.tell_lost(lent.connection.id, loss);
+        self.bury_untold(lent, loss);
+    }
+
+    /// As [`bury`](Self::bury), where the reason is still being looked for: it is told when it is found.
+    pub(crate) fn bury_untold(&self, lent: Lent<Box<Live>>, loss: &Loss) {
+        let (established, usage) = Self::lay_down(lent);
         self.decide(|ledger, now| ledger.lost(now, established, usage, loss));
         // What ended one may have ended all: they are not left for calls to find.
         self.look_over();
@@ -244,7 +250,8 @@ impl Link {
 
     /// A lent connection was given up; it speaks for itself alone.
     pub(crate) fn bury_alone(&self, lent: Lent<Box<Live>>, loss: &Loss) {
-        let (_, usage) = self.lay_down(lent, loss);
+        self.tell_lost(lent.connection.id, loss);
+        let (_, usage) = Self::lay_down(lent);
         self.decide(|ledger, now| ledger.dropped(now, usage));
         self.distrust_like(loss);
     }
@@ -256,19 +263,34 @@ impl Link {
         }
     }
 
-    fn lay_down(&self, lent: Lent<Box<Live>>, loss: &Loss) -> (Moment, Use) {
+    fn lay_down(lent: Lent<Box<Live>>) -> (Moment, Use) {
         let Lent {
             connection,
             established,
             usage,
             ..
         } = lent;
-        self.tell_lost(&connection, loss);
         connection.stream.abort();
         (established, usage)
     }
 
-    fn tell_lost(&self, live: &Live, loss: &Loss) {
+    /// Whether the server should be asked for the reason before a call goes again: a server that closes in order in the
+    /// middle of a request had a reason, and if it was the size of the reply, the next one would be cut off too.
+    ///
+    /// A reset may be such a close too, if more requests were on their way; once the server has told that it has no
+    /// limit, it is not asked for each of them.
+    pub(crate) fn wants_examination(&self, loss: &Loss) -> bool {
+        match (loss.close, loss.cause) {
+            (Close::Fin, Cause::ClosedByServer | Cause::ClosedMidReply) => true,
+            (Close::Reset, Cause::ConnectionReset | Cause::ClosedMidReply) => {
+                self.ledger().may_have_output_limit()
+            }
+            _ => false,
+        }
+    }
+
+    /// Tells that a connection was lost.
+    pub(crate) fn tell_lost(&self, connection: u64, loss: &Loss) {
         let Loss {
             cause,
             close,
@@ -280,7 +302,7 @@ impl Link {
         self.listeners.tell(
             &self.name,
             &Event::Lost {
-                connection: live.id,
+                connection,
                 cause,
                 close,
                 idle,

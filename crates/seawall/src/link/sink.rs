@@ -6,6 +6,9 @@ use seawall_wire::Value;
 pub(crate) trait Sink {
     /// Takes the next one.
     fn take(&mut self, value: Value);
+    /// Whether what it took shows that the server takes writes, if the call was one. An error among the replies of a
+    /// pipeline may be a refusal.
+    fn shows_writes(&self) -> bool;
     /// How many it has.
     fn taken(&self) -> usize;
     /// The call goes again: keeps what was answered, or forgets it if the replies only count together.
@@ -15,6 +18,9 @@ pub(crate) trait Sink {
 impl Sink for Option<Value> {
     fn take(&mut self, value: Value) {
         *self = Some(value);
+    }
+    fn shows_writes(&self) -> bool {
+        true
     }
     fn taken(&self) -> usize {
         usize::from(self.is_some())
@@ -26,10 +32,17 @@ impl Sink for Vec<Value> {
     fn take(&mut self, value: Value) {
         self.push(value);
     }
+    fn shows_writes(&self) -> bool {
+        no_error(self)
+    }
     fn taken(&self) -> usize {
         self.len()
     }
     fn restart(&mut self) {}
+}
+
+fn no_error(values: &[Value]) -> bool {
+    !values.iter().any(|value| matches!(value, Value::Error(_)))
 }
 
 /// Takes the replies of a transaction: all of them or none.
@@ -38,6 +51,9 @@ pub(crate) struct Whole(pub(crate) Vec<Value>);
 impl Sink for Whole {
     fn take(&mut self, value: Value) {
         self.0.push(value);
+    }
+    fn shows_writes(&self) -> bool {
+        no_error(&self.0)
     }
     fn taken(&self) -> usize {
         self.0.len()
