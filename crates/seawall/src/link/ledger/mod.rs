@@ -282,7 +282,10 @@ impl<C, W> Ledger<C, W> {
                 self.refusal_for(cause, self.health.next_probe())
             }
             Admission::Send if self.lent >= self.bounds.size => Refusal::of(Cause::PoolExhausted),
-            Admission::Send => Refusal::of(Cause::DeadlineExceeded),
+            Admission::Send => match self.health.write_gate() {
+                Some((cause, _)) if access == Access::Write => self.refusal_for(cause, None),
+                _ => Refusal::of(Cause::DeadlineExceeded),
+            },
         }
     }
 
@@ -559,13 +562,13 @@ impl<C, W> Ledger<C, W> {
             return;
         }
         let resting = self.idle.len();
-        let calls = self.sendable(Use::Call);
+        let calls = self.sendable(now, Use::Call);
         let calls = calls.min(self.bounds.size.saturating_sub(self.lent + resting));
-        let apart = self.sendable(Use::Apart);
+        let apart = self.sendable(now, Use::Apart);
         let apart = apart.min(APART_MAX.saturating_sub(self.lent_apart));
         // All of them wait for the same one.
         let missing = self.shared == Shared::None && resting == 0;
-        let shared = self.sendable(Use::Shared).min(usize::from(missing));
+        let shared = self.sendable(now, Use::Shared).min(usize::from(missing));
         for _ in self.dialling + self.dials..calls + apart + shared {
             match self.gate.want(now) {
                 Dial::Go => {
@@ -583,11 +586,16 @@ impl<C, W> Ledger<C, W> {
         }
     }
 
-    /// How many wait for such a connection and could be sent over it: writes at a closed gate could not.
-    fn sendable(&self, usage: Use) -> usize {
+    /// How many wait for such a connection and could be sent over it: of the writes at a closed gate only the one that
+    /// is due to try it. (A replica's refusal closes its connection: without a dial for the trial there would be none.)
+    fn sendable(&self, now: Moment, usage: Use) -> usize {
         let Queued { writes, others } = self.queued[usage as usize];
-        let open = self.health.write_gate().is_none();
-        others + if open { writes } else { 0 }
+        let trial_due = self.health.next_gate_check().is_some_and(|due| due <= now);
+        others
+            + match self.health.write_gate() {
+                None => writes,
+                Some(_) => writes.min(usize::from(trial_due)),
+            }
     }
 
     fn counted(&mut self, ask: &Ask) -> &mut usize {

@@ -447,6 +447,31 @@ fn writes_that_wait_at_a_closed_gate_want_no_connection() {
     assert_eq!(book.take_due(ms(1)).dials, 1, "a read does");
 }
 
+#[test]
+fn the_write_that_is_due_to_try_a_closed_gate_gets_a_connection_made_for_it() {
+    let mut book = book(8, 100);
+    let reply = Answered {
+        established_at: ms(0),
+        sent_at: ms(0),
+        access: Access::Write,
+    };
+    book.said(ms(0), Family::WritesRefused, Cause::ReadOnly, reply);
+    let due = book.next_wake().map_or(ms(60), |due| due.max(ms(60)));
+    let write = |at| Ask {
+        access: Access::Write,
+        ..read(at)
+    };
+    for waiter in 0..20 {
+        assert!(matches!(
+            book.ask(due, write(due), || waiter).0,
+            Answer::Wait { .. }
+        ));
+    }
+    assert_eq!(book.take_due(due).dials, 1);
+    let Refusal { cause, .. } = book.why_nothing(due, Access::Write);
+    assert_eq!(cause, Cause::ReadOnly);
+}
+
 /// What a random schedule does to a ledger.
 #[derive(Clone, Debug)]
 enum Deed {
