@@ -131,7 +131,7 @@ impl Error {
         .with(|report| {
             report.sent = sent;
             report.provenance = Provenance::Replying;
-            report.server = Some(error);
+            report.server = Some(crate::link::cause::without_arguments(error));
         })
     }
 

@@ -349,7 +349,7 @@ impl<'a> Call<'a> {
                 }
                 report.provenance = Provenance::Replying;
                 report.connection = None;
-                report.server = Some(error);
+                report.server = Some(cause::without_arguments(error));
             })
     }
 

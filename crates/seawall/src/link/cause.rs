@@ -4,7 +4,7 @@ use std::io;
 
 use rustix::io::Errno;
 use seawall_model::Cause;
-use seawall_wire::error::ErrorKind;
+use seawall_wire::error::{ErrorKind, ServerError};
 
 /// The cause that a server's error names.
 pub(crate) fn of_server(kind: &ErrorKind) -> Cause {
@@ -77,6 +77,17 @@ pub(crate) fn of_lookup(error: &io::Error) -> Cause {
     }
 }
 
+/// Of a command that it does not know a server quotes the arguments: keys, values, and in the greeting the password.
+/// Errors and events end up in logs, so they go no further.
+pub(crate) fn without_arguments(mut error: ServerError) -> ServerError {
+    if error.is_unknown_command()
+        && let Some(end) = error.message.find(", with args beginning with")
+    {
+        error.message = error.message[..end].into();
+    }
+    error
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,5 +138,14 @@ mod tests {
             let error = io::Error::from_raw_os_error(errno.raw_os_error());
             assert_eq!(of_connect(&error), cause, "{error}");
         }
+    }
+
+    #[test]
+    fn the_arguments_that_a_server_quotes_go_no_further() {
+        let said = "ERR unknown command 'AUTH', with args beginning with: 'secret' ";
+        let kept = without_arguments(ServerError::parse(said.as_bytes()));
+        assert_eq!(&*kept.message, "ERR unknown command 'AUTH'");
+        let other = ServerError::parse(b"ERR no such key");
+        assert_eq!(without_arguments(other.clone()), other);
     }
 }

@@ -88,6 +88,7 @@ impl DialError {
     }
 
     fn said(error: ServerError) -> Self {
+        let error = cause::without_arguments(error);
         Self {
             cause: cause::of_server(&error.kind),
             detail: error.message.as_ref().into(),
