@@ -205,7 +205,7 @@ impl Nature {
                 self.access
             },
             replay: self.replay.least(other.replay),
-            blocking: self.blocking.or(other.blocking),
+            blocking: both(self.blocking, other.blocking),
             session: self.session | other.session,
             script: self.script | other.script,
             bulky: self.bulky | other.bulky,
@@ -231,6 +231,17 @@ fn is_list(miss: MissAnswer) -> bool {
             | MissAnswer::EmptyMap
             | MissAnswer::NilEach { .. }
     )
+}
+
+/// How long the server may hold back two commands, one after the other.
+fn both(first: Option<Blocking>, second: Option<Blocking>) -> Option<Blocking> {
+    match (first, second) {
+        (None, only) | (only, None) => only,
+        (Some(Blocking::For(first)), Some(Blocking::For(second))) => {
+            Some(Blocking::For(first.saturating_add(second)))
+        }
+        (Some(Blocking::Forever), _) | (_, Some(Blocking::Forever)) => Some(Blocking::Forever),
+    }
 }
 
 /// What can be an argument: text, bytes, numbers.
