@@ -98,16 +98,22 @@ impl Stream {
     /// Abandons the connection: the kernel throws away what it has not sent (for TCP with a reset), so that it cannot
     /// run later, when a frozen server thaws.
     ///
-    /// Never in a forked child: linger belongs to the socket, which the parent still uses.
+    /// Never in a forked child: it would end the connection of the parent, which still uses it.
     pub(crate) fn abort(self) {
         match self {
-            Self::Tcp(socket) => {
-                // Best effort: if the option cannot be set the socket is closed all the same.
-                let _ = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
-            }
+            Self::Tcp(socket) => reset(&socket),
             Self::Unix(_) => {}
             Self::Tls(session) => session.abort(),
         }
+    }
+}
+
+/// Resets a connection, whoever else holds its socket: closing ours with linger 0 would do, but does nothing for as
+/// long as a forked child has a copy.
+pub(super) fn reset(socket: &TcpStream) {
+    if rustix::net::connect_unspec(socket).is_err() {
+        // Best effort: if the option cannot be set the socket is closed all the same.
+        let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
     }
 }
 

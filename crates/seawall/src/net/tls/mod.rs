@@ -14,10 +14,8 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Duration;
 
 use rustls::ClientConnection;
-use socket2::SockRef;
 
 pub(crate) use setup::{TlsLine, TlsPlan, greeting};
 use track::Track;
@@ -228,8 +226,7 @@ impl TlsStream {
 
     /// Abandons the connection without a word: see [`Stream::abort`](super::stream::Stream::abort).
     pub(crate) fn abort(self) {
-        // Best effort: if the option cannot be set the socket is closed all the same.
-        let _ = SockRef::from(&self.socket).set_linger(Some(Duration::ZERO));
+        super::stream::reset(&self.socket);
     }
 
     /// Reads the socket once, and decrypts.
