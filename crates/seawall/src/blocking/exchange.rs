@@ -143,15 +143,21 @@ fn exchange(
     let mut asked_at = None;
     let mut now = began;
     loop {
-        if live.wants_write()
-            && let Err(_error) = live.write_some()
-        {
-            let close = live.read_last_words(now);
-            return match take(live, replies, sink, now)? {
-                Taken::All => Ok(None),
-                Taken::Refusal(error) => Ok(Some(error)),
-                Taken::Owed => Err(End::Lost(live.state.loss(close, now))),
-            };
+        if live.wants_write() {
+            let before = live.state.bytes_out();
+            if let Err(_error) = live.write_some() {
+                let close = live.read_last_words(now);
+                return match take(live, replies, sink, now)? {
+                    Taken::All => Ok(None),
+                    Taken::Refusal(error) => Ok(Some(error)),
+                    Taken::Owed => Err(End::Lost(live.state.loss(close, now))),
+                };
+            }
+            // A peer that takes what we write is not silent, however long the value is.
+            if live.state.bytes_out() > before {
+                silent_since = now;
+                asked_at = None;
+            }
         }
         let interest = if live.wants_write() {
             Interest::ReadOrWrite

@@ -149,6 +149,11 @@ impl Connection {
         self.accepted < self.queued.min(self.hold)
     }
 
+    /// Total bytes that the kernel accepted.
+    pub(crate) fn bytes_out(&self) -> u64 {
+        self.accepted
+    }
+
     /// Total bytes that came.
     pub(crate) fn bytes_in(&self) -> u64 {
         self.bytes_in
