@@ -9,6 +9,7 @@ use seawall_wire::encode;
 use seawall_wire::facts::{self, Access, Blocking, Classified, MissAnswer, Replay, SessionEffect};
 
 use crate::error::{Error, Kind};
+use crate::link::recent::Writes;
 
 /// One command and its arguments, packed as they are added.
 ///
@@ -106,8 +107,16 @@ impl Cmd {
     }
 
     pub(crate) fn nature(&self) -> Nature {
-        let words: Vec<&[u8]> = self.words().collect();
-        Nature::of(&words)
+        // Most commands have few words: no need to ask the allocator.
+        const FEW: usize = 8;
+        if self.len() > FEW {
+            return Nature::of(&self.words().collect::<Vec<_>>());
+        }
+        let mut words: [&[u8]; FEW] = [&[]; FEW];
+        for (place, word) in words.iter_mut().zip(self.words()) {
+            *place = word;
+        }
+        Nature::of(&words[..self.len()])
     }
 }
 
@@ -159,6 +168,8 @@ pub(crate) struct Nature {
     pub(crate) script: bool,
     /// Its reply may be of any size.
     pub(crate) bulky: bool,
+    /// The keys that it writes.
+    pub(crate) writes: Writes,
 }
 
 impl Nature {
@@ -170,6 +181,8 @@ impl Nature {
             blocking,
             ..
         } = facts::classify(words);
+        // What is not in the table may be a module's.
+        let script = facts.is_none_or(|facts| facts.script);
         Self {
             access,
             replay,
@@ -177,8 +190,12 @@ impl Nature {
             session: facts
                 .and_then(|facts| facts.session)
                 .is_some_and(SessionEffect::changes_connection),
-            // What is not in the table may be a module's.
-            script: facts.is_none_or(|facts| facts.script),
+            script,
+            writes: if access == Access::Write {
+                Writes::of(words, script)
+            } else {
+                Writes::Nothing
+            },
             bulky: facts.is_none_or(|facts| facts.miss.is_some_and(is_list)),
         }
     }
@@ -193,6 +210,7 @@ impl Nature {
             session: false,
             script: true,
             bulky: true,
+            writes: Writes::Nothing,
         }
     }
 
@@ -209,6 +227,7 @@ impl Nature {
             session: self.session | other.session,
             script: self.script | other.script,
             bulky: self.bulky | other.bulky,
+            writes: self.writes.and(other.writes),
         }
     }
 

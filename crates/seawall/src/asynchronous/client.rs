@@ -2,6 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use seawall_model::Cause;
 use seawall_wire::Value;
 
 use super::dedicated;
@@ -10,7 +11,7 @@ use super::lease::Lease;
 use super::subscribe::Subscription;
 use crate::builder::Builder;
 use crate::command::{Arg, Cmd};
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::link::call::Call;
 use crate::link::home::Home;
 use crate::link::sink::Whole;
@@ -172,6 +173,13 @@ impl Client {
     /// Closes the pool: what waits is refused, what rests is closed. Calls in flight end by themselves.
     pub fn close(&self) {
         self.home.close();
+        self.board.closing();
+    }
+
+    /// The error that says so, once it is closed.
+    pub(super) fn closed(&self) -> Option<Error> {
+        let closed = self.home.current().ledger().is_closed();
+        closed.then(|| Error::new(Kind::Refused, Cause::ClientClosed, "", &self.home.name()))
     }
 
     /// SET without conditions.

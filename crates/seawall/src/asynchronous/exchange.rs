@@ -20,6 +20,9 @@ use crate::link::sink::Sink;
 /// While a reply is overdue, how often the task looks what the probe found.
 const GLANCE: Duration = Duration::from_millis(10);
 
+/// How long a call whose deadline has come waits for its connection to be closed, to tell for sure how far it got.
+const LAST_WORD: Duration = Duration::from_millis(50);
+
 /// How long a call waits for the reason of its loss, as in the shell for threads.
 const EXAMINE_MAX: Duration = Duration::from_millis(100);
 
@@ -38,6 +41,22 @@ impl Board {
     fn put(&self, shared: Arc<Shared>) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(shared);
     }
+
+    /// The client was closed: its shared connection ends once nothing is owed on it.
+    pub(super) fn closing(&self) {
+        if let Some(shared) = self.get() {
+            shared.closing();
+        }
+    }
+}
+
+impl Drop for Board {
+    fn drop(&mut self) {
+        let shared = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(shared) = shared {
+            shared.leave();
+        }
+    }
 }
 
 /// How a request over the shared connection ended.
@@ -49,8 +68,6 @@ enum End {
         taken: Vec<Value>,
         trail: Vec<Provenance>,
     },
-    /// Silent while others are answered, and the call may go elsewhere.
-    Left(Loss, Provenance, Moment),
     Late(Loss, Provenance),
 }
 
@@ -105,7 +122,9 @@ pub(super) async fn drive(
                 taken,
                 trail,
             } => {
-                taken.into_iter().for_each(|value| sink.take(value));
+                for value in taken {
+                    sink.take(value);
+                }
                 if loss.cause == Cause::OutputLimit && !suspect {
                     // Another's reply was too large; this call only shared its connection.
                     loss.cause = Cause::ClosedByServer;
@@ -115,10 +134,6 @@ pub(super) async fn drive(
                     Again::Fail(error) => Again::Fail(error.with(|report| report.trail = trail)),
                     again @ Again::At(_) => again,
                 }
-            }
-            End::Left(loss, provenance, at) => {
-                call.left(&loss, &shared.server, provenance);
-                Again::At(at)
             }
             End::Late(loss, provenance) => {
                 Again::Fail(call.timed_out(&loss, &shared.server, provenance))
@@ -150,6 +165,9 @@ async fn submit(
             }
             Acquired::Shared => board.get(),
         };
+        if let Some(error) = call.overtaken() {
+            return Err(error);
+        }
         let now = clock::now();
         let submitted = shared.and_then(|shared| {
             let replies = request.replies - from;
@@ -169,40 +187,49 @@ async fn submit(
     }
 }
 
+/// A request under way. If its future is dropped it is taken back where that is possible; otherwise its reply goes to
+/// nobody.
+struct UnderWay<'a> {
+    shared: &'a Shared,
+    ticket: Ticket,
+    over: bool,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if !self.over {
+            self.shared.retract(self.ticket.id);
+        }
+    }
+}
+
 async fn wait(call: &Call<'_>, shared: &Shared, ticket: Ticket, sent_at: Moment) -> End {
-    let Ticket { id, mut fate } = ticket;
+    let mut request = UnderWay {
+        shared,
+        ticket,
+        over: false,
+    };
+    let end = watch(call, &mut request, sent_at).await;
+    request.over = true;
+    end
+}
+
+/// Waits for the fate of a request, and looks up when it is overdue and at its deadline.
+async fn watch(call: &Call<'_>, request: &mut UnderWay<'_>, sent_at: Moment) -> End {
+    let shared = request.shared;
+    let id = request.ticket.id;
     let mut asked = false;
     loop {
         let now = clock::now();
         let silent_since = sent_at.max(shared.last_heard());
-        let overdue_at = call.overdue_at(silent_since);
-        let look = if asked { now + GLANCE } else { overdue_at };
+        let look = if asked {
+            now + GLANCE
+        } else {
+            call.overdue_at(silent_since)
+        };
         let until = look.min(call.deadline.answer_by());
-        match timeout(until.since(now), &mut fate).await {
-            Ok(Ok(Fate::Answered(values))) => return End::Answered(values),
-            Ok(Ok(Fate::Lost {
-                loss,
-                suspect,
-                taken,
-                trail,
-            })) => {
-                return End::Lost {
-                    loss,
-                    suspect,
-                    taken,
-                    trail,
-                };
-            }
-            // The driver ended without a word: its runtime has shut down.
-            Ok(Err(_)) => {
-                return End::Lost {
-                    loss: Loss::unknown(Close::Ours),
-                    suspect: false,
-                    taken: Vec::new(),
-                    trail: Vec::new(),
-                };
-            }
-            Err(_) => {}
+        if let Ok(fate) = timeout(until.since(now), &mut request.ticket.fate).await {
+            return ended(fate.ok());
         }
         let now = clock::now();
         let Some(loss) = shared.loss_if_abandoned(now) else {
@@ -213,13 +240,8 @@ async fn wait(call: &Call<'_>, shared: &Shared, ticket: Ticket, sent_at: Moment)
             tokio::time::sleep(Duration::from_millis(1)).await;
             continue;
         };
-        let provenance = shared.provenance(id);
         if call.deadline.too_late_to_answer(now) {
-            // Silence for a whole deadline condemns the connection: what it still holds must not run later.
-            if shared.last_heard() <= sent_at {
-                shared.abandon();
-            }
-            return End::Late(loss, provenance);
+            return late(request, loss, sent_at).await;
         }
         if now < call.overdue_at(sent_at.max(shared.last_heard())) {
             asked = false;
@@ -230,12 +252,58 @@ async fn wait(call: &Call<'_>, shared: &Shared, ticket: Ticket, sent_at: Moment)
             call.link
                 .decide(|ledger, now| ledger.overdue(now, silent_since, loss.cause));
         }
-        // What was sent later over another connection has been answered: this one is silent, not the server.
+        // What was sent later over another connection has been answered: this one is silent, not the server. Its end
+        // tells every call on it how far it got, and that decides.
         let elsewhere = call.link.ledger().served_after(silent_since);
-        if elsewhere && let Some(at) = call.may_leave(now, provenance, loss.cause) {
+        if elsewhere && call.could_leave(shared.provenance(id)) {
             shared.abandon();
-            return End::Left(loss, provenance, at);
         }
+    }
+}
+
+/// The deadline has come.
+async fn late(request: &mut UnderWay<'_>, loss: Loss, sent_at: Moment) -> End {
+    let shared = request.shared;
+    if shared.retract(request.ticket.id) {
+        return End::Late(loss, Provenance::Queued);
+    }
+    if shared.last_heard() <= sent_at {
+        // Silence for a whole deadline condemns the connection: what it still holds must not run later. How far the
+        // request got is final only when it is closed.
+        shared.abandon();
+        return match timeout(LAST_WORD, &mut request.ticket.fate).await {
+            Ok(Ok(Fate::Lost { loss, trail, .. })) => {
+                End::Late(loss, trail.first().copied().unwrap_or(Provenance::Written))
+            }
+            Ok(Ok(Fate::Answered(values))) => End::Answered(values),
+            _ => End::Late(loss, Provenance::Written),
+        };
+    }
+    // The connection goes on with others' requests, and so does this one's: it may yet run.
+    End::Late(loss, Provenance::Written)
+}
+
+fn ended(fate: Option<Fate>) -> End {
+    match fate {
+        Some(Fate::Answered(values)) => End::Answered(values),
+        Some(Fate::Lost {
+            loss,
+            suspect,
+            taken,
+            trail,
+        }) => End::Lost {
+            loss,
+            suspect,
+            taken,
+            trail,
+        },
+        // The driver ended without a word: its runtime has shut down.
+        None => End::Lost {
+            loss: Loss::unknown(Close::Ours),
+            suspect: false,
+            taken: Vec::new(),
+            trail: Vec::new(),
+        },
     }
 }
 

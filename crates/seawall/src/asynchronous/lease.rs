@@ -15,6 +15,7 @@ use crate::command::{Cmd, Nature};
 use crate::error::{Error, Kind};
 use crate::link::call::{Call, Conduct};
 use crate::link::connection::Loss;
+use crate::link::live::Live;
 use crate::link::shared::Link;
 
 /// A raw connection, borrowed from the pool: what is sent is not retried, what comes is not sorted.
@@ -53,6 +54,7 @@ impl Lease {
     pub async fn send(&mut self, cmd: &Cmd) -> Result<(), Error> {
         let nature = cmd.nature();
         self.own.tainted |= nature.session;
+        self.link.recent.leave(nature.writes);
         self.sent = cmd.name().into();
         let now = clock::now();
         let until = now + self.conduct.deadline;
@@ -62,7 +64,7 @@ impl Lease {
         }
         while self.own.wants_write() {
             // Replies to what was sent before are taken in meanwhile, or both sides would wait for each other.
-            let step = match self.own.live().map(|live| live.write_some()) {
+            let step = match self.own.live().map(Live::write_some) {
                 Some(Ok(_)) if !self.own.wants_write() => return Ok(()),
                 _ => timeout(until.since(clock::now()), self.own.step()).await,
             };

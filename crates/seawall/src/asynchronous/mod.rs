@@ -1,7 +1,7 @@
 //! The shell for tokio: ordinary commands of all tasks share one connection; blocking commands, leases and
 //! subscriptions have their own.
 //!
-//! A future that is dropped never shifts a reply: what was not sent is taken back, what was sent is answered to nobody.
+//! A future that is dropped never shifts a reply: what was not offered to a write is taken back, what was is answered to nobody.
 
 mod client;
 mod dedicated;

@@ -92,9 +92,8 @@ pub(super) async fn acquire(call: &mut Call<'_>) -> Result<Acquired, Error> {
                 Err(loss) => call.link.found_dead(lent, &loss),
             },
             Some(Told::Refused(refusal)) => return Err(call.refused(refusal)),
-            Some(Told::Woken) => {}
             None if call.deadline.too_late_to_send(clock::now()) => return Err(call.nothing_came()),
-            None => {}
+            Some(Told::Woken) | None => {}
         }
     }
 }

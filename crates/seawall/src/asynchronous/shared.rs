@@ -19,6 +19,7 @@ use super::exchange::examine;
 use super::own::{Watched, watch};
 use crate::clock;
 use crate::command::Nature;
+use crate::fork;
 use crate::link::connection::{Connection, Incoming, Loss};
 use crate::link::handshake::Server;
 use crate::link::ledger::Lent;
@@ -50,6 +51,7 @@ pub(super) struct Shared {
     pub(super) established: Moment,
     pub(super) server: Server,
     link: Weak<Link>,
+    generation: u64,
 }
 
 struct State {
@@ -57,8 +59,6 @@ struct State {
     lent: Option<Lent<Box<Live>>>,
     asked: VecDeque<Asked>,
     next: u64,
-    /// Somebody found it silent for too long: the driver gives it up.
-    abandoned: bool,
     last_heard: Moment,
 }
 
@@ -109,15 +109,17 @@ impl Shared {
             established: lent.established,
             server: lent.connection.server.clone(),
             link: Arc::downgrade(link),
+            generation: fork::generation(),
             state: Mutex::new(State {
                 lent: Some(lent),
                 asked: VecDeque::with_capacity(64),
                 next: 0,
-                abandoned: false,
                 last_heard: clock::now(),
             }),
         });
-        tokio::spawn(Arc::clone(&shared).drive(watched));
+        // Not inside the task: a runtime that shuts down may drop it before it has run at all.
+        let ending = Ending(Arc::clone(&shared));
+        tokio::spawn(Arc::clone(&shared).drive(watched, ending));
         Ok(shared)
     }
 
@@ -173,14 +175,55 @@ impl Shared {
         Provenance::Written
     }
 
+    /// Takes the request back if nothing of it was offered to a write; `false`: it is on its way, or was.
+    pub(super) fn retract(&self, id: u64) -> bool {
+        let mut state = self.lock();
+        let state = &mut *state;
+        let Some(lent) = state.lent.as_mut() else {
+            return false;
+        };
+        let Some(index) = state.asked.iter().position(|asked| asked.id == id) else {
+            return false;
+        };
+        let place = state.asked.iter().take(index).map(Asked::parts).sum();
+        let parts = state.asked[index].parts();
+        let retracted = lent.connection.state.retract(place, parts);
+        if retracted {
+            state.asked.remove(index);
+        }
+        retracted
+    }
+
     /// When something last came on it.
     pub(super) fn last_heard(&self) -> Moment {
         self.lock().last_heard
     }
 
-    /// It has been silent for too long: everything on it is told so, and it is closed.
+    /// It is given up: everything on it is told so, and it is closed. Not left to the driver, whose runtime may be what
+    /// does not run.
     pub(super) fn abandon(&self) {
-        self.lock().abandoned = true;
+        self.end_now(&self.loss(Close::Abandoned, None));
+    }
+
+    /// Nobody has the client any more.
+    pub(super) fn leave(&self) {
+        if self.generation != fork::generation() {
+            // A forked child: the socket is the parent's too, and the lock may be held by a thread that is not here.
+            return;
+        }
+        self.end_now(&self.loss(Close::Ours, Some(Cause::ClientClosed)));
+    }
+
+    /// The client was closed: it ends once nothing is owed any more.
+    pub(super) fn closing(&self) {
+        self.bell.notify_one();
+    }
+
+    fn end_now(&self, loss: &Loss) {
+        if let Some(mourners) = self.close(loss) {
+            mourners.tell(loss);
+        }
+        // The driver finds it ended.
         self.bell.notify_one();
     }
 
@@ -191,9 +234,8 @@ impl Shared {
         Some(lent.connection.state.loss(Close::Abandoned, now))
     }
 
-    async fn drive(self: Arc<Self>, watched: Watched) {
-        // Whatever ends this task, a runtime that shuts down included, ends the connection.
-        let guard = Ending(Arc::clone(&self));
+    /// Whatever ends this task, a runtime that shuts down included, ends the connection.
+    async fn drive(self: Arc<Self>, watched: Watched, ending: Ending) {
         let loss = loop {
             match self.write(&watched) {
                 Ok(()) => {}
@@ -215,15 +257,12 @@ impl Shared {
                 }
                 ready = watched.writable(), if blocked => drop(ready),
             }
-            if self.lock().abandoned {
-                break self.loss(Close::Abandoned, None);
-            }
-            if self.link.strong_count() == 0 || self.is_over() {
+            if self.is_over() {
                 break self.loss(Close::Ours, Some(Cause::ClientClosed));
             }
         };
         drop(watched);
-        guard.end(loss).await;
+        ending.end(loss).await;
     }
 
     fn wants_write(&self) -> bool {
@@ -234,13 +273,18 @@ impl Shared {
             .is_some_and(|lent| lent.connection.state.wants_write())
     }
 
-    /// Whether the client was closed and nothing is owed any more.
+    /// Whether it has ended already, or the client was closed and nothing is owed any more.
     fn is_over(&self) -> bool {
-        let idle = self.lock().asked.is_empty();
-        idle && self
-            .link
-            .upgrade()
-            .is_none_or(|link| link.ledger().is_closed())
+        let (ended, idle) = {
+            let state = self.lock();
+            (state.lent.is_none(), state.asked.is_empty())
+        };
+        ended
+            || idle
+                && self
+                    .link
+                    .upgrade()
+                    .is_none_or(|link| link.ledger().is_closed())
     }
 
     fn write(&self, watched: &Watched) -> Result<(), Close> {

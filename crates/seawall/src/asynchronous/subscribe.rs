@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use seawall_model::Cause;
 use seawall_wire::Value;
+use seawall_wire::error::Family;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -13,7 +14,7 @@ use super::client::Client;
 use super::lease::Lease;
 use crate::clock;
 use crate::command::Cmd;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 
 /// Messages that may wait for their subscriber, in bytes of channel and payload. A subscriber that falls further behind
 /// loses messages here, by name, instead of the whole connection at the server's output buffer limit (32 MiB).
@@ -22,7 +23,7 @@ const QUEUE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// What is counted for a message beside its bytes, so that empty ones fill the queue too.
 const MESSAGE_OVERHEAD: usize = 64;
 
-/// How long the reader waits for a message before it looks whether anybody still listens.
+/// How long the reader waits for a message before it looks whether the client was closed.
 const LISTEN: Duration = Duration::from_secs(1);
 
 /// Between two attempts to subscribe anew.
@@ -174,7 +175,15 @@ async fn subscribe(lease: &mut Lease, channels: &[Vec<u8>]) -> Result<(), Error>
 
 /// Reads messages until nobody wants them, subscribing anew whenever the connection is lost.
 async fn read(client: Client, mut lease: Lease, channels: Vec<Vec<u8>>, queue: Arc<Queue>) {
+    let mut looked = clock::now();
     loop {
+        let now = clock::now();
+        if now.since(looked) >= LISTEN {
+            looked = now;
+            if let Some(error) = client.closed() {
+                return queue.end(error);
+            }
+        }
         let lost = match lease.recv_within(LISTEN).await {
             Ok(Some(value)) => {
                 if let Some(message) = message(value) {
@@ -206,13 +215,21 @@ async fn again(client: &Client, channels: &[Vec<u8>]) -> Result<Lease, Error> {
         };
         match outcome {
             Ok(lease) => return Ok(lease),
-            Err(error)
-                if error.cause() == Cause::ClientClosed || error.server_error().is_some() =>
-            {
-                return Err(error);
-            }
+            Err(error) if is_final(&error) => return Err(error),
             Err(error) => tokio::time::sleep(error.retry_after().unwrap_or(PAUSE).max(PAUSE)).await,
         }
+    }
+}
+
+/// Whether waiting cures it. What the server says at its door (LOADING, no room) is part of an outage; what it says to
+/// SUBSCRIBE itself is its answer.
+fn is_final(error: &Error) -> bool {
+    match error.kind() {
+        Kind::Server => error
+            .server_error()
+            .is_none_or(|said| said.kind.family() != Family::Unavailable),
+        Kind::Settings => true,
+        _ => error.cause() == Cause::ClientClosed,
     }
 }
 

@@ -50,6 +50,10 @@ pub(super) fn drive(
 ) -> Result<(), Error> {
     loop {
         let mut lent = super::park::acquire(call)?;
+        if let Some(error) = call.overtaken() {
+            call.link.give_back(lent.connection, lent.usage);
+            return Err(error);
+        }
         let now = clock::now();
         call.sending();
         sink.restart();

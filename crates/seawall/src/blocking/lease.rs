@@ -58,7 +58,9 @@ impl Lease {
     /// Writes a command, all of it, within the deadline. Its reply is taken by [`recv`](Self::recv).
     pub fn send(&mut self, cmd: &Cmd) -> Result<(), Error> {
         let deadline = clock::now() + self.conduct.deadline;
-        self.tainted |= cmd.nature().session;
+        let nature = cmd.nature();
+        self.tainted |= nature.session;
+        self.link.recent.leave(nature.writes);
         self.sent = cmd.name().into();
         let live = self.live()?;
         live.state.queue(clock::now(), 1, |out| cmd.pack(out));

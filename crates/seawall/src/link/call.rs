@@ -10,12 +10,13 @@ use seawall_policy::deadline::Deadline;
 use seawall_policy::health::{Answered, State};
 use seawall_policy::retry::{self, Attempted, ReplayAllowance, Verdict, Why};
 use seawall_wire::error::{Family, ServerError};
-use seawall_wire::facts::Access;
+use seawall_wire::facts::{Access, Replay};
 
 use super::cause;
 use super::connection::Loss;
 use super::handshake::Server;
 use super::ledger::{Ask, Refusal, Use};
+use super::recent::Writes;
 use super::shared::Link;
 use crate::clock;
 use crate::command::Nature;
@@ -47,6 +48,8 @@ pub(crate) struct Call<'a> {
     sent: Sent,
     said: Option<ServerError>,
     replied: Option<Answered>,
+    /// The number of its first sending among the writes of this client.
+    left_as: Option<u64>,
     connection: Option<ConnectionFacts>,
 }
 
@@ -95,6 +98,7 @@ impl<'a> Call<'a> {
             sent: Sent::No,
             said: None,
             replied: None,
+            left_as: None,
             connection: None,
         }
     }
@@ -152,11 +156,39 @@ impl<'a> Call<'a> {
     /// It is about to be sent.
     pub(crate) fn sending(&mut self) {
         self.attempts += 1;
+        if self.nature.writes != Writes::Nothing && self.left_as.is_none() {
+            self.left_as = Some(self.link.recent.leave(self.nature.writes));
+        }
+    }
+
+    /// Whether another write to one of its keys has left this client since it was first sent.
+    fn later_write_left(&self) -> bool {
+        self.left_as
+            .is_some_and(|number| self.link.recent.later(self.nature.writes, number))
+    }
+
+    /// Asked right before it is sent again: while it paused, a later write may have left, and then what may have run
+    /// must not put the older value back.
+    pub(crate) fn overtaken(&self) -> Option<Error> {
+        let again = self.sent == Sent::Perhaps && self.nature.replay == Replay::Overwrite;
+        if !again || !self.later_write_left() {
+            return None;
+        }
+        let cause = self.first.unwrap_or(Cause::ReplyTimeout);
+        Some(self.error(Kind::Lost, cause, clock::now()))
     }
 
     /// When silence on its connection, lasting since `since`, becomes a question about the endpoint.
     pub(crate) fn overdue_at(&self, since: Moment) -> Moment {
         self.deadline.overdue_at(since, self.conduct.overdue_after)
+    }
+
+    /// Whether it could go elsewhere if its connection were given up now.
+    pub(crate) fn could_leave(&self, provenance: Provenance) -> bool {
+        let replay = self.nature.replay;
+        let later = self.later_write_left();
+        provenance.sent_if_aborted() == Sent::No
+            || retry::may_repeat(replay, self.conduct.allowance, later)
     }
 
     /// Its reply is overdue, and a fresh probe was answered since: whether this call may be sent again on another
@@ -236,7 +268,7 @@ impl<'a> Call<'a> {
             sent: provenance.sent_if_aborted(),
             replay: self.nature.replay,
             allowance: self.conduct.allowance,
-            later_write_left: false,
+            later_write_left: self.later_write_left(),
             attempts: self.attempts,
             cause,
             now,

@@ -237,6 +237,34 @@ impl Connection {
         }
     }
 
+    /// Takes back `parts` requests from `place` on, if no byte of them was offered to a write yet.
+    pub(crate) fn retract(&mut self, place: usize, parts: usize) -> bool {
+        let Some(&first) = self.owed.get(place) else {
+            return false;
+        };
+        let Some(&last) = self.owed.get(place + parts.saturating_sub(1)) else {
+            return false;
+        };
+        if first.start < self.offered.max(self.accepted) {
+            return false;
+        }
+        let bytes = last.end - first.start;
+        // Everything between the first byte that was not accepted and the last that is queued stands in `out`.
+        let at = self.out_taken + usize::try_from(first.start - self.accepted).unwrap_or(0);
+        let until = at + usize::try_from(bytes).unwrap_or(0);
+        self.out.drain(at..until);
+        self.owed.drain(place..place + parts);
+        for later in self.owed.iter_mut().skip(place) {
+            later.start -= bytes;
+            later.end -= bytes;
+        }
+        self.queued -= bytes;
+        if self.hold != u64::MAX && self.hold >= last.end {
+            self.hold -= bytes;
+        }
+        true
+    }
+
     /// Bytes to write, from the first that was not accepted.
     pub(crate) fn transmit(&self) -> &[u8] {
         let rest = &self.out[self.out_taken..];

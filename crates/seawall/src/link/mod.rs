@@ -9,6 +9,7 @@ pub(crate) mod home;
 mod inbox;
 pub(crate) mod ledger;
 pub(crate) mod live;
+pub(crate) mod recent;
 pub(crate) mod setup;
 pub(crate) mod shared;
 pub(crate) mod sink;

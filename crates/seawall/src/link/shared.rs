@@ -13,6 +13,7 @@ use super::connection::Loss;
 use super::handshake::Login;
 use super::ledger::{CloseWhy, Ledger, Lent, Order, Orders, Refusal, Use};
 use super::live::Live;
+use super::recent::RecentWrites;
 use crate::clock;
 use crate::events::{Event, Listeners};
 use crate::net::tls::TlsLine;
@@ -72,6 +73,7 @@ pub(crate) struct Link {
     pub(crate) name: Arc<str>,
     pub(crate) dialer: Dialer,
     pub(crate) listeners: Listeners,
+    pub(crate) recent: RecentWrites,
     addresses: Mutex<Addresses>,
     ledger: Mutex<Book>,
     tender: Arc<Tender>,
@@ -93,6 +95,7 @@ impl Link {
             name,
             dialer,
             listeners,
+            recent: RecentWrites::new(),
             addresses: Mutex::default(),
             ledger: Mutex::new(ledger),
             tender,

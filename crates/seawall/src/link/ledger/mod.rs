@@ -458,10 +458,10 @@ impl<C, W> Ledger<C, W> {
             Use::Shared => self.shared == Shared::Up || !self.idle.is_empty(),
             Use::Call | Use::Apart => !self.idle.is_empty(),
         };
-        if !established {
-            self.health.admit(now, ask.access, ask.ride_out)
-        } else {
+        if established {
             self.health.admit_established(now, ask.access, ask.ride_out)
+        } else {
+            self.health.admit(now, ask.access, ask.ride_out)
         }
     }
 
@@ -498,7 +498,8 @@ impl<C, W> Ledger<C, W> {
     }
 
     fn note_write(&mut self, now: Moment, ask: &Ask) {
-        if ask.access == Access::Write {
+        // A blocking command tries nothing at a closed gate: it may take its time to be answered.
+        if ask.access == Access::Write && ask.usage != Use::Apart {
             self.health.write_sent(now);
         }
     }
