@@ -8,7 +8,7 @@ use seawall_model::{Cause, Target};
 
 use crate::blocking;
 use crate::error::{Error, Kind};
-use crate::events::{Callback, Event, Listener, Listeners, Tracing};
+use crate::events::{Callback, Event, Listener, Listeners};
 use crate::link::home::Home;
 use crate::link::setup::Plan;
 
@@ -24,7 +24,7 @@ use crate::link::setup::Plan;
 pub struct Builder {
     target: Target,
     settings: Settings,
-    listeners: Vec<Box<dyn Listener>>,
+    listeners: Vec<Arc<dyn Listener>>,
 }
 
 impl Builder {
@@ -35,7 +35,7 @@ impl Builder {
         Ok(Self {
             target,
             settings,
-            listeners: vec![Box::new(Tracing)],
+            listeners: Vec::new(),
         })
     }
 
@@ -74,7 +74,7 @@ impl Builder {
     /// Hears of what happens on the link, on the thread on which it happens.
     #[must_use]
     pub fn on_event(mut self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
-        self.listeners.push(Box::new(Callback(listener)));
+        self.listeners.push(Arc::new(Callback(listener)));
         self
     }
 

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 
 use seawall::blocking::Client;
 use seawall::{
-    Builder, Cause, Cmd, Error, Event, Kind, Pipeline, Sent, Stats, Value, asynchronous,
+    Builder, Cause, Cmd, Error, Event, Kind, Pipeline, Sent, Stats, Value, asynchronous, journal,
 };
 use seawall_lab::contender::serve::{Inbox, InboxError, Outbox};
 use seawall_lab::contender::{
@@ -187,7 +187,8 @@ fn single(outcome: Result<Value, Error>) -> Result<Reply, Failure> {
 fn finish(stats: &Stats, outbox: &Outbox) {
     outbox.say(&Answer::Stats(vec![
         ("dials".into(), stats.dialled),
-        ("dials-failed".into(), stats.dials_failed),
+        ("dials-failed".into(), stats.dials_failed.total()),
+        ("retries".into(), stats.retried),
     ]));
     outbox.say(&Answer::Bye);
 }
@@ -304,18 +305,19 @@ fn failure(error: &Error) -> Failure {
 
 fn tell(outbox: &Outbox, event: &Event<'_>) {
     let told = match *event {
-        Event::OutageStarted { cause } => Told::OutageStart { cause: Some(cause) },
+        Event::OutageStarted { cause, .. } => Told::OutageStart { cause: Some(cause) },
         Event::Recovered {
             cause,
             lasted,
             restarted,
+            ..
         } => Told::OutageEnd {
             cause: Some(cause),
             lasted: Some(lasted),
             restarted: match restarted {
-                Some(true) => Restarted::Yes,
-                Some(false) => Restarted::No,
-                None => Restarted::Unsaid,
+                journal::Restarted::Yes => Restarted::Yes,
+                journal::Restarted::No => Restarted::No,
+                journal::Restarted::Unknown => Restarted::Unsaid,
             },
         },
         Event::Lost { cause, .. } => Told::Lost { cause: Some(cause) },

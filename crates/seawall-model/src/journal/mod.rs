@@ -32,6 +32,7 @@ mod frame;
 mod reader;
 mod ring;
 mod ring_file;
+mod run_id;
 mod slot;
 mod words;
 
@@ -42,5 +43,6 @@ pub use frame::{PAYLOAD_BYTES_MAX, RECORD_BYTES_MAX, encode};
 pub use reader::Reader;
 pub use ring::{Ring, RingHeader};
 pub use ring_file::{RingContents, RingFile};
+pub use run_id::run_id_hash;
 pub use slot::{AREA_BYTES_MAX, AREA_BYTES_MIN, HEADER_BYTES};
 pub use words::{HealthState, OutagePolicy, Restarted, RetryRefusal, WriteGate};

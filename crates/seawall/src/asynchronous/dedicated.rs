@@ -49,7 +49,10 @@ pub(super) async fn drive(
             }
             Ok(value) => {
                 let reply = call.reply(established, sent_at, true);
-                call.link.decide(|ledger, now| ledger.replied(now, reply));
+                call.link.decide(|ledger, now| {
+                    ledger.counters.answered += 1;
+                    ledger.replied(now, reply)
+                });
                 return Ok(value);
             }
             Err(End::Lost(mut loss)) => {

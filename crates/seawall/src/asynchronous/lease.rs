@@ -40,6 +40,7 @@ impl Lease {
         let own = {
             let mut call = Call::new(&link, &conduct, "LEASE", Nature::lease(), span);
             let lent = acquire_own(&mut call).await?;
+            call.leased();
             Own::new(Arc::clone(&link), lent).map_err(|error| exchange::no_driver(&call, &error))?
         };
         Ok(Self {

@@ -346,7 +346,10 @@ impl Shared {
             }
         };
         if let (Some(proof), Some(link)) = (proof, self.link.upgrade()) {
-            link.decide(|ledger, now| ledger.replied(now, proof));
+            link.decide(|ledger, now| {
+                ledger.counters.answered += answered_well(&answered);
+                ledger.replied(now, proof)
+            });
         }
         for (caller, values) in answered {
             // A caller that has gone wants no reply.
@@ -413,6 +416,12 @@ impl Mourners {
             });
         }
     }
+}
+
+/// How many calls were answered; of one whose only reply is an error the call itself says what it is.
+fn answered_well(answered: &[(oneshot::Sender<Fate>, Vec<Value>)]) -> u64 {
+    let well = |values: &[Value]| !matches!(values, [Value::Error(_)]);
+    answered.iter().filter(|(_, values)| well(values)).count() as u64
 }
 
 /// Takes whole replies and finds their callers.

@@ -112,7 +112,8 @@ fn ended(call: &mut Call<'_>, lent: Lent<Box<Live>>, end: &End) -> Again {
     let provenance = lent.connection.state.provenance();
     let server = lent.connection.server.clone();
     match *end {
-        End::Lost(mut loss) => {
+        End::Lost(loss) => {
+            let mut loss = loss.with(call.name);
             let connection = lent.connection.id;
             let why = call.link.wants_examination(&loss);
             call.link.bury_untold(lent, &loss);
@@ -123,12 +124,14 @@ fn ended(call: &mut Call<'_>, lent: Lent<Box<Live>>, end: &End) -> Again {
             call.lost(&loss, &server, provenance)
         }
         End::Left { loss, at } => {
+            let loss = loss.with(call.name);
             call.link.bury_alone(lent, &loss);
             call.left(&loss, &server, provenance);
             Again::At(at)
         }
         End::Late | End::Down => {
             let loss = lent.connection.state.loss(Close::Abandoned, now);
+            let loss = loss.with(call.name);
             call.link.bury_alone(lent, &loss);
             Again::Fail(call.timed_out(&loss, &server, provenance))
         }

@@ -42,7 +42,9 @@ impl Lease {
         let nature = Nature::lease();
         let lent = {
             let mut call = Call::new(&link, &conduct, "LEASE", nature, span);
-            park::acquire(&mut call)?
+            let lent = park::acquire(&mut call)?;
+            call.leased();
+            lent
         };
         let generation = fork::generation();
         Ok(Self {
@@ -213,7 +215,7 @@ impl Lease {
                 &self.link.name,
             );
         };
-        let mut loss: Loss = lent.connection.state.loss(close, now);
+        let mut loss: Loss = lent.connection.state.loss(close, now).with(&self.sent);
         loss.cause = cause.unwrap_or(loss.cause);
         let provenance = lent.connection.state.provenance();
         let server = lent.connection.server.clone();

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use seawall_model::journal::{CommandName, RetryRefusal};
 use seawall_model::{Cause, Moment, Provenance, Sent};
 use seawall_policy::deadline::Deadline;
 use seawall_policy::health::{Answered, State};
@@ -21,6 +22,8 @@ use super::shared::Link;
 use crate::clock;
 use crate::command::Nature;
 use crate::error::{ConnectionFacts, Error, Kind};
+use crate::events::{Event, refusal_of};
+use crate::stats::Failed;
 
 /// How a client treats its calls.
 #[derive(Clone, Debug)]
@@ -36,7 +39,7 @@ pub(crate) struct Conduct {
 pub(crate) struct Call<'a> {
     pub(crate) link: &'a Link,
     conduct: &'a Conduct,
-    name: &'a str,
+    pub(crate) name: &'a str,
     pub(crate) nature: Nature,
     pub(crate) deadline: Deadline,
     started: Moment,
@@ -51,6 +54,8 @@ pub(crate) struct Call<'a> {
     /// The number of its first sending among the writes of this client.
     left_as: Option<u64>,
     connection: Option<ConnectionFacts>,
+    /// Why and when the last attempt failed.
+    failed: Option<(Cause, Moment)>,
 }
 
 /// What to do after something went wrong.
@@ -100,6 +105,7 @@ impl<'a> Call<'a> {
             replied: None,
             left_as: None,
             connection: None,
+            failed: None,
         }
     }
 
@@ -159,6 +165,16 @@ impl<'a> Call<'a> {
         if self.nature.writes != Writes::Nothing && self.left_as.is_none() {
             self.left_as = Some(self.link.recent.leave(self.nature.writes));
         }
+        if let Some((cause, at)) = self.failed.take() {
+            self.link.ledger().counters.retried += 1;
+            self.tell(&Event::Retried {
+                command: CommandName::from(self.name).as_str(),
+                cause,
+                attempt: self.attempts,
+                attempts_max: self.conduct.attempts_max,
+                waited: clock::now().since(at),
+            });
+        }
     }
 
     /// Whether another write to one of its keys has left this client since it was first sent.
@@ -175,7 +191,13 @@ impl<'a> Call<'a> {
             return None;
         }
         let cause = self.first.unwrap_or(Cause::ReplyTimeout);
-        Some(self.error(Kind::Lost, cause, clock::now()))
+        self.not_again(cause, RetryRefusal::MayHaveRun);
+        Some(self.ends(self.error(Kind::Lost, cause, clock::now())))
+    }
+
+    /// It was to get a connection to lend, and did: what becomes of that is no call.
+    pub(crate) fn leased(&self) {
+        self.link.ledger().counters.leased += 1;
     }
 
     /// When silence on its connection, lasting since `since`, becomes a question about the endpoint.
@@ -209,6 +231,7 @@ impl<'a> Call<'a> {
     /// An attempt is over: what it may have done stays true, whatever becomes of the next one.
     fn over(&mut self, loss: &Loss, server: &Server, provenance: Provenance) {
         self.first.get_or_insert(loss.cause);
+        self.failed = Some((loss.cause, clock::now()));
         self.connection = Some(facts(loss, server));
         if provenance.sent_if_aborted() == Sent::Perhaps {
             self.sent = Sent::Perhaps;
@@ -222,10 +245,42 @@ impl<'a> Call<'a> {
         match self.verdict(now, provenance, loss.cause) {
             Verdict::Park if now < self.deadline.send_by() => Again::At(now),
             Verdict::RetryAt(at) => Again::At(at),
-            Verdict::Park | Verdict::GiveUp(_) => {
-                Again::Fail(self.lost_for_good(loss, provenance, now))
+            Verdict::Park => {
+                self.not_again(loss.cause, RetryRefusal::Deadline);
+                Again::Fail(self.ends(self.lost_for_good(loss, provenance, now)))
+            }
+            Verdict::GiveUp(why) => {
+                self.not_again(loss.cause, refusal_of(why));
+                Again::Fail(self.ends(self.lost_for_good(loss, provenance, now)))
             }
         }
+    }
+
+    /// It was sent, failed, and is not sent again.
+    fn not_again(&self, cause: Cause, why: RetryRefusal) {
+        self.link.ledger().counters.retries_refused += 1;
+        self.tell(&Event::RetryRefused {
+            command: CommandName::from(self.name).as_str(),
+            cause,
+            why,
+        });
+    }
+
+    /// It ends by this error.
+    fn ends(&self, error: Error) -> Error {
+        let how = if error.may_have_run() {
+            Failed::MaybeRan
+        } else if error.retry_after().is_some() {
+            Failed::Refused
+        } else {
+            Failed::NotRun
+        };
+        self.link.ledger().counters.failed(error.cause(), how);
+        error
+    }
+
+    fn tell(&self, event: &Event<'_>) {
+        self.link.listeners.tell(&self.link.name, event);
     }
 
     /// It leaves a silent connection for another one.
@@ -242,8 +297,15 @@ impl<'a> Call<'a> {
     ) -> Error {
         self.over(loss, server, provenance);
         let now = clock::now();
-        self.lost_for_good(loss, provenance, now)
-            .with(|report| report.kind = Kind::TimedOut)
+        let why = if now < self.deadline.send_by() {
+            // A wait without an end was ended, since the endpoint went down.
+            RetryRefusal::MayHaveRun
+        } else {
+            RetryRefusal::Deadline
+        };
+        self.not_again(loss.cause, why);
+        let error = self.lost_for_good(loss, provenance, now);
+        self.ends(error.with(|report| report.kind = Kind::TimedOut))
     }
 
     /// A borrower's connection ended: it is not for us to try again.
@@ -315,7 +377,7 @@ impl<'a> Call<'a> {
         } else {
             Kind::Refused
         };
-        self.error(kind, refusal.cause, now).with(|report| {
+        let error = self.error(kind, refusal.cause, now).with(|report| {
             report.also = self.first.filter(|&first| first != refusal.cause);
             report.retry_after = refusal.retry_at.map(|at| at.since(now));
             let said = self.said.clone();
@@ -324,7 +386,8 @@ impl<'a> Call<'a> {
             if !refusal.detail.is_empty() {
                 report.detail = refusal.detail;
             }
-        })
+        });
+        self.ends(error)
     }
 
     /// The server answered with an error.
@@ -342,6 +405,7 @@ impl<'a> Call<'a> {
         let ran_not = error.kind.surely_did_not_run() && !self.nature.script;
         if ran_not && self.goes_again(family, cause) {
             self.first.get_or_insert(cause);
+            self.failed = Some((cause, clock::now()));
             self.said = Some(error);
             return Said {
                 answer: None,
@@ -374,7 +438,8 @@ impl<'a> Call<'a> {
     pub(crate) fn answered(&self, error: ServerError) -> Error {
         let cause = cause::of_server(&error.kind);
         let surely_not = error.kind.surely_did_not_run() && !self.nature.script;
-        self.error(Kind::Server, cause, clock::now())
+        let error = self
+            .error(Kind::Server, cause, clock::now())
             .with(|report| {
                 if !surely_not {
                     report.sent = Sent::Perhaps;
@@ -382,7 +447,12 @@ impl<'a> Call<'a> {
                 report.provenance = Provenance::Replying;
                 report.connection = None;
                 report.server = Some(cause::without_arguments(error));
-            })
+            });
+        if cause == Cause::CommandError {
+            self.link.ledger().counters.answered += 1;
+            return error;
+        }
+        self.ends(error)
     }
 
     fn error(&self, kind: Kind, cause: Cause, now: Moment) -> Error {

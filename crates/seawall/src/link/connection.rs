@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use seawall_model::{Cause, Close, Moment, Provenance};
-use seawall_wire::{Limits, WireError, scan::FrameKind};
+use seawall_wire::{Limits, WireError, facts, scan::FrameKind};
 
 use super::inbox::{Frame, Inbox};
 
@@ -54,9 +54,19 @@ pub(crate) struct Loss {
     pub(crate) owed: usize,
     /// Bytes of an unfinished reply.
     pub(crate) partial: usize,
+    /// Replies that had come.
+    pub(crate) replies: u64,
+    /// The command that it was lost with, where the shell knows one.
+    pub(crate) command: Option<&'static str>,
 }
 
 impl Loss {
+    /// It was lost with this command; only names that are in the table of commands are kept.
+    pub(crate) fn with(self, command: &str) -> Self {
+        let command = facts::lookup(&[command]).map(|facts| facts.name);
+        Self { command, ..self }
+    }
+
     /// The end of a connection of which nothing is known any more.
     pub(crate) fn unknown(close: Close) -> Self {
         Self {
@@ -68,6 +78,8 @@ impl Loss {
             bytes_out: 0,
             owed: 0,
             partial: 0,
+            replies: 0,
+            command: None,
         }
     }
 }
@@ -91,6 +103,7 @@ pub(crate) struct Connection {
     idle_before: Duration,
     replied_since_idle: bool,
     bytes_in: u64,
+    replies: u64,
     /// Bytes that came at the end and could not be read.
     torn: usize,
 }
@@ -114,6 +127,7 @@ impl Connection {
             idle_before: Duration::ZERO,
             replied_since_idle: true,
             bytes_in: 0,
+            replies: 0,
             torn: 0,
         }
     }
@@ -330,6 +344,7 @@ impl Connection {
                 self.inbox.consume(frame);
                 self.replied_since_idle = true;
                 self.hold = u64::MAX;
+                self.replies += 1;
                 let Some(front) = self.owed.front_mut() else {
                     return;
                 };
@@ -358,6 +373,8 @@ impl Connection {
             bytes_out: self.accepted,
             owed: self.owed(),
             partial: self.inbox.len() + self.torn,
+            replies: self.replies,
+            command: None,
         }
     }
 

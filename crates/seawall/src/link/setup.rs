@@ -20,7 +20,8 @@ use super::shared::{Dialer, Keepalive, Line, Link};
 use crate::builder::bad_settings;
 use crate::clock;
 use crate::error::Error;
-use crate::events::Listeners;
+use crate::events::{Listener, Listeners};
+use crate::log::Log;
 use crate::net::tls::TlsPlan;
 use crate::tender::{Names, SystemNames, Tender};
 
@@ -109,7 +110,8 @@ impl Plan {
             self.target.endpoint().clone(),
             self.dialer(),
             ledger,
-            self.listeners.clone(),
+            self.listeners
+                .after([Arc::new(Log::default()) as Arc<dyn Listener>]),
             tender,
         )
     }

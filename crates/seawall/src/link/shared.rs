@@ -15,7 +15,7 @@ use super::ledger::{CloseWhy, Ledger, Lent, Order, Orders, Refusal, Use};
 use super::live::Live;
 use super::recent::RecentWrites;
 use crate::clock;
-use crate::events::{Event, Listeners};
+use crate::events::{Event, Life, Listeners};
 use crate::net::tls::TlsLine;
 use crate::tender::{Names, Tender};
 
@@ -138,10 +138,8 @@ impl Link {
             wake_tender,
         }) = pending.take()
         {
-            for change in changes {
-                for event in Event::of_change(&change) {
-                    self.listeners.tell(&self.name, &event);
-                }
+            for event in changes.iter().flat_map(Event::of_change) {
+                self.listeners.tell(&self.name, &event);
             }
             if wake_tender {
                 self.tender.wake();
@@ -170,19 +168,31 @@ impl Link {
     }
 
     fn close(&self, live: Box<Live>, why: CloseWhy) {
+        let life = Life::of(&live.state.loss(Close::Ours, clock::now()));
         self.listeners.tell(
             &self.name,
             &Event::Closed {
                 connection: live.id,
                 why: why.name(),
+                life,
             },
         );
         live.stream.close();
     }
 
+    /// Tells how an outage goes on, if it is time to.
+    pub(crate) fn tell_progress(&self) {
+        let progress = self.ledger().progress(clock::now());
+        let events = progress.map(|(cause, course)| Event::of_progress(cause, &course));
+        for event in events.into_iter().flatten() {
+            self.listeners.tell(&self.name, &event);
+        }
+    }
+
     /// A call was answered: its connection goes back, unless more is owed on it.
     pub(crate) fn answered(&self, live: Box<Live>, usage: Use, reply: Answered) {
         if !live.state.is_clean() {
+            self.ledger().counters.answered += 1;
             return self.give_back(live, usage);
         }
         self.decide(|ledger, now| ledger.answered(now, Self::lend(live, usage), reply));
@@ -294,23 +304,15 @@ impl Link {
 
     /// Tells that a connection was lost.
     pub(crate) fn tell_lost(&self, connection: u64, loss: &Loss) {
-        let Loss {
-            cause,
-            close,
-            idle,
-            age,
-            owed,
-            ..
-        } = *loss;
+        self.ledger().counters.lost.count(loss.cause);
         self.listeners.tell(
             &self.name,
             &Event::Lost {
                 connection,
-                cause,
-                close,
-                idle,
-                age,
-                owed,
+                cause: loss.cause,
+                close: loss.close,
+                life: Life::of(loss),
+                command: loss.command,
             },
         );
     }

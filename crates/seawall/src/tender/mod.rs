@@ -153,6 +153,7 @@ impl Round {
             if sweep {
                 link.look_over();
                 link.decide(super::link::ledger::Ledger::sweep);
+                link.tell_progress();
             }
             link.decide(Ledger::tick);
             self.start_attempts(&link, now);

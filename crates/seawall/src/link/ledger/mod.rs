@@ -9,6 +9,7 @@
 //! [`dialled`](Ledger::dialled) or [`dial_failed`](Ledger::dial_failed).
 
 mod autopsy;
+mod story;
 mod tend;
 mod words;
 
@@ -20,7 +21,7 @@ use seawall_policy::ageing::{Ageing, Life};
 use seawall_policy::backoff::Backoff;
 use seawall_policy::budget::Budget;
 use seawall_policy::dial::{Dial, DialGate};
-use seawall_policy::health::{Admission, Answered, Change, Health, State};
+use seawall_policy::health::{Admission, Answered, Health, State};
 use seawall_wire::error::Family;
 use seawall_wire::facts::Access;
 
@@ -28,7 +29,9 @@ use super::connection::Loss;
 use crate::stats::Counters;
 
 use autopsy::Examination;
-pub(crate) use words::{Answer, Ask, Bounds, CloseWhy, Due, Lent, Order, Orders, Refusal, Use};
+pub(crate) use words::{
+    Answer, Ask, Bounds, Changed, CloseWhy, Due, Lent, Order, Orders, Refusal, Use,
+};
 
 /// How many connections beyond the pool's size blocking commands may hold, since they do not share it. Enough for a
 /// worker with many queues; a leak shows up long before the server's `maxclients` of 10,000.
@@ -192,6 +195,7 @@ impl<C, W> Ledger<C, W> {
         }
         if ask.first {
             self.budget.call(now);
+            self.counters.asked += 1;
         }
         let until = match self.admission(now, &ask) {
             Admission::Send => {
@@ -320,7 +324,7 @@ impl<C, W> Ledger<C, W> {
         self.lost_last = Some((now, loss.close, loss.cause));
         let cause = loss.cause;
         let change = self.health.connection_failed(now, established, cause);
-        self.changed(change, &mut orders);
+        self.changed(now, change, &mut orders);
         self.settle(now, &mut orders);
         orders
     }
@@ -337,7 +341,7 @@ impl<C, W> Ledger<C, W> {
     pub(crate) fn overdue(&mut self, now: Moment, sent_at: Moment, cause: Cause) -> Orders<C, W> {
         let mut orders = Orders::none();
         let change = self.health.reply_overdue(now, sent_at, cause);
-        self.changed(change, &mut orders);
+        self.changed(now, change, &mut orders);
         self.settle(now, &mut orders);
         orders
     }
@@ -352,7 +356,7 @@ impl<C, W> Ledger<C, W> {
     ) -> Orders<C, W> {
         let mut orders = Orders::none();
         let change = self.health.server_said(now, family, cause, reply);
-        self.changed(change, &mut orders);
+        self.changed(now, change, &mut orders);
         self.settle(now, &mut orders);
         orders
     }
@@ -361,6 +365,7 @@ impl<C, W> Ledger<C, W> {
     pub(crate) fn answered(&mut self, now: Moment, lent: Lent<C>, reply: Answered) -> Orders<C, W> {
         let mut orders = Orders::none();
         self.count_back(lent.usage);
+        self.counters.answered += 1;
         self.served = self.served.max(Some(reply.sent_at));
         let change = self.health.replied(now, reply);
         self.keep(
@@ -372,7 +377,7 @@ impl<C, W> Ledger<C, W> {
             &mut orders,
         );
         if change.is_some() {
-            self.changed(change, &mut orders);
+            self.changed(now, change, &mut orders);
         }
         if !self.waiting.is_empty() {
             self.settle(now, &mut orders);
@@ -397,7 +402,7 @@ impl<C, W> Ledger<C, W> {
         self.served = self.served.max(Some(reply.sent_at));
         let change = self.health.replied(now, reply);
         if change.is_some() {
-            self.changed(change, &mut orders);
+            self.changed(now, change, &mut orders);
             self.settle(now, &mut orders);
         }
         orders
@@ -502,11 +507,6 @@ impl<C, W> Ledger<C, W> {
         if ask.access == Access::Write && ask.usage != Use::Apart {
             self.health.write_sent(now);
         }
-    }
-
-    fn changed(&mut self, change: Option<Change>, orders: &mut Orders<C, W>) {
-        orders.wake_tender |= self.health.next_probe().is_some();
-        orders.changes.extend(change);
     }
 
     fn refusal_for(&self, cause: Cause, retry_at: Option<Moment>) -> Refusal {

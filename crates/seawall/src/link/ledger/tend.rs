@@ -1,5 +1,6 @@
 //! The tender's side: what is to be dialled, and what came of it.
 
+use seawall_model::journal::run_id_hash;
 use seawall_model::{Fault, Moment};
 use seawall_policy::dial::Dialled;
 use seawall_policy::health::{Change, Probe, ProbeResult, Restarted};
@@ -54,12 +55,12 @@ impl<C, W> Ledger<C, W> {
                 self.dialling = self.dialling.saturating_sub(1);
                 self.gate.finished(now, Dialled::Connected);
                 self.health
-                    .dialled(began, server.run_id.as_deref().map(hash));
+                    .dialled(began, server.run_id.as_deref().map(run_id_hash));
             }
             Purpose::Probe(probe) => self.probed_well(now, probe, server, &mut orders),
             Purpose::Examine => {
                 self.health
-                    .dialled(began, server.run_id.as_deref().map(hash));
+                    .dialled(began, server.run_id.as_deref().map(run_id_hash));
                 self.examined(now, server);
             }
         }
@@ -80,7 +81,7 @@ impl<C, W> Ledger<C, W> {
     ) {
         self.served = self.served.max(Some(probe.started()));
         let result = ProbeResult::Good {
-            run_id: server.run_id.as_deref().map(hash),
+            run_id: server.run_id.as_deref().map(run_id_hash),
             write_ok: server.writes,
         };
         let change = self.health.probe_finished(now, probe, result);
@@ -95,7 +96,7 @@ impl<C, W> Ledger<C, W> {
                 }
             }
         }
-        self.changed(change, orders);
+        self.changed(now, change, orders);
     }
 
     /// No connection came about.
@@ -107,7 +108,7 @@ impl<C, W> Ledger<C, W> {
         error: &DialError,
     ) -> Orders<C, W> {
         let mut orders = Orders::none();
-        self.counters.dials_failed += 1;
+        self.counters.dials_failed.count(error.cause);
         self.refusal = Some(Refusal {
             cause: error.cause,
             detail: error.detail.clone(),
@@ -138,7 +139,7 @@ impl<C, W> Ledger<C, W> {
                 self.health.dial_failed(now, began, error.cause)
             }
         };
-        self.changed(change, &mut orders);
+        self.changed(now, change, &mut orders);
         self.settle(now, &mut orders);
         orders
     }
@@ -165,11 +166,4 @@ impl<C, W> Ledger<C, W> {
         self.settle(now, &mut orders);
         orders
     }
-}
-
-/// A run id, as the health of an endpoint compares it.
-fn hash(run_id: &str) -> u64 {
-    run_id.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }

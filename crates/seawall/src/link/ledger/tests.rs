@@ -70,6 +70,8 @@ fn loss(cause: Cause) -> Loss {
         bytes_out: 10,
         owed: 1,
         partial: 0,
+        replies: 0,
+        command: None,
     }
 }
 

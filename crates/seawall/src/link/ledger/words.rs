@@ -8,6 +8,8 @@ use seawall_policy::health::{Change, Probe};
 use seawall_wire::error::ServerError;
 use seawall_wire::facts::Access;
 
+use crate::stats::Course;
+
 /// What the ledger is set to.
 #[derive(Clone, Debug)]
 pub(crate) struct Bounds {
@@ -123,11 +125,19 @@ impl CloseWhy {
     }
 }
 
+/// A change of health, and how the trouble that it belongs to went until then.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Changed {
+    pub(crate) change: Change,
+    /// `None` where it belongs to none: the write gate's changes in health.
+    pub(crate) course: Option<Course>,
+}
+
 /// What came of an event.
 #[derive(Debug)]
 pub(crate) struct Orders<C, W> {
     pub(crate) todo: Vec<Order<C, W>>,
-    pub(crate) changes: Vec<Change>,
+    pub(crate) changes: Vec<Changed>,
     /// The tender has something to do: a dial, or a probe that is due earlier than it thinks.
     pub(crate) wake_tender: bool,
 }

@@ -22,6 +22,7 @@ use crate::link::handshake::{DialError, Handshake, Purpose, Server};
 use crate::link::ledger::Use;
 use crate::link::live::Live;
 use crate::link::shared::Link;
+use crate::net::ends::ends;
 use crate::net::tls::TlsStream;
 use doubt::Doubt;
 
@@ -217,9 +218,13 @@ impl Attempt {
         if let Some(address) = at.address {
             link.addresses().worked(address, &self.found);
         }
+        let (local, peer) = ends(live.stream.fd());
         let opened = Event::Opened {
             connection: live.id,
+            local,
+            peer,
             client_id: server.client_id,
+            run_id: server.run_id.as_deref(),
             took: now.since(self.began),
         };
         link.listeners.tell(&link.name, &opened);
@@ -234,6 +239,7 @@ impl Attempt {
             &Event::DialFailed {
                 cause: error.cause,
                 detail: &error.detail,
+                took: clock::now().since(self.began),
             },
         );
         let (purpose, began) = (self.purpose, self.began);
