@@ -114,21 +114,24 @@ impl Pipeline {
                 .map(|(value, cmd)| one(value, cmd, call))
                 .collect()),
             Some(Value::Error(error)) => {
-                // EXECABORT only says that a command was refused while it was queued; that refusal says why.
-                let why = match error.kind {
-                    ErrorKind::ExecAbort => replies.into_iter().find_map(|reply| match reply {
-                        Value::Error(error) => Some(error),
-                        _ => None,
-                    }),
-                    _ => None,
+                // MULTI itself is answered first; without it each command stood for itself.
+                let alone = matches!(replies.first(), Some(Value::Error(_)));
+                let sent = if alone && replies.iter().any(|reply| !surely_did_not_run(reply)) {
+                    Sent::Perhaps
+                } else {
+                    Sent::No
                 };
-                let refused = call
-                    .answered(error.clone())
-                    .with(|report| report.sent = Sent::No);
-                Err(match why {
-                    Some(why) => call.answered(why).with(|report| report.sent = Sent::No),
-                    None => refused,
-                })
+                // EXECABORT only says that a command was refused while it was queued; that refusal says why.
+                let first = replies.into_iter().find_map(|reply| match reply {
+                    Value::Error(error) => Some(error),
+                    _ => None,
+                });
+                let why = match first {
+                    Some(first) if alone || error.kind == ErrorKind::ExecAbort => first,
+                    _ => error,
+                };
+                call.heard(&why);
+                Err(call.answered(why).with(|report| report.sent = sent))
             }
             _ => Err(
                 Error::new(Kind::Reply, Cause::ProtocolError, "EXEC", endpoint).with(|report| {
@@ -140,6 +143,10 @@ impl Pipeline {
             ),
         }
     }
+}
+
+fn surely_did_not_run(reply: &Value) -> bool {
+    matches!(reply, Value::Error(error) if error.kind.surely_did_not_run())
 }
 
 fn one(value: Value, cmd: &Cmd, call: &Call<'_>) -> Result<Value, Error> {
