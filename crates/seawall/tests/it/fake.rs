@@ -17,7 +17,9 @@ impl Fake {
     /// Listens on a free loopback port; `serve` gets each connection and closes it by dropping it.
     pub(crate) fn start(serve: impl Fn(Peer) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let addr = listener.local_addr().expect("a bound listener has an address");
+        let addr = listener
+            .local_addr()
+            .expect("a bound listener has an address");
         let accepted = Arc::new(AtomicUsize::new(0));
         let over = Arc::new(AtomicBool::new(false));
         let (count, ends, serve) = (Arc::clone(&accepted), Arc::clone(&over), Arc::new(serve));
@@ -35,7 +37,11 @@ impl Fake {
                 thread::spawn(move || serve(peer));
             }
         });
-        Self { addr, accepted, over }
+        Self {
+            addr,
+            accepted,
+            over,
+        }
     }
 
     pub(crate) fn addr(&self) -> SocketAddr {
@@ -76,8 +82,10 @@ impl Peer {
         loop {
             let words = self.request()?;
             let reply = match words[0].as_str() {
-                "HELLO" => "%3\r\n$6\r\nserver\r\n$5\r\nredis\r\n$2\r\nid\r\n:7\r\n$5\r\nproto\r\n:3\r\n",
-                "INFO" => "$12\r\nrun_id:fake\r\n\r\n",
+                "HELLO" => {
+                    "%3\r\n$6\r\nserver\r\n$5\r\nredis\r\n$2\r\nid\r\n:7\r\n$5\r\nproto\r\n:3\r\n"
+                }
+                "INFO" => "$13\r\nrun_id:fake\r\n\r\n",
                 "PING" => "+PONG\r\n",
                 "SELECT" | "CLIENT" | "AUTH" => "+OK\r\n",
                 _ => return Some(words),
@@ -118,7 +126,11 @@ impl Peer {
 
     fn more(&mut self) -> Option<()> {
         let mut bytes = [0; 4096];
-        let length = self.stream.read(&mut bytes).ok().filter(|length| *length > 0)?;
+        let length = self
+            .stream
+            .read(&mut bytes)
+            .ok()
+            .filter(|length| *length > 0)?;
         self.inbox.extend_from_slice(&bytes[..length]);
         Some(())
     }

@@ -84,7 +84,9 @@ pub(crate) fn number(server: &Server, section: &str, field: &str) -> u64 {
 
 /// What the server holds under a key, as its own laboratory connection sees it.
 pub(crate) fn held(server: &Server, key: &str) -> Option<Vec<u8>> {
-    let reply = server.command(&[b"GET", key.as_bytes()]).expect("the server answers");
+    let reply = server
+        .command(&[b"GET", key.as_bytes()])
+        .expect("the server answers");
     reply.as_bytes().map(<[u8]>::to_vec)
 }
 
