@@ -14,7 +14,8 @@ use crate::command::{Arg, Cmd};
 use crate::error::{Error, Kind};
 use crate::link::call::Call;
 use crate::link::home::Home;
-use crate::link::sink::Whole;
+use crate::link::shared::Link;
+use crate::link::sink::{Sink, Whole};
 use crate::pipeline::Pipeline;
 use crate::reply::FromReply;
 use crate::stats::Stats;
@@ -66,19 +67,14 @@ impl Client {
         let link = self.home.link()?;
         cmd.refuse_session(nature, &link.name)?;
         let mut call = Call::new(&link, self.home.conduct(), &name, nature, self.deadline);
-        let value = if nature.blocking.is_some() {
-            dedicated::drive(&mut call, &link, cmd).await?
-        } else {
-            let mut call = call.sharing();
-            let request = Request {
-                replies: 1,
-                whole: false,
-                pack: &|connection, _, now| connection.queue(now, 1, |out| cmd.pack(out)),
-            };
-            let mut reply: Option<Value> = None;
-            exchange::drive(&mut call, &link, &self.board, &request, &mut reply).await?;
-            reply.unwrap_or(Value::Null)
+        let request = Request {
+            replies: 1,
+            whole: false,
+            pack: &|connection, _, now| connection.queue(now, 1, |out| cmd.pack(out)),
         };
+        let mut reply: Option<Value> = None;
+        self.drive(&mut call, &link, &request, &mut reply).await?;
+        let value = reply.unwrap_or(Value::Null);
         T::from_reply(value).map_err(|wrong| Error::wrong_type(&wrong, &name, &link.name))
     }
 
@@ -101,8 +97,7 @@ impl Client {
             "PIPELINE",
             nature,
             self.deadline,
-        )
-        .sharing();
+        );
         let request = Request {
             replies: pipeline.len(),
             whole: false,
@@ -113,7 +108,7 @@ impl Client {
             },
         };
         let mut replies: Vec<Value> = Vec::with_capacity(pipeline.len());
-        let outcome = exchange::drive(&mut call, &link, &self.board, &request, &mut replies).await;
+        let outcome = self.drive(&mut call, &link, &request, &mut replies).await;
         Ok(pipeline.results(replies, outcome.err(), &call))
     }
 
@@ -131,7 +126,7 @@ impl Client {
         }
         let nature = pipeline.transaction_nature();
         let mut call =
-            Call::new(&link, self.home.conduct(), "EXEC", nature, self.deadline).sharing();
+            Call::new(&link, self.home.conduct(), "EXEC", nature, self.deadline);
         let replies = pipeline.len() + 2;
         let request = Request {
             replies,
@@ -142,7 +137,7 @@ impl Client {
             },
         };
         let mut sink = Whole(Vec::with_capacity(replies));
-        exchange::drive(&mut call, &link, &self.board, &request, &mut sink).await?;
+        self.drive(&mut call, &link, &request, &mut sink).await?;
         pipeline.transaction_results(sink.0, &call)
     }
 
@@ -174,6 +169,22 @@ impl Client {
     pub fn close(&self) {
         self.home.close();
         self.board.closing();
+    }
+
+    /// Sends a request: over the shared connection, unless it would hold up everybody else's.
+    async fn drive(
+        &self,
+        call: &mut Call<'_>,
+        link: &Arc<Link>,
+        request: &Request<'_>,
+        sink: &mut impl Sink,
+    ) -> Result<(), Error> {
+        if call.nature.blocking.is_some() {
+            dedicated::drive(call, link, request, sink).await
+        } else {
+            call.share();
+            exchange::drive(call, link, &self.board, request, sink).await
+        }
     }
 
     /// The error that says so, once it is closed.

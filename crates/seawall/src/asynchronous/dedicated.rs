@@ -1,4 +1,5 @@
-//! One call on a connection of its own: a blocking command, which would hold up everybody else's.
+//! One call on a connection of its own: a blocking command, or a pipeline with one, which would hold up everybody
+//! else's.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,35 +9,40 @@ use seawall_policy::health::State;
 use seawall_wire::Value;
 use tokio::time::timeout;
 
-use super::exchange;
+use super::exchange::{self, Request};
 use super::own::{Came, Own};
 use super::park::{acquire_own, sleep_until};
 use crate::clock;
-use crate::command::Cmd;
 use crate::error::Error;
 use crate::link::call::{Again, Call};
 use crate::link::connection::Loss;
 use crate::link::shared::Link;
+use crate::link::sink::Sink;
 
 /// How often a wait looks whether the endpoint has gone down.
 const GLANCE: Duration = Duration::from_millis(100);
 
-/// Sends the command until it is answered or the call is over.
+/// Sends the request until it is answered or the call is over.
 pub(super) async fn drive(
     call: &mut Call<'_>,
     link: &Arc<Link>,
-    cmd: &Cmd,
-) -> Result<Value, Error> {
+    request: &Request<'_>,
+    sink: &mut impl Sink,
+) -> Result<(), Error> {
     loop {
+        sink.restart();
+        let from = sink.taken();
         let mut lent = acquire_own(call).await?;
         let sent_at = clock::now();
         call.sending();
         let established = lent.established;
-        lent.connection.state.queue(sent_at, 1, |out| cmd.pack(out));
+        (request.pack)(&mut lent.connection.state, from, sent_at);
         let mut own =
             Own::new(Arc::clone(link), lent).map_err(|error| exchange::no_driver(call, &error))?;
-        let again = match converse(call, &mut own).await {
-            Ok(Value::Error(error)) => {
+        let mut values = Vec::with_capacity(request.replies - from);
+        let end = converse(call, &mut own, request.replies - from, &mut values).await;
+        let again = match (end, values.pop()) {
+            (Ok(()), Some(Value::Error(error))) if request.replies == 1 => {
                 let reply = call.reply(established, sent_at, true);
                 let said = call.said(error, reply);
                 if said.close {
@@ -47,22 +53,18 @@ pub(super) async fn drive(
                     None => Again::At(sent_at),
                 }
             }
-            Ok(value) => {
-                let reply = call.reply(established, sent_at, true);
+            (Ok(()), last) => {
+                values.into_iter().chain(last).for_each(|v| sink.take(v));
+                let reply = call.reply(established, sent_at, sink.shows_writes());
                 call.link.decide(|ledger, now| {
                     ledger.counters.answered += 1;
                     ledger.replied(now, reply)
                 });
-                return Ok(value);
+                return Ok(());
             }
-            Err(End::Lost(mut loss)) => {
-                let (server, provenance) = own.bury_named(&mut loss).await;
-                call.lost(&loss, &server, provenance)
-            }
-            Err(End::Late) => {
-                let loss = own.loss(Close::Abandoned);
-                let (server, provenance) = own.bury_alone(&loss);
-                Again::Fail(call.timed_out(&loss, &server, provenance))
+            (Err(end), last) => {
+                values.into_iter().chain(last).for_each(|v| sink.take(v));
+                broken(call, &mut own, end).await
             }
         };
         match again {
@@ -72,13 +74,38 @@ pub(super) async fn drive(
     }
 }
 
+/// It did not come to its end.
+async fn broken(call: &mut Call<'_>, own: &mut Own, end: End) -> Again {
+    let trail = own.trail();
+    let again = match end {
+        End::Lost(mut loss) => {
+            let (server, provenance) = own.bury_named(&mut loss).await;
+            call.lost(&loss, &server, provenance)
+        }
+        End::Late => {
+            let loss = own.loss(Close::Abandoned);
+            let (server, provenance) = own.bury_alone(&loss);
+            Again::Fail(call.timed_out(&loss, &server, provenance))
+        }
+    };
+    match again {
+        Again::Fail(error) => Again::Fail(error.with(|report| report.trail = trail)),
+        again @ Again::At(_) => again,
+    }
+}
+
 enum End {
     Lost(Loss),
     /// The deadline came, or the endpoint went down under a wait without an end.
     Late,
 }
 
-async fn converse(call: &Call<'_>, own: &mut Own) -> Result<Value, End> {
+async fn converse(
+    call: &Call<'_>,
+    own: &mut Own,
+    replies: usize,
+    values: &mut Vec<Value>,
+) -> Result<(), End> {
     loop {
         let now = clock::now();
         let until = call.deadline.answer_by().min(now + GLANCE);
@@ -95,14 +122,20 @@ async fn converse(call: &Call<'_>, own: &mut Own) -> Result<Value, End> {
                 continue;
             }
         }
-        match own.next() {
-            Ok(Some(Came::Reply(value))) => return Ok(value),
-            Ok(_) => {}
-            Err(cause) => {
-                return Err(End::Lost(Loss {
-                    cause,
-                    ..own.loss(Close::Ours)
-                }));
+        loop {
+            match own.next() {
+                Ok(Some(Came::Reply(value))) => values.push(value),
+                Ok(Some(Came::Other(_))) => {}
+                Ok(None) => break,
+                Err(cause) => {
+                    return Err(End::Lost(Loss {
+                        cause,
+                        ..own.loss(Close::Ours)
+                    }));
+                }
+            }
+            if values.len() == replies {
+                return Ok(());
             }
         }
     }

@@ -86,6 +86,13 @@ impl Own {
         )
     }
 
+    /// How far each unanswered request got, oldest first.
+    pub(super) fn trail(&self) -> Vec<Provenance> {
+        self.lent
+            .as_ref()
+            .map_or_else(Vec::new, |lent| lent.connection.state.provenances())
+    }
+
     /// Writes what is queued, or reads what comes, waiting for either. Safe to drop at any point.
     pub(super) async fn step(&mut self) -> Result<(), Close> {
         let (Some(watched), Some(lent)) = (&self.watched, &mut self.lent) else {

@@ -110,9 +110,8 @@ impl<'a> Call<'a> {
     }
 
     /// It goes over the shared connection.
-    pub(crate) fn sharing(mut self) -> Self {
+    pub(crate) fn share(&mut self) {
         self.usage = Use::Shared;
-        self
     }
 
     /// What its reply proves about the endpoint.
