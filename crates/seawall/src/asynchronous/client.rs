@@ -125,8 +125,7 @@ impl Client {
             return Ok(Vec::new());
         }
         let nature = pipeline.transaction_nature();
-        let mut call =
-            Call::new(&link, self.home.conduct(), "EXEC", nature, self.deadline);
+        let mut call = Call::new(&link, self.home.conduct(), "EXEC", nature, self.deadline);
         let replies = pipeline.len() + 2;
         let request = Request {
             replies,
