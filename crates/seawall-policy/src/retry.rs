@@ -5,7 +5,7 @@ use crate::budget::Budget;
 use seawall_model::{Cause, Moment, Sent};
 use seawall_wire::facts::Replay;
 
-/// How many times a call is sent at the most, the first time included. 3: the second repairs a lost connection, the
+/// How many times a call is sent by default, the first time included. 3: the second repairs a lost connection, the
 /// third one that was lost in the same burst; what fails three times fails for a reason that a fourth does not cure.
 pub const ATTEMPTS_MAX: u32 = 3;
 
@@ -35,6 +35,8 @@ pub struct Attempted {
     pub later_write_left: bool,
     /// How many times the call was sent until now, this time included if a byte was offered; 0 if it never was.
     pub attempts: u32,
+    /// How many times it may be sent. Default [`ATTEMPTS_MAX`].
+    pub attempts_max: u32,
     /// Why it failed.
     pub cause: Cause,
     /// When that was noticed.
@@ -127,7 +129,7 @@ pub fn decide(attempt: &Attempted, budget: &mut Budget, backoff: &mut Backoff) -
     if attempt.sent == Sent::Perhaps && !attempt.may_repeat() {
         return Verdict::GiveUp(Why::MayHaveRun);
     }
-    if attempt.attempts >= ATTEMPTS_MAX {
+    if attempt.attempts >= attempt.attempts_max {
         return Verdict::GiveUp(Why::Attempts);
     }
     let at = if attempt.sent == Sent::No || goes_at_once(attempt) {
@@ -201,6 +203,7 @@ mod tests {
             allowance: ReplayAllowance::default(),
             later_write_left: false,
             attempts: 1,
+            attempts_max: ATTEMPTS_MAX,
             cause: Cause::ConnectionReset,
             now: at(0),
             deadline: at(1_000),

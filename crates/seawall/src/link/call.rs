@@ -9,7 +9,7 @@ use seawall_model::journal::{CommandName, RetryRefusal};
 use seawall_model::{Cause, Moment, Provenance, Sent};
 use seawall_policy::deadline::Deadline;
 use seawall_policy::health::{Answered, State};
-use seawall_policy::retry::{self, Attempted, ReplayAllowance, Verdict, Why};
+use seawall_policy::retry::{self, Attempted, ReplayAllowance, Verdict};
 use seawall_wire::error::{Family, ServerError};
 use seawall_wire::facts::{Access, Replay};
 
@@ -208,8 +208,9 @@ impl<'a> Call<'a> {
     pub(crate) fn could_leave(&self, provenance: Provenance) -> bool {
         let replay = self.nature.replay;
         let later = self.later_write_left();
-        provenance.sent_if_aborted() == Sent::No
-            || retry::may_repeat(replay, self.conduct.allowance, later)
+        let free = self.sent == Sent::No && provenance.sent_if_aborted() == Sent::No;
+        let tries_left = self.attempts < self.conduct.attempts_max;
+        free || (tries_left && retry::may_repeat(replay, self.conduct.allowance, later))
     }
 
     /// Its reply is overdue, and a fresh probe was answered since: whether this call may be sent again on another
@@ -320,17 +321,17 @@ impl<'a> Call<'a> {
     }
 
     fn verdict(&self, now: Moment, provenance: Provenance, cause: Cause) -> Verdict {
-        if provenance.sent_if_aborted() == Sent::Perhaps
-            && self.attempts >= self.conduct.attempts_max
-        {
-            return Verdict::GiveUp(Why::Attempts);
-        }
         let attempted = Attempted {
-            sent: provenance.sent_if_aborted(),
+            // What an earlier attempt may have done stays true for the next one.
+            sent: match self.sent {
+                Sent::Perhaps => Sent::Perhaps,
+                Sent::No => provenance.sent_if_aborted(),
+            },
             replay: self.nature.replay,
             allowance: self.conduct.allowance,
             later_write_left: self.later_write_left(),
             attempts: self.attempts,
+            attempts_max: self.conduct.attempts_max,
             cause,
             now,
             deadline: self.deadline.send_by(),

@@ -8,7 +8,7 @@ use seawall_policy::budget::{Budget, BudgetSettings};
 use seawall_policy::deadline::{Blocking, Deadline};
 use seawall_policy::health::Answered;
 use seawall_policy::park::{Offer, Ticket};
-use seawall_policy::retry::{Attempted, Verdict, Why, decide, may_repeat};
+use seawall_policy::retry::{ATTEMPTS_MAX, Attempted, Verdict, Why, decide, may_repeat};
 use seawall_wire::error::Family;
 use seawall_wire::facts::{Access, Replay};
 use std::time::Duration;
@@ -275,6 +275,7 @@ impl World {
             allowance: this.spec.allowance,
             later_write_left,
             attempts: this.attempts,
+            attempts_max: ATTEMPTS_MAX,
             cause,
             now: self.now,
             deadline: this.deadline.send_by(),
