@@ -1,6 +1,7 @@
 //! The engine against real servers, a relay that breaks connections, and peers that do not play by the rules.
 
 mod alone;
+mod asynchronous;
 mod blocking_commands;
 mod endings;
 mod fake;

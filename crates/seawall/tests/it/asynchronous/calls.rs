@@ -42,15 +42,15 @@ async fn a_pipeline_gives_each_command_its_own_result() {
         .with(Cmd::new("SET").arg("text").arg("x"))
         .with(Cmd::new("INCR").arg("text"))
         .with(Cmd::new("GET").arg("text"));
-    let results = client.pipeline(&pipeline).await.expect("the server is well");
+    let results = client
+        .pipeline(&pipeline)
+        .await
+        .expect("the server is well");
     assert_eq!(results.len(), 3);
     assert!(results[0].is_ok());
     let refused = results[1].as_ref().expect_err("it is no number");
     assert_eq!(refused.kind(), Kind::Server);
-    assert_eq!(
-        results[2].as_ref().ok(),
-        Some(&Value::Bulk(b"x".to_vec()))
-    );
+    assert_eq!(results[2].as_ref().ok(), Some(&Value::Bulk(b"x".to_vec())));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -74,7 +74,10 @@ async fn pipelines_of_reads_are_answered_although_replies_are_cut_in_the_middle(
         for (step, result) in (0..).zip(results) {
             let got = result.expect("a read is repeated");
             let wanted = value((round + step) % 30);
-            assert!(got.as_bytes() == Some(wanted.as_bytes()), "round {round}, step {step}");
+            assert!(
+                got.as_bytes() == Some(wanted.as_bytes()),
+                "round {round}, step {step}"
+            );
         }
     }
     assert!(relay.counters().replies_cut > 0, "nothing was cut");
@@ -138,7 +141,10 @@ async fn a_transaction_whose_reply_is_lost_is_never_run_twice() {
         .with(Cmd::new("INCR").arg("counter:0"))
         .with(get(3));
     let results = client.transaction(&transaction).await.expect("all is well");
-    let values: Vec<_> = results.into_iter().map(|result| result.expect("it ran")).collect();
+    let values: Vec<_> = results
+        .into_iter()
+        .map(|result| result.expect("it ran"))
+        .collect();
     assert_eq!(values, [Value::Int(2), Value::Bulk(value(3).into_bytes())]);
 }
 
@@ -165,7 +171,10 @@ async fn blocking_commands_hold_nobody_up() {
         })
         .await;
         for number in 0..200 {
-            let got: String = client.get(key(number % 10)).await.expect("nobody blocks it");
+            let got: String = client
+                .get(key(number % 10))
+                .await
+                .expect("nobody blocks it");
             assert!(got == value(number % 10));
         }
         client
@@ -177,8 +186,7 @@ async fn blocking_commands_hold_nobody_up() {
             .await
             .expect("nobody blocks it");
     };
-    let ((popped, results), ()) =
-        ends("the waits", async { tokio::join!(waits, others) }).await;
+    let ((popped, results), ()) = ends("the waits", async { tokio::join!(waits, others) }).await;
     assert_eq!(
         popped.expect("a job came"),
         ("jobs:alone".to_owned(), "one".to_owned())
@@ -194,8 +202,9 @@ async fn a_blocking_command_ends_by_its_own_timeout() {
     let server = server();
     let client = client(server.addr(), "");
     let pop = Cmd::new("BLPOP").arg("empty").arg("0.1");
-    let popped: Option<(String, String)> =
-        ends("BLPOP", client.call(&pop)).await.expect("the server is well");
+    let popped: Option<(String, String)> = ends("BLPOP", client.call(&pop))
+        .await
+        .expect("the server is well");
     assert_eq!(popped, None);
     until("its connection is back", || client.stats().in_use == 0).await;
 }
@@ -207,11 +216,20 @@ async fn a_lease_watches_a_key_and_is_not_kept() {
     let mut lease = client.lease().await.expect("the server is well");
     let watcher = lease.client_id();
     let mut said = Vec::new();
-    for (index, words) in ["WATCH key", "MULTI", "SET key mine", "EXEC"].iter().enumerate() {
+    for (index, words) in ["WATCH key", "MULTI", "SET key mine", "EXEC"]
+        .iter()
+        .enumerate()
+    {
         if index == 1 {
-            client.set("key", "another's").await.expect("the server is well");
+            client
+                .set("key", "another's")
+                .await
+                .expect("the server is well");
         }
-        lease.send(&Cmd::new(words)).await.expect("the server is well");
+        lease
+            .send(&Cmd::new(words))
+            .await
+            .expect("the server is well");
         said.push(lease.recv().await.expect("the server is well"));
     }
     assert_eq!(said[3], Value::Null, "{said:?}");
@@ -225,7 +243,13 @@ async fn a_lease_watches_a_key_and_is_not_kept() {
 async fn what_changes_a_connection_is_refused_beside_a_lease() {
     let server = server();
     let client = client(server.addr(), "");
-    for words in ["SELECT 3", "SUBSCRIBE a", "WATCH k", "MULTI", "CLIENT REPLY OFF"] {
+    for words in [
+        "SELECT 3",
+        "SUBSCRIBE a",
+        "WATCH k",
+        "MULTI",
+        "CLIENT REPLY OFF",
+    ] {
         let error = client
             .call::<Value>(&Cmd::new(words))
             .await
@@ -250,7 +274,9 @@ async fn a_server_that_became_a_replica_loses_the_shared_connection() {
         .command(&[b"REPLICAOF", b"NO", b"ONE"])
         .expect("the server answers");
     let patient = client.within(Duration::from_secs(5));
-    ends("the write", patient.set("key", "z")).await.expect("it is a primary again");
+    ends("the write", patient.set("key", "z"))
+        .await
+        .expect("it is a primary again");
     assert!(client.stats().dialled > 1, "{:?}", client.stats());
     assert_eq!(held(&server, "key").as_deref(), Some(&b"z"[..]));
 }

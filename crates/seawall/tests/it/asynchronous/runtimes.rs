@@ -74,9 +74,7 @@ fn a_runtime_at_rest_does_not_keep_others_from_reading() {
     fill(&server, 1);
     let client = client(server.addr(), "deadline=5s");
     let resting = current_thread();
-    resting
-        .block_on(client.ping())
-        .expect("the server is well");
+    resting.block_on(client.ping()).expect("the server is well");
     // Its driver is not run any more, and it is not gone.
     let other = current_thread();
     let got: String = ends("the call", || other.block_on(client.get(key(0))))
@@ -100,7 +98,10 @@ fn calls_in_flight_outlive_the_handle_they_were_made_with() {
                 let got: String = client.get(key(number)).await.expect("the server is well");
                 assert!(got == value(number));
                 let pop = Cmd::new("BLPOP").arg("empty").arg("0.05");
-                client.call::<Value>(&pop).await.expect("the server is well");
+                client
+                    .call::<Value>(&pop)
+                    .await
+                    .expect("the server is well");
             })
         })
         .collect();

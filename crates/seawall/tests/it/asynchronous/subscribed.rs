@@ -83,7 +83,10 @@ async fn a_subscription_outlives_a_server_that_restarts() {
     let client = client(server.addr(), "");
     let mut subscription = client.subscribe(["news"]).await.expect("all is well");
     server.kill9().expect("it ends");
-    until("the outage is seen", || client.stats().state == "down").await;
+    until("the outage is seen", || {
+        format!("{:?}", client.stats().state).eq_ignore_ascii_case("down")
+    })
+    .await;
     server.start_again().expect("it starts");
     gap(&mut subscription).await;
     publish(&server, "news", b"again");
@@ -97,7 +100,10 @@ async fn a_subscription_waits_until_there_is_room_again() {
     let mut subscription = client.subscribe(["news"]).await.expect("all is well");
     server.config_set("maxclients", "1").expect("it is set");
     server.client_kill_all().expect("the server answers");
-    until("the door is shut", || client.stats().dials_failed > 2).await;
+    until("the door is shut", || {
+        client.stats().dials_failed.total() > 2
+    })
+    .await;
     server.config_set("maxclients", "1000").expect("it is set");
     gap(&mut subscription).await;
     publish(&server, "news", b"again");
@@ -117,8 +123,7 @@ async fn a_slow_subscriber_is_told_what_was_dropped_and_keeps_its_connection() {
         publish(&server, "news", &payload);
         // Nobody takes a message; the reader takes the bytes all the same.
         until("the reader has drained the server", || {
-            number(&server, "clients", "client_recent_max_output_buffer") == 0
-                || pending(&server) == 0
+            pending(&server) == 0
         })
         .await;
     }
@@ -147,7 +152,7 @@ fn pending(server: &Server) -> u64 {
     let list = server
         .command(&[b"CLIENT", b"LIST", b"TYPE", b"pubsub"])
         .expect("the server answers");
-    let list = String::from_utf8_lossy(list.as_bytes().unwrap_or_default()).into_owned();
+    let list = String::from_utf8_lossy(list.as_bytes().expect("a text")).into_owned();
     list.split(' ')
         .filter_map(|field| field.strip_prefix("omem="))
         .filter_map(|bytes| bytes.parse::<u64>().ok())
@@ -169,7 +174,11 @@ async fn a_subscription_that_the_server_refuses_ends_with_its_words() {
     let server = server();
     acl(&server, "on >pw ~* +@all resetchannels &news");
     let client = limited(server.addr());
-    let error = client.subscribe(["secret"]).await.err().expect("it is not allowed");
+    let error = client
+        .subscribe(["secret"])
+        .await
+        .err()
+        .expect("it is not allowed");
     assert_eq!(error.kind(), Kind::Server, "{error}");
 
     let mut subscription = client.subscribe(["news"]).await.expect("that is allowed");
@@ -177,7 +186,9 @@ async fn a_subscription_that_the_server_refuses_ends_with_its_words() {
     assert_eq!(payload(&mut subscription).await, b"well");
     acl(&server, "-subscribe");
     server.client_kill_all().expect("the server answers");
-    let error = next(&mut subscription).await.expect_err("it is not allowed any more");
+    let error = next(&mut subscription)
+        .await
+        .expect_err("it is not allowed any more");
     assert_eq!(error.kind(), Kind::Server, "{error}");
     let again = next(&mut subscription).await.expect_err("it has ended");
     assert_eq!(again.cause(), error.cause());
@@ -189,6 +200,8 @@ async fn a_closed_client_ends_its_subscriptions() {
     let client = client(server.addr(), "");
     let mut subscription = client.subscribe(["news"]).await.expect("all is well");
     client.close();
-    let error = next(&mut subscription).await.expect_err("the client is closed");
+    let error = next(&mut subscription)
+        .await
+        .expect_err("the client is closed");
     assert_eq!(error.cause(), Cause::ClientClosed);
 }
