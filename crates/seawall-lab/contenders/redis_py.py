@@ -134,6 +134,8 @@ class Contender:
                 "retry_on_error": [ConnectionError, TimeoutError, BusyLoadingError],
             }
         parts = redis.connection.parse_url(settings["url"])
+        if parts.pop("connection_class", None) is redis.SSLConnection:
+            options["ssl"] = True
         self.client = redis.Redis(**parts, **options)
         self.calls = queue.SimpleQueue()
         self.lines = queue.SimpleQueue()

@@ -48,6 +48,12 @@ pub enum LabError {
         /// What the socket or the server said.
         source: io::Error,
     },
+    /// The server that was found can take part in none of the scenarios.
+    #[error("no scenario is left to run: {server} was built without TLS")]
+    NothingLeft {
+        /// Which it is.
+        server: String,
+    },
     /// The probe did not see a server that is there: without it nothing can be judged.
     #[error("the probe did not see the server within {limit:?}")]
     BlindProbe {

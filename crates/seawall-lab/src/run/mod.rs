@@ -20,6 +20,7 @@ pub(crate) use trial::Outcome as TrialOutcome;
 use crate::report::{Entrant, Report, Run, Verdict};
 use crate::scenario::{self, Scenario, Showing};
 use crate::world::{ServerBinary, clock, server_binary};
+use seawall_model::Security;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -117,12 +118,17 @@ impl Selection {
 /// # Errors
 /// [`LabError`]: nothing could be run at all, or the run was interrupted.
 pub fn run(options: &Options<'_>) -> Result<Report, LabError> {
-    let scenarios = options.scenarios.scenarios()?;
+    let mut scenarios = options.scenarios.scenarios()?;
     if options.contenders.is_empty() {
         return Err(LabError::NoContender);
     }
     let began = clock::now();
     let binary = server_binary(options.venv.as_deref()).map_err(LabError::NoServer)?;
+    leave_out(&mut scenarios, &binary, options.progress);
+    if scenarios.is_empty() {
+        let server = binary.to_string();
+        return Err(LabError::NothingLeft { server });
+    }
     let mut pairs: VecDeque<(usize, usize)> = (0..scenarios.len())
         .flat_map(|s| (0..options.contenders.len()).map(move |c| (s, c)))
         .collect();
@@ -162,6 +168,25 @@ pub fn run(options: &Options<'_>) -> Result<Report, LabError> {
         contenders: options.contenders.iter().map(Entrant::from).collect(),
         runs: runs.into_iter().map(|(_, run)| run).collect(),
     })
+}
+
+/// Leaves out what this server cannot take part in.
+fn leave_out(
+    scenarios: &mut Vec<Scenario>,
+    binary: &ServerBinary,
+    progress: &(dyn Fn(&Progress<'_>) + Sync),
+) {
+    let needs_tls = |scenario: &Scenario| scenario.security == Security::Tls;
+    if !scenarios.iter().any(needs_tls) || binary.speaks_tls() {
+        return;
+    }
+    let why = format!("left out, since {binary} was built without TLS");
+    for scenario in scenarios.extract_if(.., |scenario| needs_tls(scenario)) {
+        progress(&Progress::LeavesOut {
+            scenario: scenario.name,
+            why: &why,
+        });
+    }
 }
 
 /// What the threads of one [`run`] share.

@@ -12,6 +12,13 @@ pub enum Progress<'a> {
         /// How many runs there will be.
         runs: usize,
     },
+    /// A scenario is left out.
+    LeavesOut {
+        /// Which.
+        scenario: &'a str,
+        /// Why.
+        why: &'a str,
+    },
     /// A run starts.
     Starts {
         /// Of this scenario.
@@ -38,6 +45,7 @@ impl fmt::Display for Progress<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Begins { server, runs } => write!(f, "{runs} runs against {server}"),
+            Self::LeavesOut { scenario, why } => write!(f, "  --    {scenario}: {why}"),
             Self::Starts {
                 scenario,
                 contender,

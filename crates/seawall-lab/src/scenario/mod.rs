@@ -11,7 +11,8 @@ pub use flow::{Burst, Expect, Flow, mixed};
 pub use hold::Hold;
 pub use stage::{Stage, StageError};
 
-use seawall_model::Cause;
+use crate::world::Question;
+use seawall_model::{Cause, Security};
 use std::fmt;
 use std::time::Duration;
 
@@ -82,6 +83,10 @@ pub struct Scenario {
     pub config: Vec<(&'static str, &'static str)>,
     /// What lies between.
     pub path: Path,
+    /// What is spoken on it. Under TLS the probe stays on the server's plain port: it is the server that it watches.
+    pub security: Security,
+    /// What the probe asks the server.
+    pub question: Question,
     /// With which credentials the contender comes.
     pub credentials: Credentials,
     /// The load.
@@ -112,6 +117,8 @@ impl Scenario {
             story,
             config: Vec::new(),
             path: Path::Direct,
+            security: Security::Plain,
+            question: Question::Ping,
             credentials: Credentials::None,
             flows: mixed(),
             lasts: Duration::from_secs(2),
@@ -141,6 +148,21 @@ impl Scenario {
     #[must_use]
     pub fn through_relay(mut self) -> Self {
         self.path = Path::Relay;
+        self
+    }
+
+    /// Has TLS spoken, with certificates made for the run. Where the server was built without it, the scenario is left
+    /// out.
+    #[must_use]
+    pub fn over_tls(mut self) -> Self {
+        self.security = Security::Tls;
+        self
+    }
+
+    /// Has the probe ask with a write, for a server that refuses writes and answers PING.
+    #[must_use]
+    pub fn probed_by_writes(mut self) -> Self {
+        self.question = Question::Write;
         self
     }
 

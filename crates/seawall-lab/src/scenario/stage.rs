@@ -1,5 +1,9 @@
 use super::{Credentials, Path, Scenario};
-use crate::world::{Fault, Probe, Relay, Server, ServerBinary, ServerError};
+use crate::world::{
+    Authority, Bearer, Clients, Fault, Probe, Question, Relay, Server, ServerBinary, ServerError,
+    Tls, Validity,
+};
+use seawall_model::Security;
 use std::io;
 use std::net::SocketAddr;
 
@@ -9,7 +13,7 @@ pub enum StageError {
     /// The server could not be started, stopped, asked or configured.
     #[error(transparent)]
     Server(#[from] ServerError),
-    /// The relay or the probe could not be started.
+    /// The relay, the probe or the authority could not be started.
     #[error("cannot start the {part}: {source}")]
     Part {
         /// Which part.
@@ -27,6 +31,8 @@ pub struct Stage {
     /// The server.
     pub server: Server,
     relay: Option<Relay>,
+    authority: Option<Authority>,
+    question: Question,
     credentials: Credentials,
 }
 
@@ -40,30 +46,33 @@ impl Stage {
         if scenario.credentials == Credentials::Wrong {
             config.push(("requirepass", "the-right-one"));
         }
-        let server = Server::start(binary, &config)?;
+        let (server, authority) = match scenario.security {
+            Security::Plain => (Server::start(binary, &config)?, None),
+            Security::Tls => {
+                let (server, authority) = start_with_tls(binary, &config)?;
+                (server, Some(authority))
+            }
+        };
+        let door = server.tls_addr().unwrap_or(server.addr());
         let relay = match scenario.path {
             Path::Direct => None,
-            Path::Relay => {
-                Some(
-                    Relay::start(server.addr()).map_err(|source| StageError::Part {
-                        part: "relay",
-                        source,
-                    })?,
-                )
-            }
+            Path::Relay => Some(Relay::start(door).map_err(part("relay"))?),
         };
         Ok(Self {
             server,
             relay,
+            authority,
+            question: scenario.question,
             credentials: scenario.credentials,
         })
     }
 
     /// Where the contender connects.
     pub fn addr(&self) -> SocketAddr {
-        self.relay
-            .as_ref()
-            .map_or_else(|| self.server.addr(), Relay::addr)
+        match &self.relay {
+            Some(relay) => relay.addr(),
+            None => self.server.tls_addr().unwrap_or(self.server.addr()),
+        }
     }
 
     /// The URL that the contender is given.
@@ -72,18 +81,30 @@ impl Stage {
             Credentials::None => "",
             Credentials::Wrong => ":the-wrong-one@",
         };
-        format!("redis://{credentials}{}/0", self.addr())
+        let addr = self.addr();
+        match &self.authority {
+            None => format!("redis://{credentials}{addr}/0"),
+            // By the name that redis-py has for it, which our own faces take as well.
+            Some(authority) => {
+                let ca = authority.certificate();
+                format!(
+                    "rediss://{credentials}{addr}/0?ssl_ca_certs={}",
+                    ca.display()
+                )
+            }
+        }
     }
 
-    /// Starts the independent probe, on the way that the contender takes.
+    /// Starts the independent probe, on the way that the contender takes; under TLS, at the server's plain port.
     ///
     /// # Errors
     /// [`StageError::Part`].
     pub fn probe(&self) -> Result<Probe, StageError> {
-        Probe::start(self.addr(), self.server.access()).map_err(|source| StageError::Part {
-            part: "probe",
-            source,
-        })
+        let addr = match self.authority {
+            None => self.addr(),
+            Some(_) => self.server.addr(),
+        };
+        Probe::asking(self.question, addr, self.server.access()).map_err(part("probe"))
     }
 
     /// Puts a fault on the path.
@@ -108,4 +129,26 @@ impl Stage {
     pub fn cut_path(&mut self) {
         self.relay = None;
     }
+}
+
+fn part(part: &'static str) -> impl Fn(io::Error) -> StageError {
+    move |source| StageError::Part { part, source }
+}
+
+fn start_with_tls(
+    binary: &ServerBinary,
+    config: &[(&str, &str)],
+) -> Result<(Server, Authority), StageError> {
+    let authority = Authority::new().map_err(part("authority"))?;
+    let names = ["127.0.0.1", "localhost"];
+    let certificate = authority
+        .sign("server", &names, Bearer::Server, Validity::Now)
+        .map_err(part("authority"))?;
+    let tls = Tls {
+        authority: &authority,
+        certificate: &certificate,
+        clients: Clients::Anybody,
+    };
+    let server = Server::start_with_tls(binary, config, &tls)?;
+    Ok((server, authority))
 }

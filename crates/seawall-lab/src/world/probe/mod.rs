@@ -41,6 +41,25 @@ impl Access {
     }
 }
 
+/// What a probe asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Question {
+    /// PING.
+    #[default]
+    Ping,
+    /// UNLINK of a key that does not exist: a write that changes nothing, for what refuses writes and answers PING.
+    Write,
+}
+
+impl Question {
+    const fn command(self) -> &'static [u8] {
+        match self {
+            Self::Ping => b"*1\r\n$4\r\nPING\r\n",
+            Self::Write => b"*2\r\n$6\r\nUNLINK\r\n$17\r\nseawall-lab-probe\r\n",
+        }
+    }
+}
+
 /// A thread that sends PING to one address every 5 ms.
 ///
 /// It keeps one connection. Losing it proves nothing: a fresh one is tried at once, and only if that is not answered
@@ -59,9 +78,14 @@ impl Probe {
     ///
     /// Fails if the host has no thread to give; whether anything answers at `addr` is what is to be found out.
     pub fn start(addr: SocketAddr, access: Access) -> io::Result<Self> {
+        Self::asking(Question::Ping, addr, access)
+    }
+
+    /// The same with a question of its own.
+    pub fn asking(question: Question, addr: SocketAddr, access: Access) -> io::Result<Self> {
         let seen = Arc::new(Mutex::new(Timeline::new()));
         let stop = Arc::new(AtomicBool::new(false));
-        let mut watch = Watch::new(addr, access.into_greeting(), Arc::clone(&seen));
+        let mut watch = Watch::new(addr, access.into_greeting(), question, Arc::clone(&seen));
         let stopped = Arc::clone(&stop);
         let thread = thread::Builder::new()
             .name("lab-probe".into())

@@ -6,6 +6,7 @@ use rustix::event::{PollFd, poll};
 use rustix::time::Timespec;
 use seawall_model::Moment;
 
+use super::Question;
 use super::line::{Line, News};
 use crate::world::clock;
 use crate::world::timeline::{Serving, Timeline};
@@ -21,8 +22,9 @@ const SPARE_LIMIT: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(super) struct Watch {
     addr: SocketAddr,
-    /// Goes before the first PING of a connection; it gets one reply if it is not empty.
+    /// Goes before the first question of a connection; it gets one reply if it is not empty.
     greeting: Vec<u8>,
+    question: Question,
     /// The connection that answered last.
     main: Option<Line>,
     /// Tried while `main` is late.
@@ -52,10 +54,16 @@ enum Redial {
 }
 
 impl Watch {
-    pub(super) fn new(addr: SocketAddr, greeting: Vec<u8>, seen: Arc<Mutex<Timeline>>) -> Self {
+    pub(super) fn new(
+        addr: SocketAddr,
+        greeting: Vec<u8>,
+        question: Question,
+        seen: Arc<Mutex<Timeline>>,
+    ) -> Self {
         Self {
             addr,
             greeting,
+            question,
             main: None,
             spare: None,
             seen,
@@ -102,7 +110,7 @@ impl Watch {
         if let Some(line) = self.main.take() {
             line.abandon();
         }
-        self.main = Line::dial(self.addr, now).ok();
+        self.main = Line::dial(self.addr, self.question, now).ok();
     }
 
     fn try_spare(&mut self, now: Moment) {
@@ -118,7 +126,7 @@ impl Watch {
             if let Some(line) = self.spare.take() {
                 line.abandon();
             }
-            self.spare = Line::dial(self.addr, now).ok();
+            self.spare = Line::dial(self.addr, self.question, now).ok();
         }
     }
 

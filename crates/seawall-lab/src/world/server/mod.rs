@@ -5,6 +5,7 @@ mod home;
 mod life;
 mod loading;
 mod saves;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -15,6 +16,7 @@ use std::time::Duration;
 pub use error::ServerError;
 use home::{ADMIN_PASSWORD, ADMIN_USER, Home};
 use saves::SavedSaves;
+pub use tls::{Clients, Tls};
 
 use super::admin::{Admin, AdminError, Value};
 use super::find::ServerBinary;
@@ -34,6 +36,7 @@ use super::probe::Access;
 pub struct Server {
     binary: ServerBinary,
     port: ReservedPort,
+    tls_port: Option<ReservedPort>,
     // Before `home`: the process ends before its directory goes.
     process: Mutex<Option<Leashed>>,
     home: Home,
@@ -48,12 +51,40 @@ impl Server {
     /// laboratory's: loopback only, `appendonly yes` with `appendfsync no` (SIGKILL loses nothing acknowledged), no
     /// snapshots, DEBUG allowed.
     pub fn start(binary: &ServerBinary, config: &[(&str, &str)]) -> Result<Self, ServerError> {
+        Self::begin_at(binary, config, None)
+    }
+
+    /// Starts a server that speaks TLS on a second port, [`tls_addr`](Self::tls_addr). The laboratory itself goes on to
+    /// use the plain one.
+    ///
+    /// Fails for a binary without TLS: see [`ServerBinary::speaks_tls`].
+    pub fn start_with_tls(
+        binary: &ServerBinary,
+        config: &[(&str, &str)],
+        tls: &Tls<'_>,
+    ) -> Result<Self, ServerError> {
+        let port = ReservedPort::new().map_err(ServerError::host("reserve a port"))?;
+        let own = tls.config(port.addr().port());
+        let mut all: Vec<(&str, &str)> = own
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        all.extend_from_slice(config);
+        Self::begin_at(binary, &all, Some(port))
+    }
+
+    fn begin_at(
+        binary: &ServerBinary,
+        config: &[(&str, &str)],
+        tls_port: Option<ReservedPort>,
+    ) -> Result<Self, ServerError> {
         let port = ReservedPort::new().map_err(ServerError::host("reserve a port"))?;
         let home = Home::new(binary, port.addr().port(), config)
             .map_err(ServerError::host("make a directory"))?;
         let server = Self {
             binary: binary.clone(),
             port,
+            tls_port,
             process: Mutex::new(None),
             home,
             admin: Mutex::new(None),
@@ -76,6 +107,11 @@ impl Server {
     /// Its address.
     pub fn addr(&self) -> SocketAddr {
         self.port.addr()
+    }
+
+    /// The address at which it speaks TLS, if it does.
+    pub fn tls_addr(&self) -> Option<SocketAddr> {
+        self.tls_port.as_ref().map(ReservedPort::addr)
     }
 
     /// Its process id; none while it is down.

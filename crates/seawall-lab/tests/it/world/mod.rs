@@ -5,6 +5,7 @@ mod probe;
 mod relay;
 mod relay_replies;
 mod server;
+mod tls;
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
