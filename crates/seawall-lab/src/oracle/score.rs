@@ -40,17 +40,24 @@ pub struct ServerCounts {
     pub commands: BTreeMap<String, u64>,
     /// Errors by their first word (INFO errorstats).
     pub errors: BTreeMap<String, u64>,
+    /// Connections that it accepted, the lab's own included (INFO stats).
+    pub connections: u64,
 }
 
 impl ServerCounts {
-    /// Reads the two sections of INFO.
+    /// Reads the three sections of INFO.
     pub fn from_info(
         commandstats: &BTreeMap<String, String>,
         errorstats: &BTreeMap<String, String>,
+        stats: &BTreeMap<String, String>,
     ) -> Self {
+        let connections = stats.get("total_connections_received");
         Self {
             commands: counts(commandstats, "cmdstat_", "calls="),
             errors: counts(errorstats, "errorstat_", "count="),
+            connections: connections
+                .and_then(|count| count.parse().ok())
+                .unwrap_or(0),
         }
     }
 }
@@ -81,8 +88,10 @@ mod tests {
                 "calls=8,usec=31,usec_per_call=3.9,rejected_calls=0,failed_calls=0",
             ),
             &section("errorstat_WRONGPASS", "count=5"),
+            &section("total_connections_received", "34"),
         );
         assert_eq!(counts.commands["lrange"], 8);
         assert_eq!(counts.errors["WRONGPASS"], 5);
+        assert_eq!(counts.connections, 34);
     }
 }

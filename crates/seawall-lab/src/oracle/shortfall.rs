@@ -141,6 +141,12 @@ fn check(hold: &Hold, score: &Score) -> Option<String> {
             let made = score.made.get(*command).copied().unwrap_or(0);
             (ran > made).then(|| format!("the server ran {command} {ran} times for {made} calls"))
         }
+        Hold::ConnectionsAtMost(most) => {
+            let came = score.counts.connections;
+            (came > *most).then(|| {
+                format!("{came} connections came to the server since its start, {most} may")
+            })
+        }
         Hold::LoginsNotRetried => {
             let logins = score.counts.errors.get("WRONGPASS").copied().unwrap_or(0);
             (logins > score.calls)
@@ -267,6 +273,21 @@ mod tests {
         assert_eq!(
             late.shortfalls,
             ["1 of 1 LRANGE calls did not fail with output-limit within 100 ms"]
+        );
+    }
+
+    #[test]
+    fn the_server_itself_counts_connections() {
+        let trial = |came| {
+            Trial::new()
+                .holds(Hold::ConnectionsAtMost(40))
+                .connected(came)
+        };
+        let short = |came| many(trial(came), 2, 0).judge().shortfalls;
+        assert_eq!(short(40), Vec::<String>::new());
+        assert_eq!(
+            short(41),
+            ["41 connections came to the server since its start, 40 may"]
         );
     }
 

@@ -61,6 +61,11 @@ impl Trial {
         self
     }
 
+    pub(super) fn connected(mut self, connections: u64) -> Self {
+        self.counts.connections = connections;
+        self
+    }
+
     pub(super) fn refused_logins(mut self, logins: u64) -> Self {
         self.counts.errors.insert("WRONGPASS".to_owned(), logins);
         self

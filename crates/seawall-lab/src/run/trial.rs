@@ -178,6 +178,7 @@ fn server_counts(server: &Server) -> Result<ServerCounts, LabError> {
     Ok(ServerCounts::from_info(
         &section("commandstats")?,
         &section("errorstats")?,
+        &section("stats")?,
     ))
 }
 

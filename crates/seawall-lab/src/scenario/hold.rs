@@ -23,6 +23,8 @@ pub enum Hold {
         /// The command's name as INFO spells it: `lrange`.
         command: &'static str,
     },
+    /// The server itself counts no more connections since its start (INFO stats) than this, the lab's own few included.
+    ConnectionsAtMost(u64),
     /// The server itself counts no more refused logins (INFO errorstats) than the lab made calls.
     LoginsNotRetried,
 }
