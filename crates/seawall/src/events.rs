@@ -123,6 +123,8 @@ pub enum Event<'a> {
     /// A probe found what lies behind a symptom.
     #[non_exhaustive]
     OutageNamed {
+        /// How the endpoint is: suspect or down.
+        state: HealthState,
         /// The cause.
         cause: Cause,
     },
@@ -214,7 +216,10 @@ impl Event<'_> {
                 lasting: course.lasting,
                 fails: course.fails,
             }],
-            Change::CauseNamed { cause } => vec![Self::OutageNamed { cause }],
+            Change::CauseNamed { cause } => vec![Self::OutageNamed {
+                state: course.state,
+                cause,
+            }],
             Change::GateClosed { cause } => vec![Self::WritesRefused { cause }],
             Change::GateOpened { lasted } => vec![Self::WritesAccepted { lasted }],
             Change::Up {

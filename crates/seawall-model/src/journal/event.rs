@@ -175,7 +175,7 @@ events! {
         /// What it is.
         command: Option<CommandName>,
     }
-    /// Records were not written, since their writer could not keep up.
+    /// Records were not kept: there were too many at once.
     Lost = 11 {
         /// How many.
         records: u64,

@@ -9,6 +9,7 @@ use super::lease::Lease;
 use crate::builder::Builder;
 use crate::command::{Arg, Cmd};
 use crate::error::Error;
+use crate::journal::Record;
 use crate::link::call::Call;
 use crate::link::home::Home;
 use crate::link::sink::Whole;
@@ -134,6 +135,12 @@ impl Client {
     /// What happened so far, and how things stand.
     pub fn stats(&self) -> Stats {
         Stats::of(&self.home.current())
+    }
+
+    /// What the journal holds in memory, the oldest first: connections, outages, retries, and never a key or a value.
+    /// With `state_dir` set it is also in a file, for [`journal::read`](crate::journal::read).
+    pub fn journal(&self) -> Vec<Record> {
+        self.home.current().journal.records()
     }
 
     /// Closes the pool: what waits is refused, what rests is closed. Calls in flight end by themselves.

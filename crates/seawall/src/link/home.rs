@@ -49,9 +49,10 @@ impl Home {
         Arc::clone(&self.current.load().link.name)
     }
 
-    /// The link as it stands, whichever process made it.
+    /// The link of this process; where it cannot be made, the one that was inherited.
     pub(crate) fn current(&self) -> Arc<Link> {
-        Arc::clone(&self.current.load().link)
+        self.link()
+            .unwrap_or_else(|_| Arc::clone(&self.current.load().link))
     }
 
     /// The link of this process.

@@ -21,6 +21,7 @@ use crate::builder::bad_settings;
 use crate::clock;
 use crate::error::Error;
 use crate::events::{Listener, Listeners};
+use crate::journal::Journal;
 use crate::log::Log;
 use crate::net::tls::TlsPlan;
 use crate::tender::{Names, SystemNames, Tender};
@@ -106,12 +107,14 @@ impl Plan {
                 hints: self.may_ask_config(),
             },
         );
+        let journal = self.journal();
+        let ours: [Arc<dyn Listener>; 2] = [Arc::new(Log::default()), Arc::clone(&journal) as _];
         Link::open(
             self.target.endpoint().clone(),
             self.dialer(),
             ledger,
-            self.listeners
-                .after([Arc::new(Log::default()) as Arc<dyn Listener>]),
+            self.listeners.after(ours),
+            journal,
             tender,
         )
     }
@@ -157,6 +160,16 @@ impl Plan {
         }
     }
 
+    /// The journal of one link: its service is the first part of the client's name.
+    fn journal(&self) -> Arc<Journal> {
+        let name = self.settings.client_name();
+        let service = name
+            .as_deref()
+            .and_then(|name| name.split(':').next())
+            .map_or_else(program, str::to_owned);
+        Journal::open(&self.settings, self.target.endpoint(), &service)
+    }
+
     /// By default only where no ACL user of its own was given, and the server is not obviously a managed one: there a
     /// refused CONFIG counts as an ACL denial, and pages somebody.
     fn may_ask_config(&self) -> bool {
@@ -186,6 +199,13 @@ fn is_managed(endpoint: &Endpoint) -> bool {
     }
 }
 
+/// What this program is called, as far as it can be known.
+fn program() -> String {
+    let program = std::env::args_os().next().unwrap_or_default();
+    let name = std::path::Path::new(&program).file_name();
+    name.unwrap_or_default().to_string_lossy().into_owned()
+}
+
 /// `service:host:pid`, as far as they can be known.
 fn default_name() -> String {
     let printable = |text: &str| -> String {
@@ -194,19 +214,13 @@ fn default_name() -> String {
             .take(40)
             .collect()
     };
-    let program = std::env::args_os().next().unwrap_or_default();
-    let program = std::path::Path::new(&program)
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
     let host = rustix::system::uname()
         .nodename()
         .to_string_lossy()
         .into_owned();
     format!(
         "{}:{}:{}",
-        printable(&program),
+        printable(&program()),
         printable(&host),
         std::process::id()
     )

@@ -16,6 +16,7 @@ use super::live::Live;
 use super::recent::RecentWrites;
 use crate::clock;
 use crate::events::{Event, Life, Listeners};
+use crate::journal::Journal;
 use crate::net::tls::TlsLine;
 use crate::tender::{Names, Tender};
 
@@ -73,11 +74,11 @@ pub(crate) struct Link {
     pub(crate) name: Arc<str>,
     pub(crate) dialer: Dialer,
     pub(crate) listeners: Listeners,
+    pub(crate) journal: Arc<Journal>,
     pub(crate) recent: RecentWrites,
     addresses: Mutex<Addresses>,
     ledger: Mutex<Book>,
     tender: Arc<Tender>,
-    next_id: AtomicU64,
 }
 
 impl Link {
@@ -87,6 +88,7 @@ impl Link {
         dialer: Dialer,
         ledger: Book,
         listeners: Listeners,
+        journal: Arc<Journal>,
         tender: Arc<Tender>,
     ) -> Arc<Self> {
         let name: Arc<str> = endpoint.to_string().into();
@@ -95,11 +97,11 @@ impl Link {
             name,
             dialer,
             listeners,
+            journal,
             recent: RecentWrites::new(),
             addresses: Mutex::default(),
             ledger: Mutex::new(ledger),
             tender,
-            next_id: AtomicU64::new(1),
         });
         link.tender.adopt(&link);
         link
@@ -118,8 +120,10 @@ impl Link {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn next_id(&self) -> u64 {
-        self.next_id.fetch_add(1, Ordering::Relaxed)
+    /// The number of the next connection: unique in this process, whatever client it belongs to.
+    pub(crate) fn next_id() -> u64 {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        NEXT.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Decides under the lock and acts after it.

@@ -176,7 +176,7 @@ impl Log {
                     fails
                 );
             }
-            Event::OutageNamed { cause } => {
+            Event::OutageNamed { cause, .. } => {
                 line!(
                     self,
                     warn,

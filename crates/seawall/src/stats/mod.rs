@@ -4,6 +4,7 @@ mod by_cause;
 mod counters;
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use seawall_model::Cause;
@@ -68,6 +69,11 @@ pub struct Stats {
 
     /// The server process that was last spoken to.
     pub run_id: Option<Box<str>>,
+
+    /// Bytes of records that the journal holds in memory.
+    pub journal_bytes: u64,
+    /// The journal's file, once there is one and as long as it can be written.
+    pub journal_file: Option<PathBuf>,
 }
 
 /// What is wrong now.
@@ -117,6 +123,8 @@ impl Stats {
             dials_failed: counters.dials_failed,
             lost: counters.lost,
             run_id: ledger.run_id().map(Into::into),
+            journal_bytes: link.journal.bytes(),
+            journal_file: link.journal.file().map(Into::into),
         }
     }
 }
@@ -165,7 +173,11 @@ impl fmt::Display for Stats {
                 last.calls.maybe_ran
             )?;
         }
-        Ok(())
+        write!(f, "\njournal      {} bytes", self.journal_bytes)?;
+        match &self.journal_file {
+            Some(file) => write!(f, ", in {}", file.display()),
+            None => f.write_str(", in memory alone"),
+        }
     }
 }
 
@@ -214,6 +226,8 @@ mod tests {
             dials_failed: counts.clone(),
             lost: counts,
             run_id: None,
+            journal_bytes: 4_096,
+            journal_file: Some("/var/lib/seawall/shop.journal".into()),
         };
         insta::assert_snapshot!(stats.to_string(), @r"
         127.0.0.1:6379 is down since 2.3 s: the host is there, but no process listens on that port
@@ -222,6 +236,7 @@ mod tests {
         connections  1 at rest, 2 in use, 3 being made; 4 calls wait
         so far       5 made, 1 (connection-refused 1) lost, dials failed 1 (connection-refused 1)
         outages      2; the last took 7.0 s (loading), server restarted: yes; 1 calls answered, 30 failed, 2 may have run
+        journal      4096 bytes, in /var/lib/seawall/shop.journal
         ");
     }
 }

@@ -30,7 +30,7 @@ impl Attempt {
         let mut state = Connection::new(link.dialer.limits, now);
         state.queue(now, replies, |out| out.extend_from_slice(&bytes));
         let live = Live {
-            id: link.next_id(),
+            id: Link::next_id(),
             stream,
             state,
             server: Server::default(),
