@@ -186,7 +186,8 @@ impl Client {
         sink: &mut impl Sink,
     ) -> Result<(), Error> {
         if call.nature.blocking.is_some() {
-            dedicated::drive(call, link, request, sink).await
+            // Boxed: it is the larger one, and would make every call's future as large.
+            Box::pin(dedicated::drive(call, link, request, sink)).await
         } else {
             call.share();
             exchange::drive(call, link, &self.board, request, sink).await

@@ -22,10 +22,8 @@ fn client(addr: SocketAddr, options: &str) -> Client {
 
 /// Awaits what ends by itself: a guard against hanging, not a measure.
 async fn ends<T>(what: &str, work: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(GUARD, work).await {
-        Ok(result) => result,
-        Err(_) => panic!("{what} did not end"),
-    }
+    let ended = tokio::time::timeout(GUARD, work).await;
+    ended.unwrap_or_else(|_| panic!("{what} did not end"))
 }
 
 /// Waits for what comes about on its own.

@@ -186,7 +186,8 @@ async fn blocking_commands_hold_nobody_up() {
             .await
             .expect("nobody blocks it");
     };
-    let ((popped, results), ()) = ends("the waits", async { tokio::join!(waits, others) }).await;
+    let ((popped, results), ()) =
+        ends("the waits", Box::pin(async { tokio::join!(waits, others) })).await;
     assert_eq!(
         popped.expect("a job came"),
         ("jobs:alone".to_owned(), "one".to_owned())

@@ -56,7 +56,7 @@ async fn begin_and_drop(client: &Client, dice: &mut Dice) {
     let patience = Duration::from_micros(dice.below(1500));
     tokio::select! {
         biased;
-        () = tokio::time::sleep(patience), if patience.as_micros() % 3 > 0 => {}
+        () = tokio::time::sleep(patience), if !patience.as_micros().is_multiple_of(3) => {}
         () = yields(dice.0 % 6) => {}
         () = call => {}
     }
