@@ -172,7 +172,7 @@ impl TlsStream {
         self.taken < self.sealed.len()
     }
 
-    /// Reads decrypted bytes; 0 is the peer's end, with close_notify or without: servers do not always send it, and
+    /// Reads decrypted bytes; 0 is the peer's end, with `close_notify` or without: servers do not always send it, and
     /// whoever reads frames knows whether one was cut off.
     ///
     /// What it has decrypted and not handed out ([`has_unread`](Self::has_unread)) no socket announces: read on until
@@ -217,7 +217,7 @@ impl TlsStream {
         self.socket.as_fd()
     }
 
-    /// Ends the session in order: the peer is told (close_notify), as far as the socket takes it now.
+    /// Ends the session in order: the peer is told (`close_notify`), as far as the socket takes it now.
     pub(crate) fn close(mut self) {
         self.session.send_close_notify();
         self.collect();
