@@ -28,7 +28,6 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .at_ms(1800, "REPLICAOF NO ONE", promote)
             .cause(Cause::ReadOnly)
             .holds(Hold::NoOutage)
-            .holds(Hold::ReadsAnswered { percent: 99.9 })
-            .in_demo(),
+            .holds(Hold::ReadsAnswered { percent: 99.9 }),
     ]
 }

@@ -10,7 +10,7 @@ use super::setup::Plan;
 use super::shared::Link;
 use crate::error::{Error, Kind};
 use crate::fork;
-use crate::tender;
+use crate::tender::{self, Tender};
 
 /// The part of a client that all of its clones share.
 pub(crate) struct Home {
@@ -27,16 +27,20 @@ struct Generation {
 
 impl Home {
     pub(crate) fn new(plan: Plan) -> Result<Arc<Self>, Error> {
-        let number = fork::generation();
         let tender = tender::current().map_err(|error| no_tender(&error))?;
+        Ok(Self::in_care_of(tender, plan))
+    }
+
+    pub(crate) fn in_care_of(tender: Arc<Tender>, plan: Plan) -> Arc<Self> {
+        let number = fork::generation();
         let link = plan.open(tender);
         let conduct = plan.conduct();
         let current = ArcSwap::from_pointee(Generation { number, link });
-        Ok(Arc::new(Self {
+        Arc::new(Self {
             plan,
             conduct,
             current,
-        }))
+        })
     }
 
     /// How calls are treated.

@@ -73,12 +73,7 @@ fn the_same_process_behind_a_refused_port_is_not_taken_for_another() {
             heard.count(&["Recovered", "restarted: No"]) == 1
         });
     });
-    assert_eq!(
-        heard.count(&["restarted: Yes"]),
-        0,
-        "{}",
-        heard.all()
-    );
+    assert_eq!(heard.count(&["restarted: Yes"]), 0, "{}", heard.all());
 }
 
 #[test]

@@ -94,6 +94,8 @@ pub(crate) struct Ledger<C, W> {
     output_limit: Option<u64>,
     /// The last loss of a connection in use.
     lost_last: Option<(Moment, Close, Cause)>,
+    /// When the server last said that it is a replica. Connections made before lead to it, wherever its name leads now.
+    demoted: Option<Moment>,
     /// The last look at the connections at rest found all of them well.
     siblings_alone: bool,
     closed: bool,
@@ -134,6 +136,7 @@ impl<C, W> Ledger<C, W> {
             examined: None,
             output_limit: None,
             lost_last: None,
+            demoted: None,
             siblings_alone: true,
             closed: false,
         }
@@ -355,6 +358,9 @@ impl<C, W> Ledger<C, W> {
         reply: Answered,
     ) -> Orders<C, W> {
         let mut orders = Orders::none();
+        if cause == Cause::ReadOnly {
+            self.demoted = Some(now);
+        }
         let change = self.health.server_said(now, family, cause, reply);
         self.changed(now, change, &mut orders);
         self.settle(now, &mut orders);
@@ -488,6 +494,13 @@ impl<C, W> Ledger<C, W> {
                 orders
                     .todo
                     .push(Order::Close(lent.connection, CloseWhy::Retired(why)));
+                continue;
+            }
+            let demoted = self.demoted.is_some_and(|at| lent.established <= at);
+            if demoted && ask.access == Access::Write {
+                orders
+                    .todo
+                    .push(Order::Close(lent.connection, CloseWhy::Stale));
                 continue;
             }
             lent.usage = ask.usage;

@@ -98,6 +98,48 @@ fn refused(orders: &Orders<u32, u32>) -> Vec<(u32, Cause)> {
 }
 
 #[test]
+fn writes_leave_the_connections_that_were_made_before_the_server_became_a_replica() {
+    let mut book = book(4, 10);
+    let keep = |book: &mut Book, number, at| {
+        let server = Server::default();
+        let _ = book.dialled(at, Purpose::Carry, at, fresh(number, at), &server);
+    };
+    keep(&mut book, 1, ms(0));
+    keep(&mut book, 2, ms(0));
+    let reply = Answered {
+        established_at: ms(0),
+        sent_at: ms(9),
+        access: Access::Write,
+    };
+    let _ = book.said(ms(10), Family::WritesRefused, Cause::ReadOnly, reply);
+    let (answer, _) = book.ask(ms(11), read(ms(11)), || 7);
+    assert!(
+        matches!(answer, Answer::Ready(lent) if lent.connection == 2),
+        "reads go on"
+    );
+    // The trial of the closed gate.
+    let write = Ask {
+        access: Access::Write,
+        ..read(ms(500))
+    };
+    let (answer, orders) = book.ask(ms(500), write, || 8);
+    assert!(matches!(answer, Answer::Wait { .. }), "{answer:?}");
+    assert!(
+        orders
+            .todo
+            .iter()
+            .any(|order| matches!(order, Order::Close(1, CloseWhy::Stale)))
+    );
+    assert_eq!(
+        book.take_due(ms(500)).dials,
+        1,
+        "it resolves and dials anew"
+    );
+    keep(&mut book, 3, ms(501));
+    assert_eq!(book.population().1, 2, "the new one carries the write");
+}
+
+#[test]
 fn a_first_call_waits_for_a_dial_and_is_granted_its_connection() {
     let mut book = book(2, 10);
     wait(&mut book, ms(0), 7);

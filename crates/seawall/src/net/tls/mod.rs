@@ -6,6 +6,8 @@
 
 mod files;
 mod setup;
+#[cfg(test)]
+mod tests;
 mod track;
 mod trouble;
 mod trust;
