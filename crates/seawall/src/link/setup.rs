@@ -59,6 +59,12 @@ impl Plan {
         })
     }
 
+    /// The same with another name service, for tests of what name services do.
+    #[cfg(test)]
+    pub(crate) fn with_names(self, names: Arc<dyn Names>) -> Self {
+        Self { names, ..self }
+    }
+
     /// How the calls of this client are treated.
     pub(crate) fn conduct(&self) -> Conduct {
         let settings = &self.settings;
