@@ -3,7 +3,6 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
@@ -52,12 +51,10 @@ impl Authority {
     /// # Errors
     /// The directory cannot be written, or the system has no random bytes to give.
     pub fn new() -> io::Result<Self> {
-        // Each has a name of its own: with the same one, what another signed would pass for its own, badly signed.
-        static MADE: AtomicU32 = AtomicU32::new(0);
         let mut params = CertificateParams::default();
-        let number = MADE.fetch_add(1, Ordering::Relaxed);
-        let name = format!("Seawall's laboratory {}/{number}", std::process::id());
-        params.distinguished_name.push(DnType::CommonName, name);
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "Seawall's laboratory");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let key = KeyPair::generate().map_err(io::Error::other)?;
