@@ -78,13 +78,12 @@ pub(super) async fn drive(
 async fn broken(call: &mut Call<'_>, own: &mut Own, end: End) -> Again {
     let trail = own.trail();
     let again = match end {
-        End::Lost(loss) => {
-            let mut loss = loss.with(call.name);
+        End::Lost(mut loss) => {
             let (server, provenance) = own.bury_named(&mut loss).await;
             call.lost(&loss, &server, provenance)
         }
         End::Late => {
-            let loss = own.loss(Close::Abandoned).with(call.name);
+            let loss = own.loss(Close::Abandoned);
             let (server, provenance) = own.bury_alone(&loss);
             Again::Fail(call.timed_out(&loss, &server, provenance))
         }

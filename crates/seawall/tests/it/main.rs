@@ -8,7 +8,6 @@ mod fake;
 mod forks;
 mod ground;
 mod hints;
-mod journal;
 mod last_words;
 mod leases;
 mod logins;
