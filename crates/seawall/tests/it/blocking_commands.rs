@@ -6,7 +6,7 @@ use std::time::Duration;
 use seawall::{Cause, Cmd, Kind, Value};
 use seawall_lab::world::{Fault, Lost};
 
-use crate::ground::{asked, client, ends, number, relay, server, until};
+use crate::ground::{IfFailed, asked, client, ends, number, relay, server, until};
 
 fn pop(seconds: u32) -> Cmd {
     Cmd::new("BLPOP").arg("queue").arg(seconds)
@@ -26,6 +26,7 @@ fn one_without_an_end_waits_past_the_deadline_for_what_comes() {
     let server = server();
     let client = client(server.addr(), "deadline=200ms");
     thread::scope(|scope| {
+        let _killed = IfFailed(|| drop(server.kill9()));
         let waiting = scope.spawn(|| client.call::<(String, String)>(&pop(0)));
         until("a blocked client", || {
             number(&server, "clients", "blocked_clients") == 1
@@ -44,6 +45,7 @@ fn one_without_an_end_ends_when_the_server_is_killed_and_says_so() {
     let server = server();
     let client = client(server.addr(), "deadline=300ms");
     thread::scope(|scope| {
+        let _killed = IfFailed(|| drop(server.kill9()));
         let waiting = scope.spawn(|| client.call::<Value>(&pop(0)));
         until("a blocked client", || {
             number(&server, "clients", "blocked_clients") == 1
@@ -66,6 +68,7 @@ fn one_without_an_end_ends_when_the_endpoint_goes_down_in_silence() {
     let server = server();
     let client = client(server.addr(), "deadline=300ms&ride_out=50ms");
     thread::scope(|scope| {
+        let _killed = IfFailed(|| drop(server.kill9()));
         let waiting = scope.spawn(|| client.call::<Value>(&pop(0)));
         until("a blocked client", || {
             number(&server, "clients", "blocked_clients") == 1
@@ -86,6 +89,7 @@ fn thirty_of_them_leave_the_pool_to_the_calls() {
     let server = server();
     let client = client(server.addr(), "pool_size=2&deadline=2s");
     thread::scope(|scope| {
+        let _killed = IfFailed(|| drop(server.kill9()));
         let waiting: Vec<_> = (0..30)
             .map(|_| scope.spawn(|| client.call::<Value>(&pop(0))))
             .collect();

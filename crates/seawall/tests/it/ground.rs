@@ -61,6 +61,17 @@ pub(crate) fn ends<T>(what: &str, work: impl FnOnce() -> T) -> T {
     result
 }
 
+/// Does something when a test fails, so that threads which wait for it end, and with them the test.
+pub(crate) struct IfFailed<F: FnMut()>(pub(crate) F);
+
+impl<F: FnMut()> Drop for IfFailed<F> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            (self.0)();
+        }
+    }
+}
+
 /// How often a command was asked of the server since its start, answered or refused.
 pub(crate) fn asked(server: &Server, command: &str) -> u64 {
     let stats = server.info("commandstats").expect("the server tells");

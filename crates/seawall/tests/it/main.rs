@@ -22,5 +22,6 @@ mod restarts;
 mod session;
 mod sizes;
 mod strangers;
+mod texts;
 mod transactions;
 mod urls;
