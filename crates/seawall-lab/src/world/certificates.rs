@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
@@ -51,10 +52,12 @@ impl Authority {
     /// # Errors
     /// The directory cannot be written, or the system has no random bytes to give.
     pub fn new() -> io::Result<Self> {
+        // Each has a name of its own: with the same one, what another signed would pass for its own, badly signed.
+        static MADE: AtomicU32 = AtomicU32::new(0);
         let mut params = CertificateParams::default();
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "Seawall's laboratory");
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let name = format!("Seawall's laboratory {}/{number}", std::process::id());
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let key = KeyPair::generate().map_err(io::Error::other)?;

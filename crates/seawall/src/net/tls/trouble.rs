@@ -66,6 +66,10 @@ impl Trouble {
             Alert::UnknownCA => Self::certificate(said(
                 "our certificate: its authority is not one that the server trusts (`tls-ca-cert-file` in redis.conf)",
             )),
+            // What OpenSSL says of a certificate whose authority has the right name and another key.
+            Alert::DecryptError => Self::certificate(said(
+                "our certificate: its signature is not by the key of the authority that the server trusts; was that one made anew?",
+            )),
             Alert::CertificateExpired => {
                 Self::certificate(said("our certificate: it is out of date"))
             }
@@ -169,7 +173,7 @@ fn certificate(error: &CertificateError) -> String {
         E::Revoked => "the server's certificate was revoked".to_owned(),
         E::BadEncoding => "the server's certificate cannot be read".to_owned(),
         E::BadSignature => {
-            "the server's certificate is not signed by the key of the authority that it names"
+            "the server's certificate is signed by an authority of the right name and another key: was it made anew (`tls_ca_file`)?"
                 .to_owned()
         }
         E::InvalidPurpose | E::InvalidPurposeContext { .. } => {
@@ -238,6 +242,8 @@ mod tests {
         );
         assert!(missing.detail.contains("without a client certificate"));
         assert!(refused.detail.contains("our certificate"));
+        let renewed = Trouble::of_session(&Error::AlertReceived(Alert::DecryptError));
+        assert_eq!(renewed.cause, Cause::TlsCertificate);
         let version = Trouble::of_session(&Error::AlertReceived(Alert::ProtocolVersion));
         assert_eq!(version.cause, Cause::TlsHandshake);
     }
