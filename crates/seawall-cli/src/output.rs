@@ -11,6 +11,21 @@ pub(crate) fn out(text: impl Display) -> io::Result<()> {
     }
 }
 
+/// Many lines, to standard output; no more of them once the reader has gone.
+pub(crate) fn out_all(lines: impl IntoIterator<Item = String>) -> io::Result<()> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let write = || {
+        for line in lines {
+            writeln!(out, "{line}")?;
+        }
+        out.flush()
+    };
+    match write() {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
 /// What goes on, and what went wrong, to standard error.
 pub(crate) fn note(text: impl Display) {
     // Nothing can be done about a standard error that takes nothing.

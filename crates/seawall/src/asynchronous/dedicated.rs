@@ -78,12 +78,13 @@ pub(super) async fn drive(
 async fn broken(call: &mut Call<'_>, own: &mut Own, end: End) -> Again {
     let trail = own.trail();
     let again = match end {
-        End::Lost(mut loss) => {
+        End::Lost(loss) => {
+            let mut loss = loss.with(call.name);
             let (server, provenance) = own.bury_named(&mut loss).await;
             call.lost(&loss, &server, provenance)
         }
         End::Late => {
-            let loss = own.loss(Close::Abandoned);
+            let loss = own.loss(Close::Abandoned).with(call.name);
             let (server, provenance) = own.bury_alone(&loss);
             Again::Fail(call.timed_out(&loss, &server, provenance))
         }

@@ -153,7 +153,7 @@ impl Lease {
     }
 
     fn lose(&mut self, close: Close, cause: Option<Cause>) -> Error {
-        let mut loss: Loss = self.own.loss(close);
+        let mut loss: Loss = self.own.loss(close).with(&self.sent);
         loss.cause = cause.unwrap_or(loss.cause);
         let (server, provenance) = if close == Close::Abandoned {
             self.own.bury_alone(&loss)

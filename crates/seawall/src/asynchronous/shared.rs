@@ -345,11 +345,16 @@ impl Shared {
                 (Ok(()), None) => Ok(()),
             }
         };
-        if let (Some(proof), Some(link)) = (proof, self.link.upgrade()) {
-            link.decide(|ledger, now| {
-                ledger.counters.answered += answered_well(&answered);
-                ledger.replied(now, proof)
-            });
+        if let Some(link) = self.link.upgrade() {
+            let well = answered_well(&answered);
+            match proof {
+                Some(proof) => link.decide(|ledger, now| {
+                    ledger.counters.answered += well;
+                    ledger.replied(now, proof)
+                }),
+                None if well > 0 => link.ledger().counters.answered += well,
+                None => {}
+            }
         }
         for (caller, values) in answered {
             // A caller that has gone wants no reply.

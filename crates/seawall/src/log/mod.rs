@@ -255,3 +255,6 @@ fn millis(span: Duration) -> u64 {
 fn seconds(span: Duration) -> String {
     format!("{:.3}s", span.as_secs_f64())
 }
+
+#[cfg(test)]
+mod tests;

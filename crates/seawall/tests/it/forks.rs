@@ -11,12 +11,12 @@ use crate::alone::alone;
 use crate::ground::{GUARD, asked, client, held, number, server, until};
 
 /// A child process.
-struct Child(libc::pid_t);
+pub(crate) struct Child(libc::pid_t);
 
 impl Child {
     /// Forks; the child runs `work` and ends, well if it does not panic.
     #[expect(unsafe_code, reason = "fork is what is tested")]
-    fn run(work: impl FnOnce()) -> Self {
+    pub(crate) fn run(work: impl FnOnce()) -> Self {
         // SAFETY: the child runs what an application's child would run, and leaves by `_exit`.
         match unsafe { libc::fork() } {
             0 => {
@@ -36,7 +36,7 @@ impl Child {
         unsafe_code,
         reason = "a child that is not a Command's has no safe wait"
     )]
-    fn ends_well(self) {
+    pub(crate) fn ends_well(self) {
         let began = Instant::now();
         loop {
             let mut status = 0;
