@@ -320,6 +320,16 @@ impl<'a> Call<'a> {
         self.lost_for_good(loss, provenance, clock::now())
     }
 
+    /// Its caller was called away from it.
+    pub(crate) fn interrupted(&self) -> Error {
+        let kind = if self.sent == Sent::No {
+            Kind::Refused
+        } else {
+            Kind::Lost
+        };
+        self.ends(self.error(kind, Cause::Cancelled, clock::now()))
+    }
+
     fn verdict(&self, now: Moment, provenance: Provenance, cause: Cause) -> Verdict {
         let attempted = Attempted {
             // What an earlier attempt may have done stays true for the next one.

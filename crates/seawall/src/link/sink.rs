@@ -1,11 +1,14 @@
 //! Where the replies of a call go.
 
-use seawall_wire::Value;
+use seawall_wire::error::ServerError;
+use seawall_wire::{Limits, Value, WireError};
 
-/// Takes the replies of a call, in order.
+/// Takes the replies of a call, in order, as they came.
 pub(crate) trait Sink {
     /// Takes the next one.
-    fn take(&mut self, value: Value);
+    fn take_frame(&mut self, frame: &[u8], limits: &Limits) -> Result<(), WireError>;
+    /// The only reply is this error, and it is the answer.
+    fn refused(&mut self, _error: &ServerError) {}
     /// Whether what it took shows that the server takes writes, if the call was one. An error among the replies of a
     /// pipeline may be a refusal.
     fn shows_writes(&self) -> bool;
@@ -15,9 +18,28 @@ pub(crate) trait Sink {
     fn restart(&mut self);
 }
 
+/// Takes replies that were read already.
+pub(crate) trait ValueSink: Sink {
+    /// Takes the next one.
+    fn take(&mut self, value: Value);
+}
+
+/// The error that a reply is, if it is one.
+pub(crate) fn refusal(frame: &[u8], limits: &Limits) -> Option<ServerError> {
+    // What an attribute describes stands behind it.
+    if !matches!(frame.first(), Some(b'-' | b'!' | b'|')) {
+        return None;
+    }
+    match Value::decode(frame, limits) {
+        Ok((Value::Error(error), _)) => Some(error),
+        _ => None,
+    }
+}
+
 impl Sink for Option<Value> {
-    fn take(&mut self, value: Value) {
-        *self = Some(value);
+    fn take_frame(&mut self, frame: &[u8], limits: &Limits) -> Result<(), WireError> {
+        *self = Some(Value::decode(frame, limits)?.0);
+        Ok(())
     }
     fn shows_writes(&self) -> bool {
         true
@@ -28,9 +50,16 @@ impl Sink for Option<Value> {
     fn restart(&mut self) {}
 }
 
-impl Sink for Vec<Value> {
+impl ValueSink for Option<Value> {
     fn take(&mut self, value: Value) {
-        self.push(value);
+        *self = Some(value);
+    }
+}
+
+impl Sink for Vec<Value> {
+    fn take_frame(&mut self, frame: &[u8], limits: &Limits) -> Result<(), WireError> {
+        self.take(Value::decode(frame, limits)?.0);
+        Ok(())
     }
     fn shows_writes(&self) -> bool {
         no_error(self)
@@ -41,6 +70,12 @@ impl Sink for Vec<Value> {
     fn restart(&mut self) {}
 }
 
+impl ValueSink for Vec<Value> {
+    fn take(&mut self, value: Value) {
+        self.push(value);
+    }
+}
+
 fn no_error(values: &[Value]) -> bool {
     !values.iter().any(|value| matches!(value, Value::Error(_)))
 }
@@ -49,8 +84,9 @@ fn no_error(values: &[Value]) -> bool {
 pub(crate) struct Whole(pub(crate) Vec<Value>);
 
 impl Sink for Whole {
-    fn take(&mut self, value: Value) {
-        self.0.push(value);
+    fn take_frame(&mut self, frame: &[u8], limits: &Limits) -> Result<(), WireError> {
+        self.take(Value::decode(frame, limits)?.0);
+        Ok(())
     }
     fn shows_writes(&self) -> bool {
         no_error(&self.0)
@@ -60,5 +96,11 @@ impl Sink for Whole {
     }
     fn restart(&mut self) {
         self.0.clear();
+    }
+}
+
+impl ValueSink for Whole {
+    fn take(&mut self, value: Value) {
+        self.0.push(value);
     }
 }
