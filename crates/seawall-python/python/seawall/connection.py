@@ -136,7 +136,6 @@ class _Leased:
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._ours = _config.take_ours(kwargs)
-        self._given = kwargs.pop("_seawall_link", None)
         _config.refuse_foreign_tls(kwargs)
         policy = kwargs.get("retry")
         self._retries_wanted = policy is None or policy.get_retries() != 0
@@ -177,9 +176,8 @@ class _Leased:
     # -- dialling is the engine's --
 
     def _connect(self) -> LeasedSocket:
-        link = self._given or self._link
-        if link is None or self.credential_provider is not None:
-            link = self._link = _config.link_for(_config.spec_of(self, self._ours))
+        # Its attributes may have been changed since it was made: others do.
+        link = self._link = _config.link_for(_config.spec_of(self, self._ours))
         self._lease = link.lease(_deadline.left())
         self._lease.begin(self._attempt)
         self._attempt = 1

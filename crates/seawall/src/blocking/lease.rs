@@ -249,6 +249,7 @@ impl Lease {
         };
         let ground = self.ground.clone();
         let mut asked = false;
+        let mut looked = false;
         loop {
             let live = self.live()?;
             match live.state.next_incoming() {
@@ -257,9 +258,11 @@ impl Lease {
                 Err(error) => return Err(self.lose(Close::Ours, Some(wire_cause(&error)))),
             }
             let now = clock::now();
-            if deadline.too_late_to_answer(now) {
+            // What has come already is read even by who does not wait.
+            if looked && deadline.too_late_to_answer(now) {
                 return Ok(None);
             }
+            looked = true;
             let owed = live.state.owed() > 0 && self.wait.is_none();
             let overdue = began + self.conduct.overdue_after;
             let look = if deadline.ends_when_down() {
