@@ -46,7 +46,7 @@ pub(super) async fn drive(
                 let reply = call.reply(established, sent_at, true);
                 let said = call.said(error, reply);
                 if said.close {
-                    own.abandon();
+                    own.part();
                 }
                 match said.answer {
                     Some(error) => return Err(call.answered(error)),
@@ -56,6 +56,9 @@ pub(super) async fn drive(
             (Ok(()), last) => {
                 values.into_iter().chain(last).for_each(|v| sink.take(v));
                 let reply = call.reply(established, sent_at, sink.shows_writes());
+                if call.heard(sink.errors(from), reply) {
+                    own.part();
+                }
                 call.link.decide(|ledger, now| {
                     ledger.counters.answered += 1;
                     ledger.replied(now, reply)

@@ -15,7 +15,7 @@ use crate::command::{Cmd, Nature};
 use crate::error::{Error, Kind};
 use crate::link::call::{Call, Conduct};
 use crate::link::connection::Loss;
-use crate::link::live::Live;
+use crate::link::live::{Live, leads_astray};
 use crate::link::shared::Link;
 
 /// A raw connection, borrowed from the pool: what is sent is not retried, what comes is not sorted.
@@ -97,7 +97,10 @@ impl Lease {
         let until = clock::now() + within;
         loop {
             match self.own.next() {
-                Ok(Some(Came::Reply(value) | Came::Other(value))) => return Ok(Some(value)),
+                Ok(Some(Came::Reply(value) | Came::Other(value))) => {
+                    self.own.tainted |= leads_astray(&value);
+                    return Ok(Some(value));
+                }
                 Ok(None) => {}
                 Err(Cause::ClientClosed) => return Err(self.gone()),
                 Err(cause) => return Err(self.lose(Close::Ours, Some(cause))),

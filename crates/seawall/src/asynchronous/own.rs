@@ -195,6 +195,14 @@ impl Own {
         known
     }
 
+    /// It leads to the wrong server, and nothing is owed on it: closes it.
+    pub(super) fn part(&mut self) {
+        self.watched = None;
+        if let Some(lent) = self.lent.take() {
+            self.link.part(lent.connection, lent.usage);
+        }
+    }
+
     /// Closes it without a word to anybody: what the kernel has not sent is thrown away.
     pub(super) fn abandon(&mut self) {
         self.tainted = true;

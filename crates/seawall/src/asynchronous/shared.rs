@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use seawall_model::{Cause, Close, Moment, Provenance};
@@ -22,7 +23,7 @@ use crate::command::Nature;
 use crate::fork;
 use crate::link::connection::{Connection, Incoming, Loss};
 use crate::link::handshake::Server;
-use crate::link::ledger::Lent;
+use crate::link::ledger::{Ledger, Lent, Use};
 use crate::link::live::{Live, Step, wire_cause};
 use crate::link::shared::Link;
 use crate::net::stream::close_of;
@@ -52,6 +53,8 @@ pub(super) struct Shared {
     pub(super) server: Server,
     link: Weak<Link>,
     generation: u64,
+    /// It takes no more requests, and ends once nobody waits for an answer on it. Set under the lock.
+    retired: AtomicBool,
 }
 
 struct State {
@@ -110,6 +113,7 @@ impl Shared {
             server: lent.connection.server.clone(),
             link: Arc::downgrade(link),
             generation: fork::generation(),
+            retired: AtomicBool::new(false),
             state: Mutex::new(State {
                 lent: Some(lent),
                 asked: VecDeque::with_capacity(64),
@@ -127,7 +131,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues what `pack` writes, which is owed `replies` replies; `None` if the connection has ended.
+    /// Queues what `pack` writes, which is owed `replies` replies; `None` if the connection takes no more.
     pub(super) fn submit(
         &self,
         now: Moment,
@@ -139,6 +143,9 @@ impl Shared {
         let (caller, fate) = oneshot::channel();
         let id = {
             let mut state = self.lock();
+            if self.retired.load(Ordering::Relaxed) {
+                return None;
+            }
             let lent = state.lent.as_mut()?;
             pack(&mut lent.connection.state);
             let id = state.next;
@@ -197,6 +204,26 @@ impl Shared {
     /// When something last came on it.
     pub(super) fn last_heard(&self) -> Moment {
         self.lock().last_heard
+    }
+
+    /// It leads to the wrong server: it takes no more requests, and ends when those under way are answered. They are
+    /// not in doubt for what another was told.
+    pub(super) fn retire(&self) {
+        let retired = {
+            let mut state = self.lock();
+            match &mut state.lent {
+                Some(lent) if !self.retired.swap(true, Ordering::Relaxed) => {
+                    // From now on the ledger counts it with those that somebody has for himself, and makes another.
+                    lent.usage = Use::Apart;
+                    true
+                }
+                _ => false,
+            }
+        };
+        if retired && let Some(link) = self.link.upgrade() {
+            link.decide(Ledger::shared_retired);
+        }
+        self.bell.notify_one();
     }
 
     /// It is given up: everything on it is told so, and it is closed. Not left to the driver, whose runtime may be what
@@ -258,7 +285,12 @@ impl Shared {
                 ready = watched.writable(), if blocked => drop(ready),
             }
             if self.is_over() {
-                break self.loss(Close::Ours, Some(Cause::ClientClosed));
+                let cause = if self.retired.load(Ordering::Relaxed) {
+                    Cause::Cancelled
+                } else {
+                    Cause::ClientClosed
+                };
+                break self.loss(Close::Ours, Some(cause));
             }
         };
         drop(watched);
@@ -273,18 +305,29 @@ impl Shared {
             .is_some_and(|lent| lent.connection.state.wants_write())
     }
 
-    /// Whether it has ended already, or the client was closed and nothing is owed any more.
+    /// Whether it has ended already, or takes no more requests and nobody waits on it any more.
     fn is_over(&self) -> bool {
-        let (ended, idle) = {
+        let idle = {
             let state = self.lock();
-            (state.lent.is_none(), state.asked.is_empty())
+            if state.lent.is_none() {
+                return true;
+            }
+            if self.retired.load(Ordering::Relaxed) {
+                return state.asked.iter().all(|asked| asked.caller.is_closed());
+            }
+            state.asked.is_empty()
         };
-        ended
-            || idle
-                && self
-                    .link
-                    .upgrade()
-                    .is_none_or(|link| link.ledger().is_closed())
+        idle && self
+            .link
+            .upgrade()
+            .is_none_or(|link| link.ledger().is_closed())
+    }
+
+    /// Somebody waits no more.
+    pub(super) fn left(&self) {
+        if self.retired.load(Ordering::Relaxed) {
+            self.bell.notify_one();
+        }
     }
 
     fn write(&self, watched: &Watched) -> Result<(), Close> {
@@ -389,6 +432,9 @@ impl Shared {
             asked,
         };
         match self.link.upgrade() {
+            Some(link) if lent.usage == Use::Apart && lent.connection.state.is_clean() => {
+                link.part(lent.connection, lent.usage);
+            }
             Some(link) if matches!(loss.close, Close::Abandoned | Close::Ours) => {
                 link.bury_alone(lent, loss);
             }

@@ -57,11 +57,17 @@ pub(super) fn drive(
         let now = clock::now();
         call.sending();
         sink.restart();
-        pack(&mut lent.connection, sink.taken(), now);
+        let from = sink.taken();
+        pack(&mut lent.connection, from, now);
         let again = match exchange(call, &mut lent.connection, replies, sink, now) {
             Ok(None) => {
                 let reply = call.reply(lent.established, now, sink.shows_writes());
-                call.link.answered(lent.connection, lent.usage, reply);
+                if call.heard(sink.errors(from), reply) {
+                    call.link
+                        .answered_astray(lent.connection, lent.usage, reply);
+                } else {
+                    call.link.answered(lent.connection, lent.usage, reply);
+                }
                 return Ok(());
             }
             Ok(Some(error)) => match refusal(call, lent, error, now) {
@@ -97,9 +103,7 @@ fn refusal(
     let reply = call.reply(lent.established, sent_at, true);
     let said = call.said(error, reply);
     if said.close {
-        let usage = lent.usage;
-        drop(lent);
-        call.link.decide(|ledger, now| ledger.dropped(now, usage));
+        call.link.part(lent.connection, lent.usage);
     } else {
         call.link.give_back(lent.connection, lent.usage);
     }

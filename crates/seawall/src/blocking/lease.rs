@@ -14,7 +14,7 @@ use crate::fork;
 use crate::link::call::{Call, Conduct};
 use crate::link::connection::{Incoming, Loss};
 use crate::link::ledger::Lent;
-use crate::link::live::{Live, Step, wire_cause};
+use crate::link::live::{Live, Step, leads_astray, wire_cause};
 use crate::link::shared::Link;
 use crate::net::stream::close_of;
 use crate::net::wait::{self, Interest};
@@ -172,7 +172,10 @@ impl Lease {
         let decoded = Value::decode(live.state.frame(frame), live.state.limits());
         live.state.consume(incoming);
         match decoded {
-            Ok((value, _)) => Ok(value),
+            Ok((value, _)) => {
+                self.tainted |= leads_astray(&value);
+                Ok(value)
+            }
             Err(error) => Err(self.lose(Close::Ours, Some(wire_cause(&error)))),
         }
     }

@@ -4,7 +4,8 @@ use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use seawall_model::{Cause, Close, Moment};
-use seawall_wire::WireError;
+use seawall_wire::error::ErrorKind as Said;
+use seawall_wire::{Value, WireError};
 
 use super::connection::{Connection, Incoming, Loss};
 use super::handshake::Server;
@@ -141,12 +142,9 @@ impl Live {
                 Ok(Some(incoming @ Incoming::Push(_))) => self.state.consume(incoming),
                 // The server may say why it closes: that is its last word, not a broken order.
                 Ok(Some(Incoming::Unasked(frame))) => {
-                    let said =
-                        seawall_wire::Value::decode(self.state.frame(frame), self.state.limits());
+                    let said = Value::decode(self.state.frame(frame), self.state.limits());
                     let cause = match said {
-                        Ok((seawall_wire::Value::Error(error), _)) => {
-                            crate::link::cause::of_server(&error.kind)
-                        }
+                        Ok((Value::Error(error), _)) => crate::link::cause::of_server(&error.kind),
                         _ => Cause::ProtocolError,
                     };
                     return Err(self.broken(cause, now));
@@ -162,6 +160,11 @@ impl Live {
             ..self.state.loss(Close::Ours, now)
         }
     }
+}
+
+/// Whether a reply says that its connection leads to a server that is no primary (any more).
+pub(crate) fn leads_astray(reply: &Value) -> bool {
+    matches!(reply, Value::Error(error) if error.kind == Said::ReadOnly)
 }
 
 /// The cause behind bytes that could not be read.

@@ -202,6 +202,21 @@ impl Link {
         self.decide(|ledger, now| ledger.answered(now, Self::lend(live, usage), reply));
     }
 
+    /// A connection on which nothing is owed leads to the wrong server: it is closed.
+    pub(crate) fn part(&self, live: Box<Live>, usage: Use) {
+        self.close(live, CloseWhy::Stale);
+        self.decide(|ledger, now| ledger.dropped(now, usage));
+    }
+
+    /// A call was answered over a connection that leads to the wrong server.
+    pub(crate) fn answered_astray(&self, live: Box<Live>, usage: Use, reply: Answered) {
+        self.decide(|ledger, now| {
+            ledger.counters.answered += 1;
+            ledger.replied(now, reply)
+        });
+        self.part(live, usage);
+    }
+
     /// A connection as the ledger keeps it.
     pub(crate) fn lend(live: Box<Live>, usage: Use) -> Lent<Box<Live>> {
         let last_used = live.state.last_used();

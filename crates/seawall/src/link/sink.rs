@@ -1,6 +1,7 @@
 //! Where the replies of a call go.
 
 use seawall_wire::Value;
+use seawall_wire::error::ServerError;
 
 /// Takes the replies of a call, in order.
 pub(crate) trait Sink {
@@ -9,6 +10,8 @@ pub(crate) trait Sink {
     /// Whether what it took shows that the server takes writes, if the call was one. An error among the replies of a
     /// pipeline may be a refusal.
     fn shows_writes(&self) -> bool;
+    /// The errors among the replies from this number on, where there are several.
+    fn errors(&self, from: usize) -> impl Iterator<Item = &ServerError>;
     /// How many it has.
     fn taken(&self) -> usize;
     /// The call goes again: keeps what was answered, or forgets it if the replies only count together.
@@ -21,6 +24,10 @@ impl Sink for Option<Value> {
     }
     fn shows_writes(&self) -> bool {
         true
+    }
+    fn errors(&self, _: usize) -> impl Iterator<Item = &ServerError> {
+        // An error that is the only reply never comes here: the call itself is told.
+        std::iter::empty()
     }
     fn taken(&self) -> usize {
         usize::from(self.is_some())
@@ -35,6 +42,9 @@ impl Sink for Vec<Value> {
     fn shows_writes(&self) -> bool {
         no_error(self)
     }
+    fn errors(&self, from: usize) -> impl Iterator<Item = &ServerError> {
+        self.iter().skip(from).filter_map(error)
+    }
     fn taken(&self) -> usize {
         self.len()
     }
@@ -42,7 +52,16 @@ impl Sink for Vec<Value> {
 }
 
 fn no_error(values: &[Value]) -> bool {
-    !values.iter().any(|value| matches!(value, Value::Error(_)))
+    !values.iter().any(|value| error(value).is_some())
+}
+
+type Pick = fn(&Value) -> Option<&ServerError>;
+
+fn error(value: &Value) -> Option<&ServerError> {
+    match value {
+        Value::Error(error) => Some(error),
+        _ => None,
+    }
 }
 
 /// Takes the replies of a transaction: all of them or none.
@@ -54,6 +73,13 @@ impl Sink for Whole {
     }
     fn shows_writes(&self) -> bool {
         no_error(&self.0)
+    }
+    fn errors(&self, _: usize) -> impl Iterator<Item = &ServerError> {
+        // Also those inside EXEC's own reply.
+        self.0.iter().flat_map(|reply| match reply {
+            Value::Array(inside) => inside.iter().filter_map(error as Pick),
+            reply => std::slice::from_ref(reply).iter().filter_map(error as Pick),
+        })
     }
     fn taken(&self) -> usize {
         self.0.len()
