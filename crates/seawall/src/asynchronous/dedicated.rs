@@ -113,9 +113,9 @@ async fn converse(
     loop {
         let now = clock::now();
         let until = call.deadline.answer_by().min(now + GLANCE);
-        match timeout(until.since(now), own.step()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(close)) => return Err(End::Lost(own.loss(close))),
+        let ended = match timeout(until.since(now), own.step()).await {
+            Ok(Ok(())) => None,
+            Ok(Err(close)) => Some(close),
             Err(_) => {
                 let down = matches!(call.link.ledger().health.state(), State::Down { .. });
                 if call.deadline.too_late_to_answer(clock::now())
@@ -125,7 +125,7 @@ async fn converse(
                 }
                 continue;
             }
-        }
+        };
         loop {
             match own.next() {
                 Ok(Some(Came::Reply(value))) => values.push(value),
@@ -141,6 +141,9 @@ async fn converse(
             if values.len() == replies {
                 return Ok(());
             }
+        }
+        if let Some(close) = ended {
+            return Err(End::Lost(own.loss(close)));
         }
     }
 }

@@ -121,6 +121,11 @@ impl Lease {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn fd(&mut self) -> Option<std::os::fd::BorrowedFd<'_>> {
+        self.own.live().map(|live| live.stream.fd())
+    }
+
     /// How far the oldest unanswered command got.
     pub fn provenance(&mut self) -> Provenance {
         self.own

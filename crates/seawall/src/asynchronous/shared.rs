@@ -17,7 +17,7 @@ use tokio::io::Interest;
 use tokio::sync::{Notify, oneshot};
 
 use super::exchange::examine;
-use super::own::{Watched, watch};
+use super::own::{Watched, silence, watch};
 use crate::clock;
 use crate::command::Nature;
 use crate::fork;
@@ -264,11 +264,8 @@ impl Shared {
     /// Whatever ends this task, a runtime that shuts down included, ends the connection.
     async fn drive(self: Arc<Self>, watched: Watched, ending: Ending) {
         let loss = loop {
-            match self.write(&watched) {
-                Ok(()) => {}
-                Err(close) => break self.loss(close, None),
-            }
-            let blocked = self.wants_write();
+            self.write(&watched);
+            let (blocked, mute) = self.waits();
             tokio::select! {
                 biased;
                 ready = watched.readable() => match ready {
@@ -283,6 +280,7 @@ impl Shared {
                     tokio::task::yield_now().await;
                 }
                 ready = watched.writable(), if blocked => drop(ready),
+                () = silence(mute), if mute.is_some() => break self.loss(Close::Reset, None),
             }
             if self.is_over() {
                 let cause = if self.retired.load(Ordering::Relaxed) {
@@ -297,12 +295,14 @@ impl Shared {
         ending.end(loss).await;
     }
 
-    fn wants_write(&self) -> bool {
+    /// Whether it waits for room to write, and until when it waits for nothing but last words.
+    fn waits(&self) -> (bool, Option<Moment>) {
         let state = self.lock();
-        state
-            .lent
-            .as_ref()
-            .is_some_and(|lent| lent.connection.state.wants_write())
+        let live = state.lent.as_ref().map(|lent| &lent.connection);
+        live.map_or((false, None), |live| {
+            let blocked = live.state.wants_write() && live.mute.is_none();
+            (blocked, live.mute)
+        })
     }
 
     /// Whether it has ended already, or takes no more requests and nobody waits on it any more.
@@ -330,24 +330,24 @@ impl Shared {
         }
     }
 
-    fn write(&self, watched: &Watched) -> Result<(), Close> {
+    fn write(&self, watched: &Watched) {
         let mut state = self.lock();
         let Some(lent) = state.lent.as_mut() else {
-            return Ok(());
+            return;
         };
-        if !lent.connection.state.wants_write() {
-            return Ok(());
+        let live = &mut lent.connection;
+        if !live.state.wants_write() || live.mute.is_some() {
+            return;
         }
-        match lent.connection.write_some() {
-            Ok(Step::Moved) => Ok(()),
+        match live.write_some() {
+            Ok(Step::Moved) => {}
             Ok(Step::WouldBlock) => {
                 // So that the next wait for room is one for new room.
                 let _ = watched.try_io(Interest::WRITABLE, |_| -> io::Result<()> {
                     Err(io::ErrorKind::WouldBlock.into())
                 });
-                Ok(())
             }
-            Err(_) => Err(lent.connection.read_last_words(clock::now())),
+            Err(_) => live.fall_mute(clock::now()),
         }
     }
 

@@ -10,12 +10,13 @@ use seawall_wire::{Value, WireError};
 use super::connection::{Connection, Incoming, Loss};
 use super::handshake::Server;
 use crate::net::stream::{Stream, close_of};
+use crate::net::wait::{Interest, ready};
 
 /// A connection clean and used within this time is handed out without a look at its socket: a peer that closed it in
 /// this window is found by the request itself, which costs a retry and no more.
 const FRESH: Duration = Duration::from_millis(1);
 
-/// After a failed write, this long is spent at most on reading what the peer had to say before it closed.
+/// After a failed write, what the peer had to say before it closed is waited for no longer than this.
 const LAST_WORDS: Duration = Duration::from_millis(50);
 
 /// An established connection.
@@ -24,6 +25,8 @@ pub(crate) struct Live {
     pub(crate) stream: Stream,
     pub(crate) state: Connection,
     pub(crate) server: Server,
+    /// A write failed. Nothing more is written, and until then the peer's last words are waited for.
+    pub(crate) mute: Option<Moment>,
 }
 
 /// What one write or read did.
@@ -34,9 +37,32 @@ pub(crate) enum Step {
 }
 
 impl Live {
+    /// A connection that is made, and has not said anything yet.
+    pub(crate) fn new(id: u64, stream: Stream, state: Connection) -> Self {
+        Self {
+            id,
+            stream,
+            state,
+            server: Server::default(),
+            mute: None,
+        }
+    }
+
     /// Whether something waits to be written: requests, or the stream's own control messages.
     pub(crate) fn wants_write(&self) -> bool {
-        self.state.wants_write() || self.stream.wants_write()
+        self.mute.is_none() && (self.state.wants_write() || self.stream.wants_write())
+    }
+
+    /// Whether it could be handed to another caller.
+    pub(crate) fn is_fit(&self) -> bool {
+        self.mute.is_none() && self.state.is_clean()
+    }
+
+    /// A write failed. What the peer said before it closed is still to be read: `-ERR max number of clients reached`
+    /// stands behind a reset. For shells that wait for many sockets; the others ask for
+    /// [`read_last_words`](Self::read_last_words).
+    pub(crate) fn fall_mute(&mut self, now: Moment) {
+        self.mute.get_or_insert(now + LAST_WORDS);
     }
 
     /// Offers everything that is queued to one write.
@@ -82,29 +108,17 @@ impl Live {
         error
     }
 
-    /// A write failed: reads what the peer may have said before it closed. `-ERR max number of clients reached` stands
-    /// behind a reset.
+    /// A write failed: reads what the peer said before it closed. It may hold its thread until then.
     pub(crate) fn read_last_words(&mut self, now: Moment) -> Close {
-        close_of(&self.last_words(now))
-    }
-
-    /// [`read_last_words`](Self::read_last_words), with how it ended as the stream told it.
-    pub(crate) fn last_words(&mut self, now: Moment) -> io::Error {
         let until = now + LAST_WORDS;
         loop {
             match self.read_some(now) {
                 Ok(Step::Moved) => {}
-                Ok(Step::WouldBlock) => {
-                    match crate::net::wait::ready(
-                        self.stream.fd(),
-                        crate::net::wait::Interest::Read,
-                        until,
-                    ) {
-                        Ok(true) => {}
-                        Ok(false) | Err(_) => return ErrorKind::ConnectionReset.into(),
-                    }
-                }
-                Err(error) => return error,
+                Ok(Step::WouldBlock) => match ready(self.stream.fd(), Interest::Read, until) {
+                    Ok(true) => {}
+                    Ok(false) | Err(_) => return Close::Reset,
+                },
+                Err(error) => return close_of(&error),
             }
         }
     }

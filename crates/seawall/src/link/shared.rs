@@ -195,7 +195,7 @@ impl Link {
 
     /// A call was answered: its connection goes back, unless more is owed on it.
     pub(crate) fn answered(&self, live: Box<Live>, usage: Use, reply: Answered) {
-        if !live.state.is_clean() {
+        if !live.is_fit() {
             self.ledger().counters.answered += 1;
             return self.give_back(live, usage);
         }
@@ -231,7 +231,7 @@ impl Link {
 
     /// Gives a lent connection back, or closes it if something is still owed on it.
     pub(crate) fn give_back(&self, live: Box<Live>, usage: Use) {
-        if live.state.is_clean() {
+        if live.is_fit() {
             self.decide(|ledger, now| ledger.give_back(now, Self::lend(live, usage)));
         } else {
             live.stream.abort();
