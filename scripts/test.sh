@@ -19,10 +19,16 @@ else
     run cargo test --locked --workspace --no-fail-fast --quiet
 fi
 
-# `test result: ok. 3 passed; 0 failed; ..` of cargo test, `Summary [..] 9 tests run: 8 passed, 1 failed, ..` of nextest.
-summaries() { sed 's/\x1b\[[0-9;]*m//g' "$said" | grep -E '^test result: |^ *Summary \['; }
+# The Python package, through its own interpreter.
+if run scripts/python.sh && [ -x .venv/bin/python ]; then
+    run .venv/bin/python -m pytest -q crates/seawall-python/tests
+fi
+
+# `test result: ok. 3 passed; 0 failed; ..` of cargo test, `Summary [..] 9 tests run: 8 passed, 1 failed, ..` of nextest,
+# `1 failed, 8 passed, 2 errors in 3.21s` of pytest.
+summaries() { sed 's/\x1b\[[0-9;]*m//g' "$said" | grep -E '^test result: |^ *Summary \[|^[0-9]+ [a-z]+(, [0-9]+ [a-z]+)* in [0-9.]+s'; }
 count() { { summaries | grep -oE "[0-9]+ ($1)" || true; } | awk '{ sum += $1 } END { print sum + 0 }'; }
-not_passed=$(count 'failed|timed out')
+not_passed=$(count 'failed|timed out|errors?')
 if [ $failed = 1 ] && [ "$not_passed" = 0 ]; then
     echo "not all tests could be built and run, which counts as one failure: see above"
     not_passed=1

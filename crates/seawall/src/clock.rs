@@ -3,8 +3,8 @@
 use rustix::time::{ClockId, clock_gettime};
 use seawall_model::Moment;
 
-/// Now, on the host's boot clock.
-pub(crate) fn now() -> Moment {
+/// Now, on the host's boot clock: what every deadline and every wait of the engine is measured by.
+pub fn now() -> Moment {
     let time = clock_gettime(ClockId::Boottime);
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     let nanos = u64::try_from(time.tv_nsec).unwrap_or(0);

@@ -88,7 +88,14 @@ impl Cmd {
         Words { cmd: self, at: 0 }
     }
 
-    pub(crate) fn pack(&self, out: &mut Vec<u8>) {
+    /// Forgets its words, and keeps the room they took.
+    pub fn clear(&mut self) {
+        self.data.clear();
+        self.ends.clear();
+    }
+
+    /// Appends the command as it goes over the wire.
+    pub fn pack(&self, out: &mut Vec<u8>) {
         out.reserve(self.data.len() + 16 * (self.ends.len() + 1));
         encode::command(out, self.words());
     }

@@ -32,6 +32,7 @@ mod stats;
 mod tender;
 
 pub use builder::Builder;
+pub use clock::now;
 pub use command::{Arg, Cmd, Words};
 pub use error::{ConnectionFacts, Error, Kind};
 pub use events::{Event, Life};

@@ -16,7 +16,7 @@ use crate::journal::Record;
 use crate::link::call::Call;
 use crate::link::home::Home;
 use crate::link::shared::Link;
-use crate::link::sink::{Sink, Whole};
+use crate::link::sink::{ValueSink, Whole};
 use crate::pipeline::Pipeline;
 use crate::reply::FromReply;
 use crate::stats::Stats;
@@ -192,7 +192,7 @@ impl Client {
         call: &mut Call<'_>,
         link: &Arc<Link>,
         request: &Request<'_>,
-        sink: &mut impl Sink,
+        sink: &mut impl ValueSink,
     ) -> Result<(), Error> {
         if call.nature.blocking.is_some() {
             // Boxed: it is the larger one, and would make every call's future as large.

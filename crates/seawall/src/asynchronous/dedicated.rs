@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::link::call::{Again, Call};
 use crate::link::connection::Loss;
 use crate::link::shared::Link;
-use crate::link::sink::Sink;
+use crate::link::sink::ValueSink;
 
 /// How often a wait looks whether the endpoint has gone down.
 const GLANCE: Duration = Duration::from_millis(100);
@@ -27,7 +27,7 @@ pub(super) async fn drive(
     call: &mut Call<'_>,
     link: &Arc<Link>,
     request: &Request<'_>,
-    sink: &mut impl Sink,
+    sink: &mut impl ValueSink,
 ) -> Result<(), Error> {
     loop {
         sink.restart();
@@ -56,7 +56,7 @@ pub(super) async fn drive(
             (Ok(()), last) => {
                 values.into_iter().chain(last).for_each(|v| sink.take(v));
                 let reply = call.reply(established, sent_at, sink.shows_writes());
-                if call.heard(sink.errors(from), reply) {
+                if call.heard(sink, from, reply) {
                     own.part();
                 }
                 call.link.decide(|ledger, now| {

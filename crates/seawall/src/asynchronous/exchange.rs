@@ -15,7 +15,7 @@ use crate::link::call::{Again, Call};
 use crate::link::connection::{Connection, Loss};
 use crate::link::ledger::Refusal;
 use crate::link::shared::Link;
-use crate::link::sink::Sink;
+use crate::link::sink::ValueSink;
 
 /// While a reply is overdue, how often the task looks what the probe found.
 const GLANCE: Duration = Duration::from_millis(10);
@@ -87,7 +87,7 @@ pub(super) async fn drive(
     link: &Arc<Link>,
     board: &Board,
     request: &Request<'_>,
-    sink: &mut impl Sink,
+    sink: &mut impl ValueSink,
 ) -> Result<(), Error> {
     loop {
         sink.restart();
@@ -113,7 +113,7 @@ pub(super) async fn drive(
                         for value in values.into_iter().chain(last) {
                             sink.take(value);
                         }
-                        if call.heard(sink.errors(from), reply) {
+                        if call.heard(sink, from, reply) {
                             shared.retire();
                         }
                         return Ok(());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use seawall_model::{Cause, Close, Provenance};
 use seawall_wire::Value;
-use seawall_wire::error::ServerError;
+use seawall_wire::error::{ErrorKind, ServerError};
 use tokio::time::timeout;
 
 use super::exchange;
@@ -15,7 +15,7 @@ use crate::command::{Cmd, Nature};
 use crate::error::{Error, Kind};
 use crate::link::call::{Call, Conduct};
 use crate::link::connection::Loss;
-use crate::link::live::{Live, leads_astray};
+use crate::link::live::Live;
 use crate::link::shared::Link;
 
 /// A raw connection, borrowed from the pool: what is sent is not retried, what comes is not sorted.
@@ -98,7 +98,9 @@ impl Lease {
         loop {
             match self.own.next() {
                 Ok(Some(Came::Reply(value) | Came::Other(value))) => {
-                    self.own.tainted |= leads_astray(&value);
+                    // It leads to a replica: not for the next borrower.
+                    self.own.tainted |=
+                        matches!(&value, Value::Error(error) if error.kind == ErrorKind::ReadOnly);
                     return Ok(Some(value));
                 }
                 Ok(None) => {}

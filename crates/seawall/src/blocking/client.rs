@@ -5,6 +5,8 @@ use std::time::Duration;
 use seawall_wire::Value;
 
 use super::exchange;
+use super::frames::Frames;
+use super::ground::Ground;
 use super::lease::Lease;
 use crate::builder::Builder;
 use crate::command::{Arg, Cmd};
@@ -24,6 +26,7 @@ use crate::stats::Stats;
 pub struct Client {
     home: Arc<Home>,
     deadline: Option<Duration>,
+    ground: Option<Arc<dyn Ground>>,
 }
 
 impl Client {
@@ -43,6 +46,16 @@ impl Client {
         Self {
             home,
             deadline: None,
+            ground: None,
+        }
+    }
+
+    /// The same client, whose calls wait on this ground. Pool and health are shared.
+    #[must_use]
+    pub fn on(&self, ground: Arc<dyn Ground>) -> Self {
+        Self {
+            ground: Some(ground),
+            ..self.clone()
         }
     }
 
@@ -50,8 +63,8 @@ impl Client {
     #[must_use]
     pub fn within(&self, deadline: Duration) -> Self {
         Self {
-            home: Arc::clone(&self.home),
             deadline: Some(deadline),
+            ..self.clone()
         }
     }
 
@@ -63,11 +76,29 @@ impl Client {
         cmd.refuse_session(nature, &link.name)?;
         let mut call = Call::new(&link, self.home.conduct(), &name, nature, self.deadline);
         let mut reply: Option<Value> = None;
-        exchange::drive(&mut call, 1, &mut reply, &|live, _, now| {
+        exchange::drive(&mut call, self.ground(), 1, &mut reply, &|live, _, now| {
             live.state.queue(now, 1, |out| cmd.pack(out));
         })?;
         T::from_reply(reply.unwrap_or(Value::Null))
             .map_err(|wrong| exchange::wrong_type(&call, &wrong, &name))
+    }
+
+    /// Sends a command, and leaves its reply in `frames` as it came. An error reply is an error here too, and is found
+    /// word for word in [`Frames::refusal`].
+    pub fn exchange(&self, cmd: &Cmd, frames: &mut Frames) -> Result<(), Error> {
+        let name = cmd.name();
+        let nature = cmd.nature();
+        let link = self.home.link()?;
+        cmd.refuse_session(nature, &link.name)?;
+        frames.begin(false);
+        let mut call = Call::new(&link, self.home.conduct(), &name, nature, self.deadline);
+        exchange::drive(&mut call, self.ground(), 1, frames, &|live, _, now| {
+            live.state.queue(now, 1, |out| cmd.pack(out));
+        })
+    }
+
+    fn ground(&self) -> Option<&dyn Ground> {
+        self.ground.as_deref()
     }
 
     /// Sends the commands of a pipeline in one write, and gives each its own result, in order.
@@ -92,6 +123,7 @@ impl Client {
         let mut replies: Vec<Value> = Vec::with_capacity(pipeline.commands().len());
         let outcome = exchange::drive(
             &mut call,
+            self.ground(),
             pipeline.commands().len(),
             &mut replies,
             &|live, taken, now| {
@@ -118,18 +150,29 @@ impl Client {
         let replies_due = pipeline.commands().len() + 2;
         let mut call = Call::new(&link, self.home.conduct(), "EXEC", nature, self.deadline);
         let mut sink = Whole(Vec::with_capacity(replies_due));
-        exchange::drive(&mut call, replies_due, &mut sink, &|live, _, now| {
-            let replies = u32::try_from(replies_due).unwrap_or(u32::MAX);
-            live.state
-                .queue(now, replies, |out| pipeline.pack_transaction(out));
-        })?;
+        exchange::drive(
+            &mut call,
+            self.ground(),
+            replies_due,
+            &mut sink,
+            &|live, _, now| {
+                let replies = u32::try_from(replies_due).unwrap_or(u32::MAX);
+                live.state
+                    .queue(now, replies, |out| pipeline.pack_transaction(out));
+            },
+        )?;
         pipeline.transaction_results(sink.0, &call)
     }
 
     /// Borrows a raw connection from the pool: for WATCH, SUBSCRIBE, MONITOR, and whatever needs a connection's state.
     pub fn lease(&self) -> Result<Lease, Error> {
         let link = self.home.link()?;
-        Lease::borrow(link, self.home.conduct().clone(), self.deadline)
+        Lease::borrow(
+            link,
+            self.home.conduct().clone(),
+            self.deadline,
+            self.ground.clone(),
+        )
     }
 
     /// What happened so far, and how things stand.

@@ -4,18 +4,17 @@ use std::time::Duration;
 
 use seawall_model::{Cause, Close, Moment, Provenance};
 use seawall_policy::health::State;
-use seawall_wire::Value;
 use seawall_wire::error::ServerError;
 
+use super::ground::{self, Ground, Interest, Interrupted};
 use crate::clock;
 use crate::error::Error;
 use crate::link::call::{Again, Call};
 use crate::link::connection::{Incoming, Loss};
 use crate::link::ledger::{Ledger, Lent};
 use crate::link::live::{Live, Step, wire_cause};
-use crate::link::sink::Sink;
+use crate::link::sink::{self, Sink};
 use crate::net::stream::close_of;
-use crate::net::wait::{self, Interest};
 
 /// While a reply is overdue, how often the thread looks up from its socket to see what the probe found.
 const GLANCE: Duration = Duration::from_millis(10);
@@ -37,6 +36,14 @@ enum End {
     Late,
     /// The endpoint went down under a wait without an end.
     Down,
+    /// The caller's thread was called away.
+    Interrupted,
+}
+
+impl From<Interrupted> for End {
+    fn from(Interrupted: Interrupted) -> Self {
+        Self::Interrupted
+    }
 }
 
 /// Sends what `pack` writes on connection after connection until `replies` replies are in `sink` or the call is over.
@@ -44,12 +51,13 @@ enum End {
 /// `pack` is told how many replies were taken already and packs the rest, one request a reply.
 pub(super) fn drive(
     call: &mut Call<'_>,
+    ground: Option<&dyn Ground>,
     replies: usize,
     sink: &mut impl Sink,
     pack: &dyn Fn(&mut Live, usize, Moment),
 ) -> Result<(), Error> {
     loop {
-        let mut lent = super::park::acquire(call)?;
+        let mut lent = super::park::acquire(call, ground)?;
         if let Some(error) = call.overtaken() {
             call.link.give_back(lent.connection, lent.usage);
             return Err(error);
@@ -59,10 +67,10 @@ pub(super) fn drive(
         sink.restart();
         let from = sink.taken();
         pack(&mut lent.connection, from, now);
-        let again = match exchange(call, &mut lent.connection, replies, sink, now) {
+        let again = match exchange(call, ground, &mut lent.connection, replies, sink, now) {
             Ok(None) => {
                 let reply = call.reply(lent.established, now, sink.shows_writes());
-                if call.heard(sink.errors(from), reply) {
+                if call.heard(sink, from, reply) {
                     call.link
                         .answered_astray(lent.connection, lent.usage, reply);
                 } else {
@@ -71,7 +79,10 @@ pub(super) fn drive(
                 return Ok(());
             }
             Ok(Some(error)) => match refusal(call, lent, error, now) {
-                Some(error) => return Err(call.answered(error)),
+                Some(error) => {
+                    sink.refused(&error);
+                    return Err(call.answered(error));
+                }
                 None => Again::At(now),
             },
             Err(end) => {
@@ -80,14 +91,14 @@ pub(super) fn drive(
                 } else {
                     Vec::new()
                 };
-                match ended(call, lent, &end) {
+                match ended(call, ground, lent, &end) {
                     Again::Fail(error) => Again::Fail(error.with(|report| report.trail = trail)),
                     again @ Again::At(_) => again,
                 }
             }
         };
         match again {
-            Again::At(at) => sleep_until(at),
+            Again::At(at) => ground::sleep(ground, at).map_err(|Interrupted| call.interrupted())?,
             Again::Fail(error) => return Err(error),
         }
     }
@@ -111,7 +122,12 @@ fn refusal(
 }
 
 /// The attempt ended badly: reports the connection's end and asks what comes next.
-fn ended(call: &mut Call<'_>, lent: Lent<Box<Live>>, end: &End) -> Again {
+fn ended(
+    call: &mut Call<'_>,
+    ground: Option<&dyn Ground>,
+    lent: Lent<Box<Live>>,
+    end: &End,
+) -> Again {
     let now = clock::now();
     let provenance = lent.connection.state.provenance();
     let server = lent.connection.server.clone();
@@ -121,11 +137,16 @@ fn ended(call: &mut Call<'_>, lent: Lent<Box<Live>>, end: &End) -> Again {
             let connection = lent.connection.id;
             let why = call.link.wants_examination(&loss);
             call.link.bury_untold(lent, &loss);
-            if why {
-                examine(call, &mut loss);
-            }
+            let examined = if why {
+                examine(call, ground, &mut loss)
+            } else {
+                Ok(())
+            };
             call.link.tell_lost(connection, &loss);
-            call.lost(&loss, &server, provenance)
+            match (call.lost(&loss, &server, provenance), examined) {
+                (Again::At(_), Err(Interrupted)) => Again::Fail(call.interrupted()),
+                (again, _) => again,
+            }
         }
         End::Left { loss, at } => {
             let loss = loss.with(call.name);
@@ -139,12 +160,20 @@ fn ended(call: &mut Call<'_>, lent: Lent<Box<Live>>, end: &End) -> Again {
             call.link.bury_alone(lent, &loss);
             Again::Fail(call.timed_out(&loss, &server, provenance))
         }
+        End::Interrupted => {
+            let loss = lent.connection.state.loss(Close::Abandoned, now);
+            let loss = loss.with(call.name);
+            call.link.bury_alone(lent, &loss);
+            call.left(&loss, &server, provenance);
+            Again::Fail(call.interrupted())
+        }
     }
 }
 
 /// Exchanges bytes until the replies are in. `Some`: the only reply was an error.
 fn exchange(
     call: &Call<'_>,
+    ground: Option<&dyn Ground>,
     live: &mut Live,
     replies: usize,
     sink: &mut impl Sink,
@@ -176,7 +205,7 @@ fn exchange(
             Interest::Read
         };
         let until = next_look(call, silent_since, asked_at, now);
-        let ready = wait::ready(live.stream.fd(), interest, until).unwrap_or(true);
+        let ready = ground::ready(ground, live.stream.fd(), interest, until)?;
         now = clock::now();
         if ready {
             let before = live.state.bytes_in();
@@ -281,17 +310,23 @@ fn take(live: &mut Live, replies: usize, sink: &mut impl Sink, now: Moment) -> R
             Incoming::Push(_) => live.state.consume(incoming),
             Incoming::Unasked(_) => return Err(broken(live, Cause::ProtocolError)),
             Incoming::Reply(frame) => {
-                let value = match Value::decode(live.state.frame(frame), live.state.limits()) {
-                    Ok((value, _)) => value,
+                let bytes = live.state.frame(frame);
+                let limits = live.state.limits();
+                let taken = match (replies == 1)
+                    .then(|| sink::refusal(bytes, limits))
+                    .flatten()
+                {
+                    Some(error) => Ok(Some(error)),
+                    None => sink.take_frame(bytes, limits).map(|()| None),
+                };
+                let refusal = match taken {
+                    Ok(refusal) => refusal,
                     Err(error) => return Err(broken(live, wire_cause(&error))),
                 };
                 live.state.consume(incoming);
-                if replies == 1
-                    && let Value::Error(error) = value
-                {
+                if let Some(error) = refusal {
                     return Ok(Taken::Refusal(error));
                 }
-                sink.take(value);
                 if sink.taken() == replies {
                     return Ok(Taken::All);
                 }
@@ -301,21 +336,20 @@ fn take(live: &mut Live, replies: usize, sink: &mut impl Sink, now: Moment) -> R
 }
 
 /// Waits for the tender to find out what the server says of itself, and names the loss anew.
-fn examine(call: &Call<'_>, loss: &mut Loss) {
+fn examine(
+    call: &Call<'_>,
+    ground: Option<&dyn Ground>,
+    loss: &mut Loss,
+) -> Result<(), Interrupted> {
     let asked = clock::now();
     let until = call.deadline.cap(asked + EXAMINE_MAX);
     call.link.decide(Ledger::examine);
-    while !call.link.ledger().examined_since(asked) && clock::now() < until {
-        std::thread::sleep(Duration::from_millis(1));
+    let mut waited = Ok(());
+    while waited.is_ok() && !call.link.ledger().examined_since(asked) && clock::now() < until {
+        waited = ground::sleep(ground, clock::now() + Duration::from_millis(1));
     }
     call.link.ledger().name_anew(asked, loss);
-}
-
-fn sleep_until(at: Moment) {
-    let rest = at.since(clock::now());
-    if !rest.is_zero() {
-        std::thread::sleep(rest);
-    }
+    waited
 }
 
 /// The error for a reply that is not of the type that was asked for.

@@ -3,21 +3,30 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use seawall_model::{Cause, Close, Moment, Provenance};
-use seawall_wire::Value;
+use seawall_model::{Cause, Close, Moment, Provenance, Sent};
+use seawall_policy::deadline::{Blocking as Hold, Deadline};
+use seawall_policy::health::{Answered, State};
+use seawall_policy::retry::{self, Attempted, Verdict};
+use seawall_wire::error::{ErrorKind, Family, ServerError};
+use seawall_wire::facts::{Access, Blocking, Replay};
+use seawall_wire::request;
+use seawall_wire::scan::{RequestScan, RequestScanner};
+use seawall_wire::{Limits, Value, WireError};
 
+use super::ground::{self, Ground, Interest, Interrupted};
 use super::park;
 use crate::clock;
 use crate::command::{Cmd, Nature};
 use crate::error::{Error, Kind};
 use crate::fork;
 use crate::link::call::{Call, Conduct};
+use crate::link::cause;
 use crate::link::connection::{Incoming, Loss};
 use crate::link::ledger::Lent;
-use crate::link::live::{Live, Step, leads_astray, wire_cause};
+use crate::link::live::{Live, Step, wire_cause};
 use crate::link::shared::Link;
+use crate::link::sink;
 use crate::net::stream::close_of;
-use crate::net::wait::{self, Interest};
 
 /// A raw connection, borrowed from the pool: what is sent is not retried, what comes is not sorted.
 ///
@@ -30,6 +39,55 @@ pub struct Lease {
     generation: u64,
     tainted: bool,
     sent: Box<str>,
+    ground: Option<Arc<dyn Ground>>,
+    /// How long the server may hold back the replies that are owed, by the word of the commands.
+    wait: Option<Blocking>,
+    talk: Talk,
+}
+
+/// What has been said since the borrower last began something that he may want to begin again.
+#[derive(Clone, Copy, Debug)]
+struct Talk {
+    /// The most careful of what was sent.
+    replay: Replay,
+    /// A reply came.
+    answered: bool,
+    /// What the connection's loss proved, if it was lost.
+    lost: Option<(Cause, Sent)>,
+    attempts: u32,
+}
+
+impl Talk {
+    fn begin() -> Self {
+        Self {
+            replay: Replay::Read,
+            answered: false,
+            lost: None,
+            attempts: 1,
+        }
+    }
+}
+
+/// How long a read or write on a [`Lease`] waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// As the client's calls do: its deadline, and a blocking command's own timeout besides.
+    Default,
+    /// This long.
+    For(Duration),
+    /// Until something comes, or the endpoint goes down.
+    Forever,
+}
+
+/// How often a wait without an end looks whether the endpoint has gone down.
+const GLANCE: Duration = Duration::from_millis(500);
+
+fn hold(wait: Option<Blocking>) -> Hold {
+    match wait {
+        None => Hold::No,
+        Some(Blocking::For(span)) => Hold::For(span),
+        Some(Blocking::Forever) => Hold::UntilDown,
+    }
 }
 
 impl Lease {
@@ -37,12 +95,13 @@ impl Lease {
         link: Arc<Link>,
         conduct: Conduct,
         span: Option<Duration>,
+        ground: Option<Arc<dyn Ground>>,
     ) -> Result<Self, Error> {
         // It will carry what its borrower likes, for as long as he likes: apart from the calls, as for a write.
         let nature = Nature::lease();
         let lent = {
             let mut call = Call::new(&link, &conduct, "LEASE", nature, span);
-            let lent = park::acquire(&mut call)?;
+            let lent = park::acquire(&mut call, ground.as_deref())?;
             call.leased();
             lent
         };
@@ -54,19 +113,86 @@ impl Lease {
             generation,
             tainted: false,
             sent: Box::default(),
+            ground,
+            wait: None,
+            talk: Talk::begin(),
         })
     }
 
     /// Writes a command, all of it, within the deadline. Its reply is taken by [`recv`](Self::recv).
     pub fn send(&mut self, cmd: &Cmd) -> Result<(), Error> {
-        let deadline = clock::now() + self.conduct.deadline;
-        let nature = cmd.nature();
+        self.enqueue(cmd.nature(), &cmd.name(), |out| cmd.pack(out))?;
+        self.write_out(Patience::Default)
+    }
+
+    /// Writes requests that were packed already, one or several, all of them, within `patience`.
+    ///
+    /// Errors: what is no whole request is refused before anything is sent.
+    pub fn send_packed(&mut self, requests: &[u8], patience: Patience) -> Result<(), Error> {
+        let mut rest = requests;
+        let mut scanner = RequestScanner::new(Limits::default());
+        let mut queue = Vec::new();
+        while !rest.is_empty() {
+            let len = match scanner.scan(rest) {
+                Ok(RequestScan::Complete { len, .. }) => len,
+                Ok(RequestScan::Blank { len }) => {
+                    rest = &rest[len..];
+                    continue;
+                }
+                Ok(RequestScan::Partial { .. }) => return Err(self.unfit("its end is missing")),
+                Err(error) => return Err(self.unfit(&error.to_string())),
+            };
+            let (request, behind) = rest.split_at(len);
+            queue.push(request);
+            rest = behind;
+        }
+        for request in queue {
+            let args = request::args(request).map_err(|error| self.unfit(&error.to_string()))?;
+            let words: Vec<&[u8]> = args.iter().collect();
+            let name = words.first().map(|name| String::from_utf8_lossy(name));
+            self.enqueue(Nature::of(&words), &name.unwrap_or_default(), |out| {
+                out.extend_from_slice(request);
+            })?;
+        }
+        self.write_out(patience)
+    }
+
+    fn enqueue(
+        &mut self,
+        nature: Nature,
+        name: &str,
+        pack: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<(), Error> {
         self.tainted |= nature.session;
         self.link.recent.leave(nature.writes);
-        self.sent = cmd.name().into();
+        self.sent = name.into();
+        self.talk.replay = self.talk.replay.least(nature.replay);
+        let wait = self.wait;
         let live = self.live()?;
-        live.state.queue(clock::now(), 1, |out| cmd.pack(out));
+        let idle = live.state.owed() == 0;
+        live.state.queue(clock::now(), 1, pack);
+        self.wait = match (idle, nature.blocking) {
+            (true, blocking) => blocking,
+            (false, Some(Blocking::Forever)) => Some(Blocking::Forever),
+            (false, Some(Blocking::For(more))) => match wait {
+                Some(Blocking::For(before)) => Some(Blocking::For(before.saturating_add(more))),
+                Some(Blocking::Forever) => Some(Blocking::Forever),
+                None => Some(Blocking::For(more)),
+            },
+            (false, None) => wait,
+        };
+        Ok(())
+    }
+
+    fn write_out(&mut self, patience: Patience) -> Result<(), Error> {
+        let until = match patience {
+            Patience::Default => clock::now() + self.conduct.deadline,
+            Patience::For(span) => clock::now() + span,
+            Patience::Forever => Moment::NEVER,
+        };
+        let ground = self.ground.clone();
         loop {
+            let live = self.live()?;
             match live.write_some() {
                 Ok(Step::Moved) => return Ok(()),
                 Ok(Step::WouldBlock) => {}
@@ -75,68 +201,200 @@ impl Lease {
                     return Err(self.lose(close, None));
                 }
             }
-            if clock::now() >= deadline {
-                return Err(self.lose(Close::Abandoned, None));
+            if clock::now() >= until {
+                return Err(self.late());
             }
             // Replies to what was sent before must be taken in meanwhile, or both sides wait for each other.
-            let _ = wait::ready(live.stream.fd(), Interest::ReadOrWrite, deadline);
+            let fd = live.stream.fd();
+            if ground::ready(ground.as_deref(), fd, Interest::ReadOrWrite, until).is_err() {
+                return Err(self.interrupted());
+            }
             if let Err(error) = live.read_some(clock::now()) {
                 return Err(self.lose(close_of(&error), None));
             }
         }
     }
 
-    /// Reads the next reply or push, waiting no longer than the deadline.
+    /// Reads the next reply or push, waiting no longer than the deadline, and for a blocking command its own timeout
+    /// besides.
     pub fn recv(&mut self) -> Result<Value, Error> {
-        let within = self.conduct.deadline;
-        match self.recv_within(within)? {
-            Some(value) => Ok(value),
-            None => Err(self
-                .lose(Close::Abandoned, None)
-                .with(|report| report.kind = Kind::TimedOut)),
-        }
+        self.recv_frame(Patience::Default, |frame, limits| {
+            Value::decode(frame, limits).map(|(value, _)| value)
+        })?
+        .ok_or_else(|| self.late())
     }
 
     /// Reads the next reply or push, waiting `within` for its first byte; `None` if nothing came. The connection stays
     /// usable.
     pub fn recv_within(&mut self, within: Duration) -> Result<Option<Value>, Error> {
-        let until = clock::now() + within;
+        self.recv_frame(Patience::For(within), |frame, limits| {
+            Value::decode(frame, limits).map(|(value, _)| value)
+        })
+    }
+
+    /// Reads the next reply or push as it came, and gives it to `take`; `None` if nothing came in time. The connection
+    /// stays usable, unless what came cannot be read.
+    pub fn recv_frame<T>(
+        &mut self,
+        patience: Patience,
+        take: impl FnOnce(&[u8], &Limits) -> Result<T, WireError>,
+    ) -> Result<Option<T>, Error> {
+        let began = clock::now();
+        let deadline = match (patience, self.wait) {
+            (Patience::For(span), _) => Deadline::after(began, span),
+            (Patience::Forever, _) => Deadline::blocking(began, Duration::ZERO, Hold::UntilDown),
+            (Patience::Default, wait) => {
+                Deadline::blocking(began, self.conduct.deadline, hold(wait))
+            }
+        };
+        let ground = self.ground.clone();
+        let mut asked = false;
         loop {
             let live = self.live()?;
             match live.state.next_incoming() {
-                Ok(Some(incoming)) => return self.take(incoming).map(Some),
+                Ok(Some(incoming)) => return self.take(incoming, take).map(Some),
                 Ok(None) => {}
                 Err(error) => return Err(self.lose(Close::Ours, Some(wire_cause(&error)))),
             }
-            match wait::ready(live.stream.fd(), Interest::Read, until) {
-                Ok(false) => return Ok(None),
-                Ok(true) => {}
-                Err(error) => return Err(self.lose(close_of(&error), None)),
+            let now = clock::now();
+            if deadline.too_late_to_answer(now) {
+                return Ok(None);
             }
-            if let Err(error) = live.read_some(clock::now()) {
-                return Err(self.lose(close_of(&error), None));
+            let owed = live.state.owed() > 0 && self.wait.is_none();
+            let overdue = began + self.conduct.overdue_after;
+            let look = if deadline.ends_when_down() {
+                now + GLANCE
+            } else if owed && !asked {
+                overdue
+            } else {
+                Moment::NEVER
+            };
+            let until = look.min(deadline.answer_by());
+            let live = self.live()?;
+            let ready = ground::ready(ground.as_deref(), live.stream.fd(), Interest::Read, until);
+            match ready {
+                Ok(true) => {
+                    if let Err(error) = live.read_some(clock::now()) {
+                        return self.last_frame(close_of(&error), take);
+                    }
+                }
+                Ok(false) => {}
+                Err(Interrupted) => return Err(self.interrupted()),
+            }
+            let now = clock::now();
+            if owed && !asked && now >= overdue {
+                // The reply is overdue: is it the server, or this connection?
+                asked = true;
+                let cause = self.live()?.state.loss(Close::Abandoned, now).cause;
+                self.link
+                    .decide(|ledger, now| ledger.overdue(now, began, cause));
+            }
+            if deadline.ends_when_down() && self.is_down() {
+                return Err(self.late());
             }
         }
+    }
+
+    /// The connection ended; a whole reply that came before its end is still one.
+    fn last_frame<T>(
+        &mut self,
+        close: Close,
+        take: impl FnOnce(&[u8], &Limits) -> Result<T, WireError>,
+    ) -> Result<Option<T>, Error> {
+        match self.live()?.state.next_incoming() {
+            // The end is found again by the next read.
+            Ok(Some(incoming)) => self.take(incoming, take).map(Some),
+            Ok(None) | Err(_) => Err(self.lose(close, None)),
+        }
+    }
+
+    fn is_down(&self) -> bool {
+        matches!(self.link.ledger().health.state(), State::Down { .. })
     }
 
     /// Whether a read would find bytes, in the buffer or in the socket, within `within`.
     pub fn can_read(&mut self, within: Duration) -> Result<bool, Error> {
         let until = clock::now() + within;
+        let ground = self.ground.clone();
         loop {
             let live = self.live()?;
             if !live.state.unread().is_empty() {
                 return Ok(true);
             }
-            match wait::ready(live.stream.fd(), Interest::Read, until) {
+            let fd = live.stream.fd();
+            match ground::ready(ground.as_deref(), fd, Interest::Read, until) {
                 Ok(true) if live.stream.is_layered() => {}
                 Ok(ready) => return Ok(ready),
-                Err(error) => return Err(self.lose(close_of(&error), None)),
+                Err(Interrupted) => return Err(self.interrupted()),
             }
             // Under TLS the socket may carry nothing that a read would find. An end is found again by the next read.
             if live.read_some(clock::now()).is_err() {
                 return Ok(true);
             }
         }
+    }
+
+    /// Looks whether the connection is still fit for a new request: pushes are taken; if it has ended, or something
+    /// unasked came, it is lost, and the error says how.
+    pub fn check(&mut self) -> Result<(), Error> {
+        match self.live()?.check(clock::now()) {
+            Ok(()) => Ok(()),
+            Err(loss) => Err(self.lose(loss.close, Some(loss.cause))),
+        }
+    }
+
+    /// From here on the borrower may want to begin again, `attempts` of it included: see [`again`](Self::again).
+    pub fn begin(&mut self, attempts: u32) {
+        self.talk = Talk {
+            attempts,
+            ..Talk::begin()
+        };
+    }
+
+    /// After the connection was lost: whether all that was sent since [`begin`](Self::begin) may be sent again over
+    /// another one, and after which pause. Paid for from the retry budget.
+    pub fn again(&self, until: Moment) -> Option<Duration> {
+        let (cause, sent) = self.talk.lost?;
+        let now = clock::now();
+        let attempted = Attempted {
+            sent,
+            replay: if self.tainted {
+                Replay::Never
+            } else {
+                self.talk.replay
+            },
+            allowance: self.conduct.allowance,
+            // Others may have written since; whether they have is not kept for a borrower.
+            later_write_left: true,
+            attempts: self.talk.attempts,
+            attempts_max: self.conduct.attempts_max,
+            cause,
+            now,
+            deadline: until,
+        };
+        let mut ledger = self.link.ledger();
+        let ledger = &mut *ledger;
+        match retry::decide(&attempted, &mut ledger.budget, &mut ledger.backoff) {
+            Verdict::Park => (now < until).then_some(Duration::ZERO),
+            Verdict::RetryAt(at) => Some(at.since(now)),
+            Verdict::GiveUp(_) => None,
+        }
+    }
+
+    /// Whether nothing is owed, half sent or unread on it.
+    pub fn is_clean(&self) -> bool {
+        let lent = self.lent.as_ref();
+        lent.is_some_and(|lent| lent.connection.state.is_clean())
+    }
+
+    /// Whether it still has its connection.
+    pub fn is_open(&self) -> bool {
+        self.lent.is_some()
+    }
+
+    /// Whether what was sent on it changed what later commands mean, so that it cannot go back to the pool.
+    pub fn is_tainted(&self) -> bool {
+        self.tainted
     }
 
     /// How far the oldest unanswered command got.
@@ -161,23 +419,81 @@ impl Lease {
 
     /// Gives the connection up: what the kernel has not sent yet is thrown away, so that it cannot run later.
     pub fn abandon(mut self) {
+        self.close();
+    }
+
+    /// As [`abandon`](Self::abandon), for who still wants to ask whether it may [begin again](Self::again).
+    pub fn close(&mut self) {
+        if self.talk.lost.is_none() {
+            let sent = if self.talk.answered {
+                Sent::Perhaps
+            } else {
+                self.provenance().sent_if_aborted()
+            };
+            self.talk.lost = Some((Cause::Cancelled, sent));
+        }
         self.release(Fate::Abandon);
     }
 
-    fn take(&mut self, incoming: Incoming) -> Result<Value, Error> {
+    fn take<T>(
+        &mut self,
+        incoming: Incoming,
+        take: impl FnOnce(&[u8], &Limits) -> Result<T, WireError>,
+    ) -> Result<T, Error> {
         let live = self.live()?;
         let frame = match incoming {
             Incoming::Reply(frame) | Incoming::Push(frame) | Incoming::Unasked(frame) => frame,
         };
-        let decoded = Value::decode(live.state.frame(frame), live.state.limits());
+        let bytes = live.state.frame(frame);
+        let refusal = sink::refusal(bytes, live.state.limits());
+        let taken = take(bytes, live.state.limits());
         live.state.consume(incoming);
-        match decoded {
-            Ok((value, _)) => {
-                self.tainted |= leads_astray(&value);
-                Ok(value)
-            }
-            Err(error) => Err(self.lose(Close::Ours, Some(wire_cause(&error)))),
+        let established = live.state.established();
+        self.talk.answered |= matches!(incoming, Incoming::Reply(_));
+        if let Some(error) = refusal {
+            self.heard(&error, established);
         }
+        taken.map_err(|error| self.lose(Close::Ours, Some(wire_cause(&error))))
+    }
+
+    /// The deadline came: the connection is given up.
+    pub fn late(&mut self) -> Error {
+        self.lose(Close::Abandoned, None)
+            .with(|report| report.kind = Kind::TimedOut)
+    }
+
+    /// Its thread was called away in the middle of something.
+    fn interrupted(&mut self) -> Error {
+        self.lose(Close::Abandoned, Some(Cause::Cancelled))
+    }
+
+    /// The server answered with an error: if it is about its own state, the ledger hears of it.
+    fn heard(&mut self, error: &ServerError, established_at: Moment) {
+        // It leads to a replica: not for the next borrower.
+        self.tainted |= error.kind == ErrorKind::ReadOnly;
+        let family = error.kind.family();
+        if matches!(family, Family::Unavailable | Family::WritesRefused) {
+            let reply = Answered {
+                established_at,
+                sent_at: established_at,
+                access: Access::Neither,
+            };
+            let cause = cause::of_server(&error.kind);
+            self.link
+                .decide(|ledger, now| ledger.said(now, family, cause, reply));
+        }
+    }
+
+    fn unfit(&self, why: &str) -> Error {
+        Error::new(
+            Kind::Settings,
+            Cause::BadSettings,
+            &self.sent,
+            &self.link.name,
+        )
+        .with(|report| {
+            report.detail = format!("the packed command is no whole request: {why}").into();
+        })
     }
 
     fn live(&mut self) -> Result<&mut Live, Error> {
@@ -222,6 +538,12 @@ impl Lease {
         loss.cause = cause.unwrap_or(loss.cause);
         let provenance = lent.connection.state.provenance();
         let server = lent.connection.server.clone();
+        let sent = if self.talk.answered {
+            Sent::Perhaps
+        } else {
+            provenance.sent_if_aborted()
+        };
+        self.talk.lost = Some((loss.cause, sent));
         if close == Close::Abandoned {
             self.link.bury_alone(lent, &loss);
         } else {

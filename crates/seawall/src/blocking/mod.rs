@@ -2,8 +2,12 @@
 
 mod client;
 mod exchange;
+mod frames;
+mod ground;
 mod lease;
 mod park;
 
 pub use client::Client;
-pub use lease::Lease;
+pub use frames::Frames;
+pub use ground::{Ground, Interest, Interrupted};
+pub use lease::{Lease, Patience};

@@ -1,9 +1,12 @@
 //! A thread waits for a connection.
 
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use rustix::event::{EventfdFlags, eventfd};
 use seawall_model::Moment;
 
+use super::ground::{Ground, Interest, Interrupted};
 use crate::clock;
 use crate::error::Error;
 use crate::link::call::Call;
@@ -12,53 +15,101 @@ use crate::link::live::Live;
 use crate::link::shared::{Parker, Told};
 
 /// Where a decision is left for a waiting thread.
-#[derive(Default)]
 struct Slot {
     outcome: Mutex<Option<Told>>,
-    told: Condvar,
+    bell: Bell,
+}
+
+/// What a waiting thread is woken by.
+enum Bell {
+    Condition(Condvar),
+    /// For a thread that waits on a ground of its own: what it waits for must be a descriptor.
+    Event(OwnedFd),
 }
 
 impl Parker for Slot {
     fn deliver(&self, told: Told) -> Result<(), Lent<Box<Live>>> {
         *self.lock() = Some(told);
-        self.told.notify_one();
+        match &self.bell {
+            Bell::Condition(told) => told.notify_one(),
+            // A counter that is full is ringing already.
+            Bell::Event(event) => drop(rustix::io::write(event, &1_u64.to_ne_bytes())),
+        }
         Ok(())
     }
 }
 
 impl Slot {
+    fn new(ground: Option<&dyn Ground>) -> Self {
+        let event = ground.map(|_| eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK));
+        Self {
+            outcome: Mutex::default(),
+            bell: match event {
+                Some(Ok(event)) => Bell::Event(event),
+                // Without a descriptor to spare it waits all the same, deaf to what its ground would hear.
+                Some(Err(_)) | None => Bell::Condition(Condvar::new()),
+            },
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Option<Told>> {
         self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for a decision until `until`.
-    fn wait(&self, until: Moment) -> Option<Told> {
+    fn wait(
+        &self,
+        ground: Option<&dyn Ground>,
+        until: Moment,
+    ) -> Result<Option<Told>, Interrupted> {
         let mut outcome = self.lock();
         loop {
             if outcome.is_some() {
-                return outcome.take();
+                return Ok(outcome.take());
             }
             let rest = until.since(clock::now());
             if rest.is_zero() {
-                return None;
+                return Ok(None);
             }
-            outcome = self
-                .told
-                .wait_timeout(outcome, rest)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            outcome = match (&self.bell, ground) {
+                (Bell::Event(event), Some(ground)) => {
+                    drop(outcome);
+                    ground.ready(event.as_fd(), Interest::Read, until)?;
+                    self.lock()
+                }
+                (Bell::Condition(told), _) => {
+                    told.wait_timeout(outcome, rest)
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .0
+                }
+                // Only who has a ground is woken by a descriptor.
+                (Bell::Event(_), None) => return Ok(None),
+            };
+        }
+    }
+
+    /// The decision that is on its way, and comes: whoever sends it holds no lock and waits for nothing.
+    fn wait_for_sure(&self) -> Option<Told> {
+        loop {
+            if let Some(told) = self.lock().take() {
+                return Some(told);
+            }
+            std::thread::yield_now();
         }
     }
 }
 
 /// Gets a connection that is fit to be used, or the error that ends the call.
-pub(super) fn acquire(call: &mut Call<'_>) -> Result<Lent<Box<Live>>, Error> {
+pub(super) fn acquire(
+    call: &mut Call<'_>,
+    ground: Option<&dyn Ground>,
+) -> Result<Lent<Box<Live>>, Error> {
     loop {
         let now = clock::now();
         let ask = call.ask();
         let mut slot = None;
         let (answer, orders) = call.link.ledger().ask(now, ask, || {
-            let parker: Arc<Slot> = Arc::default();
+            let parker = Arc::new(Slot::new(ground));
             slot = Some(Arc::clone(&parker));
             parker
         });
@@ -66,11 +117,21 @@ pub(super) fn acquire(call: &mut Call<'_>) -> Result<Lent<Box<Live>>, Error> {
         let outcome = match (answer, slot) {
             (Answer::Ready(lent), _) => Some(Told::Granted(lent)),
             (Answer::Refused(refusal), _) => Some(Told::Refused(refusal)),
-            (Answer::Wait { ticket, until }, Some(slot)) => slot.wait(until).or_else(|| {
-                // Too late to leave: the decision is on its way, and comes.
-                let left = call.link.ledger().leave(ticket);
-                if left { None } else { slot.wait(Moment::NEVER) }
-            }),
+            (Answer::Wait { ticket, until }, Some(slot)) => match slot.wait(ground, until) {
+                Ok(Some(told)) => Some(told),
+                waited => {
+                    let left = call.link.ledger().leave(ticket);
+                    // Too late to leave: the decision is on its way.
+                    let told = if left { None } else { slot.wait_for_sure() };
+                    if let Err(Interrupted) = waited {
+                        if let Some(Told::Granted(lent)) = told {
+                            call.link.give_back(lent.connection, lent.usage);
+                        }
+                        return Err(call.interrupted());
+                    }
+                    told
+                }
+            },
             // No call of a thread shares a connection.
             (Answer::Wait { .. } | Answer::Shared, _) => None,
         };

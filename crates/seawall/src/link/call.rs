@@ -19,6 +19,7 @@ use super::handshake::Server;
 use super::ledger::{Ask, Refusal, Use};
 use super::recent::Writes;
 use super::shared::Link;
+use super::sink::Sink;
 use crate::clock;
 use crate::command::Nature;
 use crate::error::{ConnectionFacts, Error, Kind};
@@ -131,16 +132,12 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Several commands were answered at once, and these are the errors among their replies. Of those about the
-    /// server's own state the ledger hears as it would from a single command. Whether the connection leads to the wrong
-    /// server comes back.
-    pub(crate) fn heard<'e>(
-        &self,
-        errors: impl Iterator<Item = &'e ServerError>,
-        reply: Answered,
-    ) -> bool {
+    /// Several commands were answered over a connection, from the reply of this number on. Of errors about the server's
+    /// own state the ledger hears as it would from a single command. Whether the connection leads to the wrong server
+    /// comes back.
+    pub(crate) fn heard(&self, sink: &impl Sink, from: usize, reply: Answered) -> bool {
         let mut heard: Vec<Cause> = Vec::new();
-        for error in errors {
+        sink.errors(from, &mut |error| {
             let family = error.kind.family();
             let cause = cause::of_server(&error.kind);
             let of_server = matches!(family, Family::Unavailable | Family::WritesRefused);
@@ -150,7 +147,7 @@ impl<'a> Call<'a> {
                 self.link
                     .decide(|ledger, now| ledger.said(now, family, cause, reply));
             }
-        }
+        });
         heard.contains(&Cause::ReadOnly)
     }
 
@@ -326,6 +323,16 @@ impl<'a> Call<'a> {
         self.over(loss, server, provenance);
         self.attempts = 1;
         self.lost_for_good(loss, provenance, clock::now())
+    }
+
+    /// Its caller was called away from it.
+    pub(crate) fn interrupted(&self) -> Error {
+        let kind = if self.sent == Sent::No {
+            Kind::Refused
+        } else {
+            Kind::Lost
+        };
+        self.ends(self.error(kind, Cause::Cancelled, clock::now()))
     }
 
     fn verdict(&self, now: Moment, provenance: Provenance, cause: Cause) -> Verdict {

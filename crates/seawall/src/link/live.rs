@@ -4,7 +4,6 @@ use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use seawall_model::{Cause, Close, Moment};
-use seawall_wire::error::ErrorKind as Said;
 use seawall_wire::{Value, WireError};
 
 use super::connection::{Connection, Incoming, Loss};
@@ -174,11 +173,6 @@ impl Live {
             ..self.state.loss(Close::Ours, now)
         }
     }
-}
-
-/// Whether a reply says that its connection leads to a server that is no primary (any more).
-pub(crate) fn leads_astray(reply: &Value) -> bool {
-    matches!(reply, Value::Error(error) if error.kind == Said::ReadOnly)
 }
 
 /// The cause behind bytes that could not be read.

@@ -1,33 +1,53 @@
 //! Where the replies of a call go.
 
-use seawall_wire::Value;
 use seawall_wire::error::ServerError;
+use seawall_wire::{Limits, Value, WireError};
 
-/// Takes the replies of a call, in order.
+/// Takes the replies of a call, in order, as they came.
 pub(crate) trait Sink {
     /// Takes the next one.
-    fn take(&mut self, value: Value);
+    fn take_frame(&mut self, frame: &[u8], limits: &Limits) -> Result<(), WireError>;
+    /// The only reply is this error, and it is the answer.
+    fn refused(&mut self, _error: &ServerError) {}
     /// Whether what it took shows that the server takes writes, if the call was one. An error among the replies of a
     /// pipeline may be a refusal.
     fn shows_writes(&self) -> bool;
-    /// The errors among the replies from this number on, where there are several.
-    fn errors(&self, from: usize) -> impl Iterator<Item = &ServerError>;
+    /// Tells of the errors among the replies from this number on, where there are several.
+    fn errors(&self, from: usize, tell: &mut dyn FnMut(&ServerError));
     /// How many it has.
     fn taken(&self) -> usize;
     /// The call goes again: keeps what was answered, or forgets it if the replies only count together.
     fn restart(&mut self);
 }
 
+/// Takes replies that were read already.
+pub(crate) trait ValueSink: Sink {
+    /// Takes the next one.
+    fn take(&mut self, value: Value);
+}
+
+/// The error that a reply is, if it is one.
+pub(crate) fn refusal(frame: &[u8], limits: &Limits) -> Option<ServerError> {
+    // What an attribute describes stands behind it.
+    if !matches!(frame.first(), Some(b'-' | b'!' | b'|')) {
+        return None;
+    }
+    match Value::decode(frame, limits) {
+        Ok((Value::Error(error), _)) => Some(error),
+        _ => None,
+    }
+}
+
 impl Sink for Option<Value> {
-    fn take(&mut self, value: Value) {
-        *self = Some(value);
+    fn take_frame(&mut self, frame: &[u8], limits: &Limits) -> Result<(), WireError> {
+        *self = Some(Value::decode(frame, limits)?.0);
+        Ok(())
     }
     fn shows_writes(&self) -> bool {
         true
     }
-    fn errors(&self, _: usize) -> impl Iterator<Item = &ServerError> {
+    fn errors(&self, _: usize, _: &mut dyn FnMut(&ServerError)) {
         // An error that is the only reply never comes here: the call itself is told.
-        std::iter::empty()
     }
     fn taken(&self) -> usize {
         usize::from(self.is_some())
@@ -35,15 +55,22 @@ impl Sink for Option<Value> {
     fn restart(&mut self) {}
 }
 
-impl Sink for Vec<Value> {
+impl ValueSink for Option<Value> {
     fn take(&mut self, value: Value) {
-        self.push(value);
+        *self = Some(value);
+    }
+}
+
+impl Sink for Vec<Value> {
+    fn take_frame(&mut self, frame: &[u8], limits: &Limits) -> Result<(), WireError> {
+        self.take(Value::decode(frame, limits)?.0);
+        Ok(())
     }
     fn shows_writes(&self) -> bool {
         no_error(self)
     }
-    fn errors(&self, from: usize) -> impl Iterator<Item = &ServerError> {
-        self.iter().skip(from).filter_map(error)
+    fn errors(&self, from: usize, tell: &mut dyn FnMut(&ServerError)) {
+        self.iter().skip(from).filter_map(error).for_each(tell);
     }
     fn taken(&self) -> usize {
         self.len()
@@ -51,11 +78,15 @@ impl Sink for Vec<Value> {
     fn restart(&mut self) {}
 }
 
+impl ValueSink for Vec<Value> {
+    fn take(&mut self, value: Value) {
+        self.push(value);
+    }
+}
+
 fn no_error(values: &[Value]) -> bool {
     !values.iter().any(|value| error(value).is_some())
 }
-
-type Pick = fn(&Value) -> Option<&ServerError>;
 
 fn error(value: &Value) -> Option<&ServerError> {
     match value {
@@ -68,23 +99,33 @@ fn error(value: &Value) -> Option<&ServerError> {
 pub(crate) struct Whole(pub(crate) Vec<Value>);
 
 impl Sink for Whole {
-    fn take(&mut self, value: Value) {
-        self.0.push(value);
+    fn take_frame(&mut self, frame: &[u8], limits: &Limits) -> Result<(), WireError> {
+        self.take(Value::decode(frame, limits)?.0);
+        Ok(())
     }
     fn shows_writes(&self) -> bool {
         no_error(&self.0)
     }
-    fn errors(&self, _: usize) -> impl Iterator<Item = &ServerError> {
-        // Also those inside EXEC's own reply.
-        self.0.iter().flat_map(|reply| match reply {
-            Value::Array(inside) => inside.iter().filter_map(error as Pick),
-            reply => std::slice::from_ref(reply).iter().filter_map(error as Pick),
-        })
+    fn errors(&self, _: usize, tell: &mut dyn FnMut(&ServerError)) {
+        for reply in &self.0 {
+            // Also those inside EXEC's own reply.
+            let replies = match reply {
+                Value::Array(inside) => inside.as_slice(),
+                reply => std::slice::from_ref(reply),
+            };
+            replies.iter().filter_map(error).for_each(&mut *tell);
+        }
     }
     fn taken(&self) -> usize {
         self.0.len()
     }
     fn restart(&mut self) {
         self.0.clear();
+    }
+}
+
+impl ValueSink for Whole {
+    fn take(&mut self, value: Value) {
+        self.0.push(value);
     }
 }

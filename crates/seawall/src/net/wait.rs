@@ -11,8 +11,10 @@ use crate::clock;
 
 /// What a shell waits for on its socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Interest {
+pub enum Interest {
+    /// Something to read, or the end.
     Read,
+    /// Either that, or room to write.
     ReadOrWrite,
 }
 

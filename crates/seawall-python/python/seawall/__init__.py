@@ -1,0 +1,29 @@
+"""Seawall keeps an application answering when its Redis connections break, and says why they broke.
+
+``seawall.Redis`` is ``redis.Redis`` on Seawall's engine::
+
+    import seawall
+
+    r = seawall.Redis.from_url("redis://localhost:6379/0")
+    r.set("greeting", "hello")
+"""
+
+from . import errors
+from ._deadline import deadline
+from ._ext import __version__
+from .client import Redis, from_url
+from .connection import Connection, SSLConnection, UnixDomainSocketConnection
+from .pool import BlockingConnectionPool, ConnectionPool
+
+__all__ = [
+    "BlockingConnectionPool",
+    "Connection",
+    "ConnectionPool",
+    "Redis",
+    "SSLConnection",
+    "UnixDomainSocketConnection",
+    "__version__",
+    "deadline",
+    "errors",
+    "from_url",
+]

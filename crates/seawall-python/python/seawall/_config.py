@@ -1,0 +1,189 @@
+"""From redis-py's connection arguments to a link of the engine."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from typing import Any
+from urllib.parse import quote
+
+from redis.exceptions import DataError
+
+from . import _ext
+
+#: The deadline of a call where neither `deadline` nor `socket_timeout` says one.
+DEADLINE = 5.0
+
+#: Settings of the engine that may stand beside redis-py's arguments, in a URL or as keywords. docs/settings.md has them.
+OURS = frozenset(
+    {
+        "deadline",
+        "ride_out",
+        "replay",
+        "attempts",
+        "retry_budget",
+        "pool_size",
+        "waiters_max",
+        "max_idle",
+        "max_age",
+        "tcp_user_timeout",
+        "server_hints",
+        "reply_bytes_max",
+        "journal_bytes",
+        "state_dir",
+    }
+)
+
+#: Arguments of redis-py that only its own TLS can honour.
+_TLS_UNKNOWN = (
+    "ssl_ca_path",
+    "ssl_ca_data",
+    "ssl_ciphers",
+    "ssl_include_verify_flags",
+    "ssl_exclude_verify_flags",
+    "ssl_ocsp_context",
+    "ssl_ocsp_expected_cert",
+    "ssl_password",
+)
+_TLS_OFF = ("ssl_validate_ocsp", "ssl_validate_ocsp_stapled")
+
+
+def take_ours(kwargs: dict[str, Any]) -> dict[str, str]:
+    """Takes Seawall's own settings out of a pool's or connection's keywords."""
+    return {name: _text(name, kwargs.pop(name)) for name in OURS & kwargs.keys()}
+
+
+def _text(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, (int, float)):
+        if name in ("deadline", "ride_out", "max_idle", "max_age", "tcp_user_timeout"):
+            return _span(name, value)
+        if name == "retry_budget":
+            return f"{value}%"
+    if value is None:
+        return "off"
+    return str(value)
+
+
+def _span(name: str, seconds: Any) -> str:
+    try:
+        micros = round(float(seconds) * 1_000_000)
+    except (TypeError, ValueError, OverflowError):
+        raise DataError(f"{name}: {seconds!r} is no number of seconds") from None
+    if micros <= 0:
+        raise DataError(f"{name}: {seconds!r} s is no time to wait; give more than 0, or None for the default")
+    if micros % 1000:
+        micros = max(1000, micros)
+    return f"{max(1, round(micros / 1000))}ms"
+
+
+class LinkSpec:
+    """Everything that makes two connections the same to the engine."""
+
+    __slots__ = ("url", "settings")
+
+    def __init__(self, url: str, settings: tuple[tuple[str, str], ...]) -> None:
+        self.url = url
+        self.settings = settings
+
+    @property
+    def key(self) -> tuple[str, tuple[tuple[str, str], ...]]:
+        return (self.url, self.settings)
+
+
+def spec_of(connection: Any, ours: dict[str, str]) -> LinkSpec:
+    """What a connection of redis-py's asks for, in the engine's words."""
+    settings: dict[str, str] = {}
+    timeout = connection._socket_timeout
+    settings["deadline"] = _span("socket_timeout", DEADLINE if timeout is None else timeout)
+    connect = connection._socket_connect_timeout
+    if connect is not None:
+        settings["connect_timeout"] = _span("socket_connect_timeout", connect)
+    username, password = connection.username, connection.password
+    provider = connection.credential_provider
+    if provider is not None:
+        credentials = provider.get_credentials()
+        username, password = credentials if len(credentials) > 1 else (None, credentials[0])
+    if username:
+        settings["user"] = str(username)
+    if password:
+        settings["password"] = str(password)
+    if connection.db:
+        settings["db"] = str(int(connection.db))
+    if connection.client_name:
+        settings["client_name"] = str(connection.client_name)
+    settings["protocol"] = str(connection.protocol)
+    path = getattr(connection, "path", None)
+    if path:
+        url = f"unix://{quote(path)}"
+    else:
+        host = connection.host
+        secure = hasattr(connection, "ca_certs")
+        if ":" in host and not host.startswith("["):
+            host = f"[{host}]"
+        url = f"{'rediss' if secure else 'redis'}://{host}:{connection.port}"
+        if not connection.socket_keepalive:
+            settings["keepalive"] = "off"
+        if secure:
+            settings.update(_tls(connection))
+    settings.update(ours)
+    return LinkSpec(url, tuple(sorted(settings.items())))
+
+
+def _tls(connection: Any) -> dict[str, str]:
+    import ssl
+
+    settings: dict[str, str] = {}
+    if connection.ca_certs:
+        settings["tls_ca_file"] = str(connection.ca_certs)
+    if connection.certfile:
+        settings["tls_cert_file"] = str(connection.certfile)
+    if connection.keyfile:
+        settings["tls_key_file"] = str(connection.keyfile)
+    if connection.cert_reqs == ssl.CERT_NONE:
+        settings["tls_verify"] = "none"
+    if not connection.check_hostname:
+        settings["tls_check_name"] = "off"
+    return settings
+
+
+def refuse_foreign_tls(kwargs: dict[str, Any]) -> None:
+    """Says which arguments the engine's TLS does not know, before anything is dialled."""
+    asked = [name for name in _TLS_UNKNOWN if kwargs.get(name)]
+    asked += [name for name in _TLS_OFF if kwargs.get(name)]
+    if asked:
+        raise DataError(
+            f"{', '.join(asked)}: not supported by Seawall's TLS (rustls); "
+            "give the authority as a file (ssl_ca_certs), certificate and key as ssl_certfile and ssl_keyfile"
+        )
+
+
+_links: weakref.WeakValueDictionary[Any, _ext.Link] = weakref.WeakValueDictionary()
+_lock = threading.Lock()
+
+
+def link_for(spec: LinkSpec) -> _ext.Link:
+    """The process's link for these settings: everybody who asks for the same gets the same pool and the same health."""
+    link = _links.get(spec.key)
+    if link is not None:
+        return link
+    made = _ext.Link(spec.url, list(spec.settings))
+    with _lock:
+        return _links.setdefault(spec.key, made)
+
+
+def all_links() -> list[_ext.Link]:
+    """Every link of this process."""
+    with _lock:
+        return list(_links.values())
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+import os  # noqa: E402
+
+os.register_at_fork(after_in_child=_after_fork)

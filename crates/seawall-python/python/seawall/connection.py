@@ -1,0 +1,256 @@
+"""Connections as redis-py, kombu, Django and others know them, each a lease from the engine's pool."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any
+
+import redis.connection as _redis
+from redis._parsers import _RESP3Parser
+from redis.maint_notifications import MaintNotificationsConfig
+from redis.retry import Retry
+from redis.utils import SENTINEL
+
+from . import _config, _deadline, _ext, errors
+from ._retry import SafeRetry
+
+__all__ = ["Connection", "SSLConnection", "UnixDomainSocketConnection"]
+
+#: What a read without a timeout of its own waits: the pool's deadline, and a blocking command's own timeout besides.
+_AS_THE_POOL = -1.0
+
+
+class LeasedSocket:
+    """What others find as ``_sock``: a descriptor to poll, and a way to close it."""
+
+    __slots__ = ("_lease",)
+
+    def __init__(self, lease: _ext.Lease) -> None:
+        self._lease = lease
+
+    def fileno(self) -> int:
+        """The real descriptor; -1 once it is closed. Bytes may wait in the buffer while it is silent: ask the
+        connection's ``can_read(0)`` first."""
+        return self._lease.fileno()
+
+    def close(self) -> None:
+        self._lease.abandon()
+
+    def shutdown(self, how: int = socket.SHUT_RDWR) -> None:
+        self._lease.abandon()
+
+    def settimeout(self, timeout: float | None) -> None:
+        """Without effect: how long to wait is said at each read."""
+
+    def gettimeout(self) -> float | None:
+        return None
+
+    def getpeername(self) -> Any:
+        return self._ask(socket.socket.getpeername)
+
+    def getsockname(self) -> Any:
+        return self._ask(socket.socket.getsockname)
+
+    def getsockopt(self, *args: Any) -> Any:
+        return self._ask(lambda sock: sock.getsockopt(*args))
+
+    @property
+    def family(self) -> Any:
+        return self._ask(lambda sock: sock.family)
+
+    def _ask(self, question: Any) -> Any:
+        number = self._lease.fileno()
+        if number < 0:
+            raise OSError(9, "Bad file descriptor")
+        with socket.socket(fileno=os.dup(number)) as copy:
+            return question(copy)
+
+
+class LeaseParser(_RESP3Parser):
+    """Reads replies from a lease, only inside a read call of its user."""
+
+    def __init__(self, socket_read_size: int = 0) -> None:
+        super().__init__(socket_read_size)
+        self.pubsub_push_handler_func = self.handle_pubsub_push_response
+        self.node_moving_push_handler_func = None
+        self.maintenance_push_handler_func = None
+        self.oss_cluster_maint_push_handler_func = None
+        self.invalidation_push_handler_func = None
+        self.encoder = None
+        self._lease: _ext.Lease | None = None
+        self._codec: _ext.Codec | None = None
+
+    def handle_pubsub_push_response(self, response: Any) -> Any:
+        return response
+
+    def on_connect(self, connection: Any) -> None:
+        self.encoder = connection.encoder
+        self._lease = connection._lease
+        self._codec = connection._codec
+
+    def on_disconnect(self) -> None:
+        self._lease = None
+
+    def can_read(self, timeout: float = 0) -> bool:
+        lease = self._lease
+        if lease is None:
+            raise errors.ConnectionError("Connection closed")
+        return lease.can_read(timeout or 0.0)
+
+    def read_response(
+        self, disable_decoding: bool = False, push_request: bool = False, timeout: Any = SENTINEL
+    ) -> Any:
+        while True:
+            lease = self._lease
+            if lease is None:
+                raise errors.ConnectionError("Connection closed")
+            if timeout is SENTINEL:
+                left = _deadline.left()
+                within = _AS_THE_POOL if left is None else left
+            else:
+                within = timeout
+            came = lease.read(self._codec, not disable_decoding, within)
+            if came is None:
+                if timeout is SENTINEL:
+                    raise lease.late()
+                raise socket.timeout("timed out")
+            response, push = came
+            if push:
+                response = self.handle_push_response(response)
+                if push_request:
+                    return response
+                continue
+            if isinstance(response, errors._redis.ConnectionError):
+                raise response
+            if isinstance(response, list) and response and isinstance(response[0], errors._redis.ConnectionError):
+                raise response[0]
+            return response
+
+
+class _Leased:
+    """What makes a connection class of redis-py's a lease."""
+
+    _lease: _ext.Lease | None = None
+    _link: _ext.Link | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._ours = _config.take_ours(kwargs)
+        self._given = kwargs.pop("_seawall_link", None)
+        _config.refuse_foreign_tls(kwargs)
+        policy = kwargs.get("retry")
+        self._retries_wanted = policy is None or policy.get_retries() != 0
+        self._attempt = 1
+        # Seawall looks at each connection itself; the server need not tell of its maintenance.
+        kwargs.setdefault("maint_notifications_config", MaintNotificationsConfig(enabled=False))
+        kwargs["parser_class"] = LeaseParser
+        super().__init__(*args, **kwargs)
+        encoder = self.encoder
+        self._codec = _ext.Codec(encoder.encoding, encoder.encoding_errors, bool(encoder.decode_responses))
+
+    # -- the retry policy, which is told what its connection has sent --
+
+    @property
+    def retry(self) -> Retry:
+        return self._retry
+
+    @retry.setter
+    def retry(self, policy: Retry) -> None:
+        self._retry = SafeRetry(policy, self)
+
+    def _patience(self) -> float:
+        timeout = self._socket_timeout
+        return _config.DEADLINE if timeout is None else timeout
+
+    def _begin(self, attempt: int) -> None:
+        self._attempt = attempt
+        if self._lease is not None:
+            self._lease.begin(attempt)
+
+    def _again(self, error: Exception, left: float) -> float | None:
+        """After how many seconds all of it may be sent again; ``None``: it may not."""
+        lease = self._lease
+        if lease is None or left <= 0 or not self._retries_wanted:
+            return None
+        return lease.again(left)
+
+    # -- dialling is the engine's --
+
+    def _connect(self) -> LeasedSocket:
+        link = self._given or self._link
+        if link is None or self.credential_provider is not None:
+            link = self._link = _config.link_for(_config.spec_of(self, self._ours))
+        self._lease = link.lease(_deadline.left())
+        self._lease.begin(self._attempt)
+        self._attempt = 1
+        return LeasedSocket(self._lease)
+
+    def connect(self) -> None:
+        self.connect_check_health()
+
+    def connect_check_health(self, check_health: bool = True, retry_socket_connect: bool = True) -> None:
+        # Trying again, within the deadline, is the engine's.
+        super().connect_check_health(check_health=check_health, retry_socket_connect=False)
+
+    def on_connect_check_health(self, check_health: bool = True) -> None:
+        # HELLO, AUTH, SETNAME and SELECT are done.
+        self._reset_himport_state()
+        self._parser.on_connect(self)
+        self.handshake_metadata = {b"proto": self.protocol, "proto": self.protocol}
+        self.activate_maint_notifications_handling_if_enabled(check_health=check_health)
+
+    def check_health(self) -> None:
+        """Without effect: probes are the engine's, on connections of their own."""
+
+    # -- talking --
+
+    def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        if not self._sock:
+            self.connect_check_health(check_health=False)
+        lease = self._lease
+        if lease is None:
+            raise errors.ConnectionError("Connection closed")
+        if isinstance(command, str):
+            packed = command.encode()
+        elif isinstance(command, bytes):
+            packed = command
+        else:
+            packed = b"".join(command)
+        left = _deadline.left()
+        try:
+            lease.send(packed, _AS_THE_POOL if left is None else left)
+        except BaseException:
+            self.disconnect()
+            raise
+
+    def pack_command(self, *args: Any) -> list[bytes]:
+        return [_ext.pack((args,), self._codec)]
+
+    def pack_commands(self, commands: Any) -> list[bytes]:
+        return [_ext.pack(commands, self._codec)]
+
+    def send_command(self, *args: Any, **kwargs: Any) -> None:
+        self.send_packed_command(_ext.pack((args,), self._codec), check_health=kwargs.get("check_health", True))
+
+    def _rest(self) -> None:
+        """Gives the connection back to the engine's pool; the next ``connect`` takes one."""
+        lease, self._lease = self._lease, None
+        self._sock = None
+        self._parser.on_disconnect()
+        if lease is not None:
+            lease.release()
+
+
+class Connection(_Leased, _redis.Connection):
+    """A TCP connection: takes what ``redis.Connection`` takes, and Seawall's settings besides."""
+
+
+class SSLConnection(_Leased, _redis.SSLConnection):
+    """A TLS connection: takes what ``redis.SSLConnection`` takes, and Seawall's settings besides."""
+
+    def _connect(self) -> LeasedSocket:
+        return _Leased._connect(self)
+
+
+class UnixDomainSocketConnection(_Leased, _redis.UnixDomainSocketConnection):
+    """A connection over a Unix socket."""

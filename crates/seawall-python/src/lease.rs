@@ -1,0 +1,235 @@
+//! A raw connection of the pool, as redis-py's own connection classes need it.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyTuple};
+use rustix::net::{Shutdown, shutdown};
+use seawall::blocking::{self, Patience};
+use seawall::{Error, Provenance};
+
+use crate::link::span;
+use crate::reply::{self, Codec};
+use crate::trouble;
+
+/// A raw connection: used by one thread at a time, closed by any.
+#[pyclass(frozen, module = "seawall._ext")]
+pub(crate) struct Lease {
+    /// Empty while a call on it is under way, and after its end.
+    own: Mutex<Option<blocking::Lease>>,
+    /// The same socket, so that another thread can end a call that waits on it.
+    socket: OwnedFd,
+    /// The number by which others poll it.
+    number: i32,
+    client_id: Option<u64>,
+    closed: AtomicBool,
+    /// How far the last request got when its connection was lost.
+    provenance: Mutex<Provenance>,
+}
+
+impl Lease {
+    pub(crate) fn new(py: Python<'_>, lease: blocking::Lease) -> PyResult<Self> {
+        let socket = lease
+            .fd()
+            .map(|fd| (fd.as_raw_fd(), fd.try_clone_to_owned()));
+        let Some((number, Ok(socket))) = socket else {
+            py.detach(|| lease.abandon());
+            return Err(PyRuntimeError::new_err(
+                "the connection's descriptor cannot be copied: is the limit of open files reached?",
+            ));
+        };
+        Ok(Self {
+            client_id: lease.client_id(),
+            own: Mutex::new(Some(lease)),
+            socket,
+            number,
+            closed: AtomicBool::new(false),
+            provenance: Mutex::new(Provenance::Queued),
+        })
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<blocking::Lease>> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does something with the connection while the interpreter goes on.
+    fn work<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut blocking::Lease) -> Result<T, Error> + Send,
+    ) -> PyResult<T> {
+        let lease = self.lock().take();
+        let Some(mut lease) = lease else {
+            return Err(trouble::closed(py, self.closed.load(Ordering::Acquire)));
+        };
+        let (outcome, mut lease) = py.detach(move || (work(&mut lease), lease));
+        *self.last_provenance() = match &outcome {
+            Ok(_) => lease.provenance(),
+            Err(error) => error.provenance(),
+        };
+        if self.closed.load(Ordering::Acquire) {
+            // Closed meanwhile, by another thread.
+            py.detach(|| lease.close());
+        }
+        *self.lock() = Some(lease);
+        outcome.map_err(|error| trouble::of_error(py, &error, None))
+    }
+
+    fn last_provenance(&self) -> std::sync::MutexGuard<'_, Provenance> {
+        self.provenance
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[pymethods]
+impl Lease {
+    /// Writes packed commands, all of them.
+    #[pyo3(signature = (packed, within))]
+    fn send(
+        &self,
+        py: Python<'_>,
+        packed: &Bound<'_, PyBytes>,
+        within: Option<f64>,
+    ) -> PyResult<()> {
+        let patience = patience(within)?;
+        let bytes = packed.as_bytes();
+        self.work(py, |lease| lease.send_packed(bytes, patience))
+    }
+
+    /// Reads the next reply: `(value, is_push)`, or `None` if nothing came within `within` seconds. A negative `within`
+    /// is the pool's own deadline, `None` waits until something comes or the endpoint goes down.
+    #[pyo3(signature = (codec, decode, within))]
+    fn read<'py>(
+        &self,
+        py: Python<'py>,
+        codec: &Bound<'py, Codec>,
+        decode: bool,
+        within: Option<f64>,
+    ) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        let patience = patience(within)?;
+        let codec = codec.get();
+        let came = self.work(py, |lease| {
+            lease.recv_frame(patience, |frame, limits| {
+                Python::attach(|py| {
+                    let built = reply::build(py, frame, limits, codec, decode)?;
+                    Ok(built.map(|built| (built.value.unbind(), built.push)))
+                })
+            })
+        })?;
+        match came {
+            None => Ok(None),
+            Some(Err(error)) => Err(error),
+            Some(Ok((value, push))) => {
+                let push = pyo3::types::PyBool::new(py, push).to_owned().into_any();
+                PyTuple::new(py, [value.into_bound(py), push]).map(Some)
+            }
+        }
+    }
+
+    /// Whether a read would find something within `within` seconds: bytes, or the end.
+    fn can_read(&self, py: Python<'_>, within: f64) -> PyResult<bool> {
+        let within = span(within)?;
+        self.work(py, |lease| lease.can_read(within))
+    }
+
+    /// Raises if the connection has ended, or something unasked came on it.
+    fn check(&self, py: Python<'_>) -> PyResult<()> {
+        self.work(py, blocking::Lease::check)
+    }
+
+    /// Gives it up because its time is over: the exception to raise.
+    fn late<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let error = self.work(py, |lease| Ok(lease.late()))?;
+        *self.last_provenance() = error.provenance();
+        Ok(trouble::of_error(py, &error, None)
+            .into_value(py)
+            .into_bound(py)
+            .into_any())
+    }
+
+    /// From here on its user may want to begin again; this is the attempt of that number.
+    fn begin(&self, py: Python<'_>, attempt: u32) -> PyResult<()> {
+        self.work(py, |lease| {
+            lease.begin(attempt);
+            Ok(())
+        })
+    }
+
+    /// After it was lost: whether all that was sent since `begin` may be sent again within `within` seconds, and after
+    /// how many seconds; `None`: it may not.
+    fn again(&self, py: Python<'_>, within: f64) -> PyResult<Option<f64>> {
+        let until = seawall::now() + span(within)?;
+        let pause = self.work(py, |lease| Ok(lease.again(until)))?;
+        Ok(pause.map(|pause| pause.as_secs_f64()))
+    }
+
+    /// Gives it back to the pool if it is fit for others, else closes it.
+    fn release(&self, py: Python<'_>) {
+        self.closed.store(true, Ordering::Release);
+        let lease = self.lock().take();
+        if let Some(lease) = lease {
+            py.detach(|| drop(lease));
+        }
+    }
+
+    /// Closes it: what the kernel has not sent is thrown away. Ends a call of another thread that waits on it.
+    fn abandon(&self, py: Python<'_>) {
+        self.closed.store(true, Ordering::Release);
+        let lease = self.lock().take();
+        match lease {
+            Some(mut lease) => {
+                py.detach(|| lease.close());
+                *self.lock() = Some(lease);
+            }
+            // It may have ended by itself.
+            None => drop(shutdown(&self.socket, Shutdown::Both)),
+        }
+    }
+
+    /// The descriptor, for those who poll it.
+    fn fileno(&self) -> i32 {
+        if self.closed.load(Ordering::Acquire) {
+            -1
+        } else {
+            self.number
+        }
+    }
+
+    /// How far the oldest request got that is owed a reply, or the last one whose connection was lost.
+    #[getter]
+    fn provenance(&self) -> &'static str {
+        trouble::provenance(*self.last_provenance())
+    }
+
+    /// Whether it is fit for another request.
+    #[getter]
+    fn clean(&self) -> bool {
+        self.lock().as_ref().is_some_and(blocking::Lease::is_clean)
+    }
+
+    /// Whether what was sent on it changed what later commands mean.
+    #[getter]
+    fn tainted(&self) -> bool {
+        self.lock()
+            .as_ref()
+            .is_some_and(blocking::Lease::is_tainted)
+    }
+
+    /// The id by which the server's log and CLIENT LIST know it.
+    #[getter]
+    fn client_id(&self) -> Option<u64> {
+        self.client_id
+    }
+}
+
+fn patience(within: Option<f64>) -> PyResult<Patience> {
+    match within {
+        None => Ok(Patience::Forever),
+        Some(seconds) if seconds < 0.0 => Ok(Patience::Default),
+        Some(seconds) => Ok(Patience::For(span(seconds)?)),
+    }
+}

@@ -1,0 +1,24 @@
+//! Seawall's engine as a native module for Python: `seawall._ext`.
+//!
+//! Rules: no Python call, allocation or release while a Rust lock is held (finalizers re-enter); the interpreter is let
+//! go of while a call waits; nothing here keeps a Python object alive but for the length of a call.
+
+mod ground;
+mod lease;
+mod link;
+mod pack;
+mod reply;
+mod trouble;
+
+use pyo3::prelude::*;
+
+/// The engine behind `seawall`; private, its shape may change with any version.
+#[pymodule]
+fn _ext(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<link::Link>()?;
+    module.add_class::<lease::Lease>()?;
+    module.add_class::<reply::Codec>()?;
+    module.add_function(wrap_pyfunction!(trouble::install, module)?)?;
+    module.add_function(wrap_pyfunction!(pack::pack, module)?)?;
+    module.add("__version__", env!("CARGO_PKG_VERSION"))
+}

@@ -1,0 +1,183 @@
+//! The supervised way to one deployment, as Python holds it.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+use seawall::blocking::{Client, Frames};
+use seawall::{Cause, Cmd, Error, Kind};
+use seawall_wire::Limits;
+
+use crate::ground::Threads;
+use crate::lease::Lease;
+use crate::reply::{self, Codec};
+use crate::{pack, trouble};
+
+/// Buffers for one call.
+struct Desk {
+    cmd: Cmd,
+    frames: Frames,
+}
+
+impl Default for Desk {
+    fn default() -> Self {
+        Self {
+            cmd: Cmd::new(""),
+            frames: Frames::new(),
+        }
+    }
+}
+
+thread_local! {
+    /// The buffers of calls that have ended; a call inside a call (a finalizer makes one) brings its own.
+    static DESK: RefCell<Option<Box<Desk>>> = const { RefCell::new(None) };
+}
+
+/// A pool, its endpoint's health and its journal; shared by everybody in the process who has the same settings.
+#[pyclass(frozen, weakref, module = "seawall._ext")]
+pub(crate) struct Link {
+    client: Client,
+    limits: Limits,
+}
+
+#[pymethods]
+impl Link {
+    /// A link for a URL, with settings by their names on top.
+    #[new]
+    fn new(py: Python<'_>, url: &str, settings: Vec<(String, String)>) -> PyResult<Self> {
+        let open = move || -> Result<Client, Error> {
+            let mut builder = Client::builder(url)?;
+            for (name, value) in settings {
+                builder = builder.set(&name, &value)?;
+            }
+            builder.build()
+        };
+        let client = py.detach(open);
+        let client = client.map_err(|error| trouble::of_error(py, &error, None))?;
+        Ok(Self {
+            client: client.on(Arc::new(Threads)),
+            limits: Limits::default(),
+        })
+    }
+
+    /// Runs one command and returns its reply; `NotImplemented` for one that needs a connection of its own.
+    #[pyo3(signature = (args, codec, decode, within))]
+    fn execute<'py>(
+        &self,
+        py: Python<'py>,
+        args: &Bound<'py, PyTuple>,
+        codec: &Bound<'py, Codec>,
+        decode: bool,
+        within: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let codec = codec.get();
+        let desk = DESK.with(|desk| desk.borrow_mut().take());
+        let mut desk = desk.unwrap_or_default();
+        desk.cmd.clear();
+        pack::words(&mut desk.cmd, args, codec)?;
+        let within = within.map(span).transpose()?;
+        let outcome = py.detach(|| {
+            let Desk { cmd, frames } = &mut *desk;
+            match within {
+                None => self.client.exchange(cmd, frames),
+                Some(within) => self.client.within(within).exchange(cmd, frames),
+            }
+        });
+        let reply = match outcome {
+            Ok(()) => {
+                let frame = desk.frames.iter().next().unwrap_or(b"_\r\n");
+                match reply::build(py, frame, &self.limits, codec, decode) {
+                    Ok(built) => built.map(|built| built.value),
+                    Err(error) => Err(trouble::unreadable(py, &error)),
+                }
+            }
+            Err(error) if error.kind() == Kind::Settings && error.cause() == Cause::BadSettings => {
+                Ok(py.NotImplemented().into_bound(py))
+            }
+            Err(error) => {
+                let refusal = desk.frames.refusal().map(|refusal| &*refusal.message);
+                Err(trouble::of_error(py, &error, refusal))
+            }
+        };
+        DESK.with(|shelf| *shelf.borrow_mut() = Some(desk));
+        reply
+    }
+
+    /// Takes a connection from the pool, to be used alone.
+    #[pyo3(signature = (within))]
+    fn lease(&self, py: Python<'_>, within: Option<f64>) -> PyResult<Lease> {
+        let within = within.map(span).transpose()?;
+        let lease = py.detach(|| match within {
+            None => self.client.lease(),
+            Some(within) => self.client.within(within).lease(),
+        });
+        match lease {
+            Ok(lease) => Lease::new(py, lease),
+            Err(error) => Err(trouble::of_error(py, &error, None)),
+        }
+    }
+
+    /// What happened so far, and how things stand.
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let stats = py.detach(|| self.client.stats());
+        let dict = PyDict::new(py);
+        dict.set_item("endpoint", &*stats.endpoint)?;
+        dict.set_item("state", stats.state.to_string())?;
+        let outage = stats
+            .outage
+            .map(|trouble| (trouble.cause.name(), trouble.lasting));
+        dict.set_item("cause", outage.map(|(cause, _)| cause))?;
+        dict.set_item("lasting", outage.map(|(_, lasting)| lasting.as_secs_f64()))?;
+        dict.set_item(
+            "writes_refused",
+            stats.writes_refused.map(|trouble| trouble.cause.name()),
+        )?;
+        for (name, count) in [
+            ("outages", stats.outages),
+            ("calls", stats.calls),
+            ("answered", stats.answered),
+            ("refused", stats.refused),
+            ("may_have_run", stats.may_have_run),
+            ("retried", stats.retried),
+            ("retries_refused", stats.retries_refused),
+            ("dialled", stats.dialled),
+            ("journal_bytes", stats.journal_bytes),
+        ] {
+            dict.set_item(name, count)?;
+        }
+        for (name, count) in [
+            ("idle", stats.idle),
+            ("in_use", stats.in_use),
+            ("dialling", stats.dialling),
+            ("waiting", stats.waiting),
+        ] {
+            dict.set_item(name, count)?;
+        }
+        for (name, counts) in [
+            ("failed", &stats.failed),
+            ("lost", &stats.lost),
+            ("dials_failed", &stats.dials_failed),
+        ] {
+            let by_cause = PyDict::new(py);
+            for (cause, count) in counts.iter() {
+                by_cause.set_item(cause.name(), count)?;
+            }
+            dict.set_item(name, by_cause)?;
+        }
+        dict.set_item("run_id", stats.run_id.as_deref())?;
+        Ok(dict)
+    }
+
+    /// Closes what rests, and refuses what waits. Calls in flight end by themselves.
+    fn close(&self, py: Python<'_>) {
+        py.detach(|| self.client.close());
+    }
+}
+
+/// A span that Python gave in seconds.
+pub(crate) fn span(seconds: f64) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(seconds.max(0.0))
+        .map_err(|_| trouble::data_error(format!("a timeout of {seconds} s is no span of time")))
+}

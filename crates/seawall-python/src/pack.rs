@@ -1,0 +1,108 @@
+//! A command's arguments, as redis-py takes them.
+
+use pyo3::prelude::*;
+use pyo3::types::{
+    PyBool, PyByteArray, PyBytes, PyFloat, PyInt, PyList, PyMemoryView, PyString, PyTuple,
+};
+use seawall::Cmd;
+
+use crate::reply::Codec;
+use crate::trouble::data_error;
+
+/// Appends the words of one command. The first may hold several, `"CONFIG GET"`, which go apart.
+pub(crate) fn words(cmd: &mut Cmd, args: &Bound<'_, PyTuple>, codec: &Codec) -> PyResult<()> {
+    let mut args = args.iter();
+    let Some(name) = args.next() else {
+        return Err(data_error(cmd_without_name()));
+    };
+    if let Ok(text) = name.cast::<PyString>() {
+        split(cmd, text.to_str()?.as_bytes());
+    } else if let Ok(bytes) = name.cast::<PyBytes>() {
+        split(cmd, bytes.as_bytes());
+    } else {
+        push(cmd, &name, codec)?;
+    }
+    for arg in args {
+        push(cmd, &arg, codec)?;
+    }
+    Ok(())
+}
+
+fn cmd_without_name() -> String {
+    "a command without a name".to_owned()
+}
+
+fn split(cmd: &mut Cmd, name: &[u8]) {
+    if name.contains(&b' ') {
+        name.split(u8::is_ascii_whitespace)
+            .filter(|word| !word.is_empty())
+            .for_each(|word| cmd.push(word));
+    } else {
+        cmd.push(name);
+    }
+}
+
+fn push(cmd: &mut Cmd, arg: &Bound<'_, PyAny>, codec: &Codec) -> PyResult<()> {
+    if let Ok(bytes) = arg.cast::<PyBytes>() {
+        cmd.push(bytes.as_bytes());
+    } else if let Ok(text) = arg.cast::<PyString>() {
+        match codec.encoding() {
+            None => cmd.push(text.to_str()?.as_bytes()),
+            Some((encoding, errors)) => {
+                let encoded = text.call_method1("encode", (encoding, errors))?;
+                cmd.push(encoded.cast::<PyBytes>()?.as_bytes());
+            }
+        }
+    } else if arg.is_instance_of::<PyBool>() {
+        return Err(wrong_type(arg));
+    } else if let Ok(number) = arg.cast_exact::<PyInt>()
+        && let Ok(number) = number.extract::<i64>()
+    {
+        cmd.push(itoa::Buffer::new().format(number).as_bytes());
+    } else if arg.is_instance_of::<PyInt>() || arg.is_instance_of::<PyFloat>() {
+        cmd.push(arg.repr()?.to_str()?.as_bytes());
+    } else if let Ok(bytes) = arg.cast::<PyByteArray>() {
+        cmd.push(&bytes.to_vec());
+    } else if arg.is_instance_of::<PyMemoryView>() {
+        let copy = arg.call_method0("tobytes")?;
+        cmd.push(copy.cast::<PyBytes>()?.as_bytes());
+    } else {
+        return Err(wrong_type(arg));
+    }
+    Ok(())
+}
+
+fn wrong_type(arg: &Bound<'_, PyAny>) -> PyErr {
+    let name = arg.get_type().name();
+    let name = name.map_or_else(|_| "?".to_owned(), |name| name.to_string());
+    data_error(format!(
+        "Invalid input of type: '{name}'. Convert to a bytes, string, int or float first."
+    ))
+}
+
+/// Packs commands, each a tuple, into one bytes object.
+#[pyfunction]
+pub(crate) fn pack<'py>(
+    py: Python<'py>,
+    commands: &Bound<'py, PyAny>,
+    codec: &Codec,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let mut out = Vec::new();
+    let mut add = |command: &Bound<'py, PyAny>| -> PyResult<()> {
+        let mut cmd = Cmd::new("");
+        match command.cast::<PyTuple>() {
+            Ok(args) => words(&mut cmd, args, codec)?,
+            Err(_) => words(
+                &mut cmd,
+                &command.extract::<Bound<'py, PyList>>()?.to_tuple(),
+                codec,
+            )?,
+        }
+        cmd.pack(&mut out);
+        Ok(())
+    };
+    for command in commands.try_iter()? {
+        add(&command?)?;
+    }
+    Ok(PyBytes::new(py, &out))
+}

@@ -1,0 +1,205 @@
+//! Replies as the objects that redis-py makes of them.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString};
+use seawall_wire::decode::{Aggregate, Size, Visitor, visit};
+use seawall_wire::{Limits, WireError};
+
+use crate::trouble;
+
+/// How text is written and read: a pool's `encoding`, `encoding_errors` and `decode_responses`.
+#[pyclass(frozen, module = "seawall._ext")]
+pub(crate) struct Codec {
+    /// `None`: UTF-8, strictly.
+    encoding: Option<(String, String)>,
+    decode: bool,
+}
+
+#[pymethods]
+impl Codec {
+    #[new]
+    fn new(encoding: &str, errors: &str, decode: bool) -> Self {
+        let plain = matches!(encoding.to_ascii_lowercase().as_str(), "utf-8" | "utf8")
+            && errors == "strict";
+        Self {
+            encoding: (!plain).then(|| (encoding.to_owned(), errors.to_owned())),
+            decode,
+        }
+    }
+}
+
+impl Codec {
+    pub(crate) fn encoding(&self) -> Option<(&str, &str)> {
+        let (encoding, errors) = self.encoding.as_ref()?;
+        Some((encoding, errors))
+    }
+
+    fn text<'py>(&self, py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+        if self.encoding.is_none()
+            && let Ok(text) = std::str::from_utf8(bytes)
+        {
+            return Ok(PyString::new(py, text).into_any());
+        }
+        let (encoding, errors) = self.encoding().unwrap_or(("utf-8", "strict"));
+        PyBytes::new(py, bytes).call_method1("decode", (encoding, errors))
+    }
+}
+
+/// A reply, and whether nobody asked for it.
+pub(crate) struct Built<'py> {
+    pub(crate) value: Bound<'py, PyAny>,
+    pub(crate) push: bool,
+}
+
+/// Builds the object that a whole frame is. Errors of the server in it become exceptions that are returned, not raised.
+pub(crate) fn build<'py>(
+    py: Python<'py>,
+    frame: &[u8],
+    limits: &Limits,
+    codec: &Codec,
+    decode: bool,
+) -> Result<PyResult<Built<'py>>, WireError> {
+    let mut builder = Builder {
+        py,
+        codec,
+        decode: decode && codec.decode,
+        open: Vec::new(),
+        done: None,
+        failed: None,
+        push: false,
+    };
+    visit(frame, limits, &mut builder)?;
+    let push = builder.push;
+    Ok(match (builder.failed, builder.done) {
+        (Some(error), _) => Err(error),
+        (None, Some(value)) => Ok(Built { value, push }),
+        (None, None) => Ok(Built {
+            value: py.None().into_bound(py),
+            push,
+        }),
+    })
+}
+
+/// An aggregate that is not whole yet.
+enum Open<'py> {
+    List(Vec<Bound<'py, PyAny>>),
+    Map(Bound<'py, PyDict>, Option<Bound<'py, PyAny>>),
+    /// Pairs about the value that follows them: left out.
+    Attribute,
+    Parts(Vec<u8>),
+}
+
+struct Builder<'py, 'c> {
+    py: Python<'py>,
+    codec: &'c Codec,
+    decode: bool,
+    open: Vec<Open<'py>>,
+    done: Option<Bound<'py, PyAny>>,
+    failed: Option<PyErr>,
+    push: bool,
+}
+
+impl<'py> Builder<'py, '_> {
+    fn put(&mut self, value: Bound<'py, PyAny>) {
+        match self.open.last_mut() {
+            None => self.done = Some(value),
+            Some(Open::List(values)) => values.push(value),
+            Some(Open::Map(map, key)) => match key.take() {
+                None => *key = Some(value),
+                Some(key) => {
+                    if let Err(error) = map.set_item(key, value) {
+                        self.fail(error);
+                    }
+                }
+            },
+            Some(Open::Attribute | Open::Parts(_)) => {}
+        }
+    }
+
+    fn put_or_fail(&mut self, value: PyResult<Bound<'py, PyAny>>) {
+        match value {
+            Ok(value) => self.put(value),
+            Err(error) => {
+                self.fail(error);
+                self.put(self.py.None().into_bound(self.py));
+            }
+        }
+    }
+
+    fn fail(&mut self, error: PyErr) {
+        self.failed.get_or_insert(error);
+    }
+
+    fn bytes(&mut self, content: &[u8]) {
+        if self.decode {
+            let text = self.codec.text(self.py, content);
+            self.put_or_fail(text);
+        } else {
+            self.put(PyBytes::new(self.py, content).into_any());
+        }
+    }
+}
+
+impl<'a> Visitor<'a> for Builder<'_, '_> {
+    fn null(&mut self) {
+        self.put(self.py.None().into_bound(self.py));
+    }
+    fn boolean(&mut self, value: bool) {
+        self.put(PyBool::new(self.py, value).to_owned().into_any());
+    }
+    fn int(&mut self, value: i64) {
+        self.put(PyInt::new(self.py, value).into_any());
+    }
+    fn double(&mut self, value: f64) {
+        self.put(PyFloat::new(self.py, value).into_any());
+    }
+    fn big_number(&mut self, digits: &'a [u8]) {
+        let text = String::from_utf8_lossy(digits);
+        let number = self.py.get_type::<PyInt>().call1((text,));
+        self.put_or_fail(number);
+    }
+    fn simple(&mut self, text: &'a [u8]) {
+        self.bytes(text);
+    }
+    fn bulk(&mut self, content: &'a [u8]) {
+        self.bytes(content);
+    }
+    fn verbatim(&mut self, _format: [u8; 3], text: &'a [u8]) {
+        self.bytes(text);
+    }
+    fn error(&mut self, text: &'a [u8]) {
+        let error = trouble::of_reply(self.py, text);
+        self.put_or_fail(error);
+    }
+    fn begin_parts(&mut self) {
+        self.open.push(Open::Parts(Vec::new()));
+    }
+    fn part(&mut self, content: &'a [u8]) {
+        if let Some(Open::Parts(whole)) = self.open.last_mut() {
+            whole.extend_from_slice(content);
+        }
+    }
+    fn end_parts(&mut self) {
+        if let Some(Open::Parts(whole)) = self.open.pop() {
+            self.bytes(&whole);
+        }
+    }
+    fn begin(&mut self, aggregate: Aggregate, _size: Size) {
+        self.push |= self.open.is_empty() && aggregate == Aggregate::Push;
+        self.open.push(match aggregate {
+            Aggregate::Map => Open::Map(PyDict::new(self.py), None),
+            Aggregate::Attribute => Open::Attribute,
+            Aggregate::Array | Aggregate::Set | Aggregate::Push => Open::List(Vec::new()),
+        });
+    }
+    fn end(&mut self, _aggregate: Aggregate) {
+        match self.open.pop() {
+            Some(Open::List(values)) => {
+                let list = PyList::new(self.py, values).map(Bound::into_any);
+                self.put_or_fail(list);
+            }
+            Some(Open::Map(map, _)) => self.put(map.into_any()),
+            Some(Open::Attribute | Open::Parts(_)) | None => {}
+        }
+    }
+}

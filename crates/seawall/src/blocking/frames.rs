@@ -1,0 +1,92 @@
+use seawall_wire::error::ServerError;
+use seawall_wire::{Limits, WireError};
+
+use crate::link::sink::{self, Sink};
+
+/// Replies as they came, for a door that builds values of its own from them.
+///
+/// May be used again for the next call; what it held is forgotten then, its room is kept.
+#[derive(Debug, Default)]
+pub struct Frames {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+    errors: bool,
+    /// Replies only count together: a call that goes again begins anew.
+    whole: bool,
+    refusal: Option<ServerError>,
+}
+
+/// Above this, the room of one large reply is given back with the next call.
+const KEEP_MAX: usize = 64 * 1024;
+
+impl Frames {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The replies, in order, each one whole frame.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        self.ends.iter().enumerate().map(|(place, &end)| {
+            let start = if place == 0 { 0 } else { self.ends[place - 1] };
+            &self.bytes[start..end]
+        })
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The error that the server answered the only command with, word for word: unlike an [`Error`](crate::Error),
+    /// which may be logged, it can quote arguments.
+    pub fn refusal(&self) -> Option<&ServerError> {
+        self.refusal.as_ref()
+    }
+
+    pub(super) fn begin(&mut self, whole: bool) {
+        self.bytes.clear();
+        if self.bytes.capacity() > KEEP_MAX {
+            self.bytes = Vec::new();
+        }
+        self.ends.clear();
+        self.errors = false;
+        self.whole = whole;
+        self.refusal = None;
+    }
+}
+
+impl Sink for Frames {
+    fn take_frame(&mut self, frame: &[u8], limits: &Limits) -> Result<(), WireError> {
+        self.errors |= sink::refusal(frame, limits).is_some();
+        self.bytes.extend_from_slice(frame);
+        self.ends.push(self.bytes.len());
+        Ok(())
+    }
+    fn refused(&mut self, error: &ServerError) {
+        self.refusal = Some(error.clone());
+    }
+    fn shows_writes(&self) -> bool {
+        !self.errors
+    }
+    fn errors(&self, from: usize, tell: &mut dyn FnMut(&ServerError)) {
+        if self.errors {
+            let frames = self.iter().skip(from);
+            let refusals = frames.filter_map(|frame| sink::refusal(frame, &Limits::default()));
+            refusals.for_each(|error| tell(&error));
+        }
+    }
+    fn taken(&self) -> usize {
+        self.ends.len()
+    }
+    fn restart(&mut self) {
+        if self.whole {
+            self.begin(true);
+        }
+    }
+}

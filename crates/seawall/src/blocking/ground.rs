@@ -1,0 +1,60 @@
+//! How a calling thread waits.
+
+use std::fmt;
+use std::os::fd::BorrowedFd;
+
+use seawall_model::Moment;
+
+use crate::net::wait;
+pub use crate::net::wait::Interest;
+
+/// Something on the thread's own side ended a wait: a signal whose handler raised, a greenlet that was killed.
+///
+/// The call that waited gives its connection up and ends with [`Cause::Cancelled`](crate::Cause::Cancelled); whoever
+/// laid the ground knows what to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interrupted;
+
+/// How a calling thread waits, where the kernel's own wait would not do: an interpreter that must serve its signals, a
+/// hub of greenlets that must go on.
+///
+/// A client without one waits in `poll`, and for other threads on a condition variable.
+pub trait Ground: fmt::Debug + Send + Sync {
+    /// Waits until the socket is ready (also: until it failed) or `until` has come; says which.
+    fn ready(
+        &self,
+        fd: BorrowedFd<'_>,
+        interest: Interest,
+        until: Moment,
+    ) -> Result<bool, Interrupted>;
+
+    /// Waits until `until`.
+    fn sleep(&self, until: Moment) -> Result<(), Interrupted>;
+}
+
+/// The kernel's own wait.
+pub(super) fn ready(
+    ground: Option<&dyn Ground>,
+    fd: BorrowedFd<'_>,
+    interest: Interest,
+    until: Moment,
+) -> Result<bool, Interrupted> {
+    match ground {
+        // A wait that the kernel refuses ends as if something had come: the read that follows says what it is.
+        None => Ok(wait::ready(fd, interest, until).unwrap_or(true)),
+        Some(ground) => ground.ready(fd, interest, until),
+    }
+}
+
+/// Sleeps until a moment of the boot clock.
+pub(super) fn sleep(ground: Option<&dyn Ground>, until: Moment) -> Result<(), Interrupted> {
+    let rest = until.since(crate::clock::now());
+    match ground {
+        _ if rest.is_zero() => Ok(()),
+        None => {
+            std::thread::sleep(rest);
+            Ok(())
+        }
+        Some(ground) => ground.sleep(until),
+    }
+}
