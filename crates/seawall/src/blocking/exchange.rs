@@ -6,7 +6,7 @@ use seawall_model::{Cause, Close, Moment, Provenance};
 use seawall_policy::health::State;
 use seawall_wire::error::ServerError;
 
-use super::ground::{self, Ground, Interest, Interrupted};
+use super::ground::{self, Ground, Interest, Interrupted, heard};
 use crate::clock;
 use crate::error::Error;
 use crate::link::call::{Again, Call};
@@ -186,7 +186,7 @@ fn exchange(
         if live.wants_write() {
             let before = live.state.bytes_out();
             if let Err(_error) = live.write_some() {
-                let close = live.read_last_words(now);
+                let close = live.read_last_words(now, |fd, until| heard(ground, fd, until));
                 return match take(live, replies, sink, now)? {
                     Taken::All => Ok(None),
                     Taken::Refusal(error) => Ok(Some(error)),

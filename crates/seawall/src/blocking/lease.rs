@@ -13,7 +13,7 @@ use seawall_wire::request;
 use seawall_wire::scan::{RequestScan, RequestScanner};
 use seawall_wire::{Limits, Value, WireError};
 
-use super::ground::{self, Ground, Interest, Interrupted};
+use super::ground::{self, Ground, Interest, Interrupted, heard};
 use super::park;
 use crate::clock;
 use crate::command::{Cmd, Nature};
@@ -197,7 +197,8 @@ impl Lease {
                 Ok(Step::Moved) => return Ok(()),
                 Ok(Step::WouldBlock) => {}
                 Err(_) => {
-                    let close = live.read_last_words(clock::now());
+                    let heard = |fd: BorrowedFd<'_>, until| heard(ground.as_deref(), fd, until);
+                    let close = live.read_last_words(clock::now(), heard);
                     return Err(self.lose(close, None));
                 }
             }

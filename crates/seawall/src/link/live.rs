@@ -1,6 +1,7 @@
 //! A connection together with its socket: what the tender hands to the shells.
 
 use std::io::{self, ErrorKind};
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use seawall_model::{Cause, Close, Moment};
@@ -9,7 +10,6 @@ use seawall_wire::{Value, WireError};
 use super::connection::{Connection, Incoming, Loss};
 use super::handshake::Server;
 use crate::net::stream::{Stream, close_of};
-use crate::net::wait::{Interest, ready};
 
 /// A connection clean and used within this time is handed out without a look at its socket: a peer that closed it in
 /// this window is found by the request itself, which costs a retry and no more.
@@ -107,16 +107,18 @@ impl Live {
         error
     }
 
-    /// A write failed: reads what the peer said before it closed. It may hold its thread until then.
-    pub(crate) fn read_last_words(&mut self, now: Moment) -> Close {
+    /// A write failed: reads what the peer said before it closed. `ready` waits until something came, or that long.
+    pub(crate) fn read_last_words(
+        &mut self,
+        now: Moment,
+        ready: impl Fn(BorrowedFd<'_>, Moment) -> bool,
+    ) -> Close {
         let until = now + LAST_WORDS;
         loop {
             match self.read_some(now) {
                 Ok(Step::Moved) => {}
-                Ok(Step::WouldBlock) => match ready(self.stream.fd(), Interest::Read, until) {
-                    Ok(true) => {}
-                    Ok(false) | Err(_) => return Close::Reset,
-                },
+                Ok(Step::WouldBlock) if ready(self.stream.fd(), until) => {}
+                Ok(Step::WouldBlock) => return Close::Reset,
                 Err(error) => return close_of(&error),
             }
         }
