@@ -130,7 +130,6 @@ impl Pipeline {
                     Some(first) if alone || error.kind == ErrorKind::ExecAbort => first,
                     _ => error,
                 };
-                call.heard(&why);
                 Err(call.answered(why).with(|report| report.sent = sent))
             }
             _ => Err(
@@ -152,7 +151,6 @@ fn surely_did_not_run(reply: &Value) -> bool {
 fn one(value: Value, cmd: &Cmd, call: &Call<'_>) -> Result<Value, Error> {
     match value {
         Value::Error(error) => {
-            call.heard(&error);
             let script = cmd.nature().script;
             let error = Error::server(error, &cmd.name(), &call.link.name, script);
             Err(call.note(error))

@@ -148,15 +148,24 @@ impl Client {
     }
 
     /// Subscribes to channels, on a connection of its own that is made again when it is lost.
+    ///
+    /// The channels are chosen once, here: none at all is refused ([`Cause::BadSettings`]), since nothing could ever come.
     pub async fn subscribe<C: Arg>(
         &self,
         channels: impl IntoIterator<Item = C>,
     ) -> Result<Subscription, Error> {
-        let lease = self.lease().await?;
-        let names = channels
+        let names: Vec<Vec<u8>> = channels
             .into_iter()
             .map(|channel| channel.bytes().into_owned())
             .collect();
+        if names.is_empty() {
+            let endpoint = self.home.name();
+            let error = Error::new(Kind::Settings, Cause::BadSettings, "SUBSCRIBE", &endpoint);
+            return Err(error.with(|report| {
+                report.detail = "no channel is named, and nothing would ever come".into();
+            }));
+        }
+        let lease = self.lease().await?;
         Subscription::start(self.clone(), lease, names).await
     }
 

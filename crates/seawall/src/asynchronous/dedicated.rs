@@ -46,7 +46,7 @@ pub(super) async fn drive(
                 let reply = call.reply(established, sent_at, true);
                 let said = call.said(error, reply);
                 if said.close {
-                    own.abandon();
+                    own.part();
                 }
                 match said.answer {
                     Some(error) => return Err(call.answered(error)),
@@ -56,6 +56,9 @@ pub(super) async fn drive(
             (Ok(()), last) => {
                 values.into_iter().chain(last).for_each(|v| sink.take(v));
                 let reply = call.reply(established, sent_at, sink.shows_writes());
+                if call.heard(sink, from, reply) {
+                    own.part();
+                }
                 call.link.decide(|ledger, now| {
                     ledger.counters.answered += 1;
                     ledger.replied(now, reply)
@@ -110,9 +113,9 @@ async fn converse(
     loop {
         let now = clock::now();
         let until = call.deadline.answer_by().min(now + GLANCE);
-        match timeout(until.since(now), own.step()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(close)) => return Err(End::Lost(own.loss(close))),
+        let ended = match timeout(until.since(now), own.step()).await {
+            Ok(Ok(())) => None,
+            Ok(Err(close)) => Some(close),
             Err(_) => {
                 let down = matches!(call.link.ledger().health.state(), State::Down { .. });
                 if call.deadline.too_late_to_answer(clock::now())
@@ -122,7 +125,7 @@ async fn converse(
                 }
                 continue;
             }
-        }
+        };
         loop {
             match own.next() {
                 Ok(Some(Came::Reply(value))) => values.push(value),
@@ -138,6 +141,9 @@ async fn converse(
             if values.len() == replies {
                 return Ok(());
             }
+        }
+        if let Some(close) = ended {
+            return Err(End::Lost(own.loss(close)));
         }
     }
 }

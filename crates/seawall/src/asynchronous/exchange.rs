@@ -91,7 +91,8 @@ pub(super) async fn drive(
 ) -> Result<(), Error> {
     loop {
         sink.restart();
-        let (shared, ticket, sent_at) = submit(call, link, board, request, sink.taken()).await?;
+        let from = sink.taken();
+        let (shared, ticket, sent_at) = submit(call, link, board, request, from).await?;
         let again = match wait(call, &shared, ticket, sent_at).await {
             End::Answered(mut values) => {
                 let last = values.pop();
@@ -100,7 +101,7 @@ pub(super) async fn drive(
                         let reply = call.reply(shared.established, sent_at, true);
                         let said = call.said(error, reply);
                         if said.close {
-                            shared.abandon();
+                            shared.retire();
                         }
                         match said.answer {
                             Some(error) => return Err(call.answered(error)),
@@ -108,9 +109,12 @@ pub(super) async fn drive(
                         }
                     }
                     last => {
-                        call.reply(shared.established, sent_at, false);
+                        let reply = call.reply(shared.established, sent_at, false);
                         for value in values.into_iter().chain(last) {
                             sink.take(value);
+                        }
+                        if call.heard(sink, from, reply) {
+                            shared.retire();
                         }
                         return Ok(());
                     }
@@ -200,6 +204,8 @@ impl Drop for UnderWay<'_> {
         if !self.over {
             self.shared.retract(self.ticket.id);
         }
+        self.ticket.fate.close();
+        self.shared.left();
     }
 }
 

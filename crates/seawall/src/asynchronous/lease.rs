@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use seawall_model::{Cause, Close, Provenance};
 use seawall_wire::Value;
-use seawall_wire::error::ServerError;
+use seawall_wire::error::{ErrorKind, ServerError};
 use tokio::time::timeout;
 
 use super::exchange;
@@ -97,7 +97,12 @@ impl Lease {
         let until = clock::now() + within;
         loop {
             match self.own.next() {
-                Ok(Some(Came::Reply(value) | Came::Other(value))) => return Ok(Some(value)),
+                Ok(Some(Came::Reply(value) | Came::Other(value))) => {
+                    // It leads to a replica: not for the next borrower.
+                    self.own.tainted |=
+                        matches!(&value, Value::Error(error) if error.kind == ErrorKind::ReadOnly);
+                    return Ok(Some(value));
+                }
                 Ok(None) => {}
                 Err(Cause::ClientClosed) => return Err(self.gone()),
                 Err(cause) => return Err(self.lose(Close::Ours, Some(cause))),
@@ -116,6 +121,11 @@ impl Lease {
                 Err(_) => return Ok(None),
             }
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn fd(&mut self) -> Option<std::os::fd::BorrowedFd<'_>> {
+        self.own.live().map(|live| live.stream.fd())
     }
 
     /// How far the oldest unanswered command got.

@@ -11,6 +11,8 @@ mod own;
 mod park;
 mod shared;
 mod subscribe;
+#[cfg(test)]
+mod tests;
 
 pub use client::Client;
 pub use lease::Lease;

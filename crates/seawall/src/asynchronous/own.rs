@@ -4,12 +4,13 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use seawall_model::{Cause, Close, Provenance};
+use seawall_model::{Cause, Close, Moment, Provenance};
 use seawall_wire::Value;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::exchange::examine;
+use super::park::sleep_until;
 use crate::clock;
 use crate::fork;
 use crate::link::connection::{Incoming, Loss};
@@ -29,6 +30,11 @@ pub(super) enum Came {
 
 /// A socket as tokio watches it.
 pub(super) type Watched = AsyncFd<OwnedFd>;
+
+/// Until the peer's last words are waited for no longer.
+pub(super) async fn silence(mute: Option<Moment>) {
+    sleep_until(mute.unwrap_or(Moment::NEVER)).await;
+}
 
 /// Watches the socket of a connection.
 #[expect(
@@ -100,13 +106,14 @@ impl Own {
         };
         let live = &mut lent.connection;
         let mut blocked = false;
-        if live.state.wants_write() {
+        if live.state.wants_write() && live.mute.is_none() {
             match live.write_some() {
                 Ok(Step::Moved) => {}
                 Ok(Step::WouldBlock) => blocked = true,
-                Err(_) => return Err(live.read_last_words(clock::now())),
+                Err(_) => live.fall_mute(clock::now()),
             }
         }
+        let mute = live.mute;
         if blocked {
             // So that the next wait for room is one for new room.
             let _ = watched.try_io(Interest::WRITABLE, |_| -> io::Result<()> {
@@ -120,6 +127,7 @@ impl Own {
                 drop(ready);
                 return Ok(());
             }
+            () = silence(mute), if mute.is_some() => return Err(Close::Reset),
         };
         match live.read_some(clock::now()) {
             Ok(Step::Moved) => Ok(()),
@@ -193,6 +201,14 @@ impl Own {
         );
         bury(&self.link, lent);
         known
+    }
+
+    /// It leads to the wrong server, and nothing is owed on it: closes it.
+    pub(super) fn part(&mut self) {
+        self.watched = None;
+        if let Some(lent) = self.lent.take() {
+            self.link.part(lent.connection, lent.usage);
+        }
     }
 
     /// Closes it without a word to anybody: what the kernel has not sent is thrown away.

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use seawall_model::{Cause, Close, Moment, Provenance};
@@ -16,13 +17,13 @@ use tokio::io::Interest;
 use tokio::sync::{Notify, oneshot};
 
 use super::exchange::examine;
-use super::own::{Watched, watch};
+use super::own::{Watched, silence, watch};
 use crate::clock;
 use crate::command::Nature;
 use crate::fork;
 use crate::link::connection::{Connection, Incoming, Loss};
 use crate::link::handshake::Server;
-use crate::link::ledger::Lent;
+use crate::link::ledger::{Ledger, Lent, Use};
 use crate::link::live::{Live, Step, wire_cause};
 use crate::link::shared::Link;
 use crate::net::stream::close_of;
@@ -52,6 +53,8 @@ pub(super) struct Shared {
     pub(super) server: Server,
     link: Weak<Link>,
     generation: u64,
+    /// It takes no more requests, and ends once nobody waits for an answer on it. Set under the lock.
+    retired: AtomicBool,
 }
 
 struct State {
@@ -110,6 +113,7 @@ impl Shared {
             server: lent.connection.server.clone(),
             link: Arc::downgrade(link),
             generation: fork::generation(),
+            retired: AtomicBool::new(false),
             state: Mutex::new(State {
                 lent: Some(lent),
                 asked: VecDeque::with_capacity(64),
@@ -127,7 +131,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues what `pack` writes, which is owed `replies` replies; `None` if the connection has ended.
+    /// Queues what `pack` writes, which is owed `replies` replies; `None` if the connection takes no more.
     pub(super) fn submit(
         &self,
         now: Moment,
@@ -139,6 +143,9 @@ impl Shared {
         let (caller, fate) = oneshot::channel();
         let id = {
             let mut state = self.lock();
+            if self.retired.load(Ordering::Relaxed) {
+                return None;
+            }
             let lent = state.lent.as_mut()?;
             pack(&mut lent.connection.state);
             let id = state.next;
@@ -199,6 +206,26 @@ impl Shared {
         self.lock().last_heard
     }
 
+    /// It leads to the wrong server: it takes no more requests, and ends when those under way are answered. They are
+    /// not in doubt for what another was told.
+    pub(super) fn retire(&self) {
+        let retired = {
+            let mut state = self.lock();
+            match &mut state.lent {
+                Some(lent) if !self.retired.swap(true, Ordering::Relaxed) => {
+                    // From now on the ledger counts it with those that somebody has for himself, and makes another.
+                    lent.usage = Use::Apart;
+                    true
+                }
+                _ => false,
+            }
+        };
+        if retired && let Some(link) = self.link.upgrade() {
+            link.decide(Ledger::shared_retired);
+        }
+        self.bell.notify_one();
+    }
+
     /// It is given up: everything on it is told so, and it is closed. Not left to the driver, whose runtime may be what
     /// does not run.
     pub(super) fn abandon(&self) {
@@ -237,11 +264,8 @@ impl Shared {
     /// Whatever ends this task, a runtime that shuts down included, ends the connection.
     async fn drive(self: Arc<Self>, watched: Watched, ending: Ending) {
         let loss = loop {
-            match self.write(&watched) {
-                Ok(()) => {}
-                Err(close) => break self.loss(close, None),
-            }
-            let blocked = self.wants_write();
+            self.write(&watched);
+            let (blocked, mute) = self.waits();
             tokio::select! {
                 biased;
                 ready = watched.readable() => match ready {
@@ -256,55 +280,74 @@ impl Shared {
                     tokio::task::yield_now().await;
                 }
                 ready = watched.writable(), if blocked => drop(ready),
+                () = silence(mute), if mute.is_some() => break self.loss(Close::Reset, None),
             }
             if self.is_over() {
-                break self.loss(Close::Ours, Some(Cause::ClientClosed));
+                let cause = if self.retired.load(Ordering::Relaxed) {
+                    Cause::Cancelled
+                } else {
+                    Cause::ClientClosed
+                };
+                break self.loss(Close::Ours, Some(cause));
             }
         };
         drop(watched);
         ending.end(loss).await;
     }
 
-    fn wants_write(&self) -> bool {
+    /// Whether it waits for room to write, and until when it waits for nothing but last words.
+    fn waits(&self) -> (bool, Option<Moment>) {
         let state = self.lock();
-        state
-            .lent
-            .as_ref()
-            .is_some_and(|lent| lent.connection.state.wants_write())
+        let live = state.lent.as_ref().map(|lent| &lent.connection);
+        live.map_or((false, None), |live| {
+            let blocked = live.state.wants_write() && live.mute.is_none();
+            (blocked, live.mute)
+        })
     }
 
-    /// Whether it has ended already, or the client was closed and nothing is owed any more.
+    /// Whether it has ended already, or takes no more requests and nobody waits on it any more.
     fn is_over(&self) -> bool {
-        let (ended, idle) = {
+        let idle = {
             let state = self.lock();
-            (state.lent.is_none(), state.asked.is_empty())
+            if state.lent.is_none() {
+                return true;
+            }
+            if self.retired.load(Ordering::Relaxed) {
+                return state.asked.iter().all(|asked| asked.caller.is_closed());
+            }
+            state.asked.is_empty()
         };
-        ended
-            || idle
-                && self
-                    .link
-                    .upgrade()
-                    .is_none_or(|link| link.ledger().is_closed())
+        idle && self
+            .link
+            .upgrade()
+            .is_none_or(|link| link.ledger().is_closed())
     }
 
-    fn write(&self, watched: &Watched) -> Result<(), Close> {
+    /// Somebody waits no more.
+    pub(super) fn left(&self) {
+        if self.retired.load(Ordering::Relaxed) {
+            self.bell.notify_one();
+        }
+    }
+
+    fn write(&self, watched: &Watched) {
         let mut state = self.lock();
         let Some(lent) = state.lent.as_mut() else {
-            return Ok(());
+            return;
         };
-        if !lent.connection.state.wants_write() {
-            return Ok(());
+        let live = &mut lent.connection;
+        if !live.state.wants_write() || live.mute.is_some() {
+            return;
         }
-        match lent.connection.write_some() {
-            Ok(Step::Moved) => Ok(()),
+        match live.write_some() {
+            Ok(Step::Moved) => {}
             Ok(Step::WouldBlock) => {
                 // So that the next wait for room is one for new room.
                 let _ = watched.try_io(Interest::WRITABLE, |_| -> io::Result<()> {
                     Err(io::ErrorKind::WouldBlock.into())
                 });
-                Ok(())
             }
-            Err(_) => Err(lent.connection.read_last_words(clock::now())),
+            Err(_) => live.fall_mute(clock::now()),
         }
     }
 
@@ -389,6 +432,9 @@ impl Shared {
             asked,
         };
         match self.link.upgrade() {
+            Some(link) if lent.usage == Use::Apart && lent.connection.state.is_clean() => {
+                link.part(lent.connection, lent.usage);
+            }
             Some(link) if matches!(loss.close, Close::Abandoned | Close::Ours) => {
                 link.bury_alone(lent, loss);
             }

@@ -6,7 +6,7 @@ use seawall_model::{Cause, Close, Moment, Provenance};
 use seawall_policy::health::State;
 use seawall_wire::error::ServerError;
 
-use super::ground::{self, Ground, Interest, Interrupted};
+use super::ground::{self, Ground, Interest, Interrupted, heard};
 use crate::clock;
 use crate::error::Error;
 use crate::link::call::{Again, Call};
@@ -65,11 +65,17 @@ pub(super) fn drive(
         let now = clock::now();
         call.sending();
         sink.restart();
-        pack(&mut lent.connection, sink.taken(), now);
+        let from = sink.taken();
+        pack(&mut lent.connection, from, now);
         let again = match exchange(call, ground, &mut lent.connection, replies, sink, now) {
             Ok(None) => {
                 let reply = call.reply(lent.established, now, sink.shows_writes());
-                call.link.answered(lent.connection, lent.usage, reply);
+                if call.heard(sink, from, reply) {
+                    call.link
+                        .answered_astray(lent.connection, lent.usage, reply);
+                } else {
+                    call.link.answered(lent.connection, lent.usage, reply);
+                }
                 return Ok(());
             }
             Ok(Some(error)) => match refusal(call, lent, error, now) {
@@ -108,9 +114,7 @@ fn refusal(
     let reply = call.reply(lent.established, sent_at, true);
     let said = call.said(error, reply);
     if said.close {
-        let usage = lent.usage;
-        drop(lent);
-        call.link.decide(|ledger, now| ledger.dropped(now, usage));
+        call.link.part(lent.connection, lent.usage);
     } else {
         call.link.give_back(lent.connection, lent.usage);
     }
@@ -182,7 +186,7 @@ fn exchange(
         if live.wants_write() {
             let before = live.state.bytes_out();
             if let Err(_error) = live.write_some() {
-                let close = live.read_last_words(now);
+                let close = live.read_last_words(now, |fd, until| heard(ground, fd, until));
                 return match take(live, replies, sink, now)? {
                     Taken::All => Ok(None),
                     Taken::Refusal(error) => Ok(Some(error)),

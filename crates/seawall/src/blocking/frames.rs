@@ -74,6 +74,13 @@ impl Sink for Frames {
     fn shows_writes(&self) -> bool {
         !self.errors
     }
+    fn errors(&self, from: usize, tell: &mut dyn FnMut(&ServerError)) {
+        if self.errors {
+            let frames = self.iter().skip(from);
+            let refusals = frames.filter_map(|frame| sink::refusal(frame, &Limits::default()));
+            refusals.for_each(|error| tell(&error));
+        }
+    }
     fn taken(&self) -> usize {
         self.ends.len()
     }

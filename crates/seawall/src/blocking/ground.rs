@@ -46,6 +46,11 @@ pub(super) fn ready(
     }
 }
 
+/// Waits for a peer's last words; whether some came. Who is called away waits no longer.
+pub(super) fn heard(ground: Option<&dyn Ground>, fd: BorrowedFd<'_>, until: Moment) -> bool {
+    ready(ground, fd, Interest::Read, until).unwrap_or(false)
+}
+
 /// Sleeps until a moment of the boot clock.
 pub(super) fn sleep(ground: Option<&dyn Ground>, until: Moment) -> Result<(), Interrupted> {
     let rest = until.since(crate::clock::now());

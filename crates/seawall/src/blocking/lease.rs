@@ -7,13 +7,13 @@ use seawall_model::{Cause, Close, Moment, Provenance, Sent};
 use seawall_policy::deadline::{Blocking as Hold, Deadline};
 use seawall_policy::health::{Answered, State};
 use seawall_policy::retry::{self, Attempted, Verdict};
-use seawall_wire::error::{Family, ServerError};
+use seawall_wire::error::{ErrorKind, Family, ServerError};
 use seawall_wire::facts::{Access, Blocking, Replay};
 use seawall_wire::request;
 use seawall_wire::scan::{RequestScan, RequestScanner};
 use seawall_wire::{Limits, Value, WireError};
 
-use super::ground::{self, Ground, Interest, Interrupted};
+use super::ground::{self, Ground, Interest, Interrupted, heard};
 use super::park;
 use crate::clock;
 use crate::command::{Cmd, Nature};
@@ -197,7 +197,8 @@ impl Lease {
                 Ok(Step::Moved) => return Ok(()),
                 Ok(Step::WouldBlock) => {}
                 Err(_) => {
-                    let close = live.read_last_words(clock::now());
+                    let heard = |fd: BorrowedFd<'_>, until| heard(ground.as_deref(), fd, until);
+                    let close = live.read_last_words(clock::now(), heard);
                     return Err(self.lose(close, None));
                 }
             }
@@ -471,7 +472,9 @@ impl Lease {
     }
 
     /// The server answered with an error: if it is about its own state, the ledger hears of it.
-    fn heard(&self, error: &ServerError, established_at: Moment) {
+    fn heard(&mut self, error: &ServerError, established_at: Moment) {
+        // It leads to a replica: not for the next borrower.
+        self.tainted |= error.kind == ErrorKind::ReadOnly;
         let family = error.kind.family();
         if matches!(family, Family::Unavailable | Family::WritesRefused) {
             let reply = Answered {

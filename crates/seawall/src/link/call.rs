@@ -19,6 +19,7 @@ use super::handshake::Server;
 use super::ledger::{Ask, Refusal, Use};
 use super::recent::Writes;
 use super::shared::Link;
+use super::sink::Sink;
 use crate::clock;
 use crate::command::Nature;
 use crate::error::{ConnectionFacts, Error, Kind};
@@ -50,7 +51,6 @@ pub(crate) struct Call<'a> {
     /// Whether any attempt so far may have run.
     sent: Sent,
     said: Option<ServerError>,
-    replied: Option<Answered>,
     /// The number of its first sending among the writes of this client.
     left_as: Option<u64>,
     connection: Option<ConnectionFacts>,
@@ -102,7 +102,6 @@ impl<'a> Call<'a> {
             first: None,
             sent: Sent::No,
             said: None,
-            replied: None,
             left_as: None,
             connection: None,
             failed: None,
@@ -116,13 +115,13 @@ impl<'a> Call<'a> {
 
     /// What its reply proves about the endpoint.
     pub(crate) fn reply(
-        &mut self,
+        &self,
         established_at: Moment,
         sent_at: Moment,
         shows_writes: bool,
     ) -> Answered {
         let access = self.nature.access;
-        let reply = Answered {
+        Answered {
             established_at,
             sent_at,
             access: if shows_writes {
@@ -130,20 +129,26 @@ impl<'a> Call<'a> {
             } else {
                 Access::Neither
             },
-        };
-        self.replied = Some(reply);
-        reply
+        }
     }
 
-    /// One command of several was answered with an error: if it is about the server's own state, the ledger hears of
-    /// it as it would from a single command.
-    pub(crate) fn heard(&self, error: &ServerError) {
-        let family = error.kind.family();
-        if let (Family::Unavailable | Family::WritesRefused, Some(reply)) = (family, self.replied) {
+    /// Several commands were answered over a connection, from the reply of this number on. Of errors about the server's
+    /// own state the ledger hears as it would from a single command. Whether the connection leads to the wrong server
+    /// comes back.
+    pub(crate) fn heard(&self, sink: &impl Sink, from: usize, reply: Answered) -> bool {
+        let mut heard: Vec<Cause> = Vec::new();
+        sink.errors(from, &mut |error| {
+            let family = error.kind.family();
             let cause = cause::of_server(&error.kind);
-            self.link
-                .decide(|ledger, now| ledger.said(now, family, cause, reply));
-        }
+            let of_server = matches!(family, Family::Unavailable | Family::WritesRefused);
+            // A thousand refused writes of one pipeline say it once.
+            if of_server && !heard.contains(&cause) {
+                heard.push(cause);
+                self.link
+                    .decide(|ledger, now| ledger.said(now, family, cause, reply));
+            }
+        });
+        heard.contains(&Cause::ReadOnly)
     }
 
     /// What it asks the ledger for.

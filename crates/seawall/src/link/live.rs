@@ -1,10 +1,11 @@
 //! A connection together with its socket: what the tender hands to the shells.
 
 use std::io::{self, ErrorKind};
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use seawall_model::{Cause, Close, Moment};
-use seawall_wire::WireError;
+use seawall_wire::{Value, WireError};
 
 use super::connection::{Connection, Incoming, Loss};
 use super::handshake::Server;
@@ -14,7 +15,7 @@ use crate::net::stream::{Stream, close_of};
 /// this window is found by the request itself, which costs a retry and no more.
 const FRESH: Duration = Duration::from_millis(1);
 
-/// After a failed write, this long is spent at most on reading what the peer had to say before it closed.
+/// After a failed write, what the peer had to say before it closed is waited for no longer than this.
 const LAST_WORDS: Duration = Duration::from_millis(50);
 
 /// An established connection.
@@ -23,6 +24,8 @@ pub(crate) struct Live {
     pub(crate) stream: Stream,
     pub(crate) state: Connection,
     pub(crate) server: Server,
+    /// A write failed. Nothing more is written, and until then the peer's last words are waited for.
+    pub(crate) mute: Option<Moment>,
 }
 
 /// What one write or read did.
@@ -33,9 +36,32 @@ pub(crate) enum Step {
 }
 
 impl Live {
+    /// A connection that is made, and has not said anything yet.
+    pub(crate) fn new(id: u64, stream: Stream, state: Connection) -> Self {
+        Self {
+            id,
+            stream,
+            state,
+            server: Server::default(),
+            mute: None,
+        }
+    }
+
     /// Whether something waits to be written: requests, or the stream's own control messages.
     pub(crate) fn wants_write(&self) -> bool {
-        self.state.wants_write() || self.stream.wants_write()
+        self.mute.is_none() && (self.state.wants_write() || self.stream.wants_write())
+    }
+
+    /// Whether it could be handed to another caller.
+    pub(crate) fn is_fit(&self) -> bool {
+        self.mute.is_none() && self.state.is_clean()
+    }
+
+    /// A write failed. What the peer said before it closed is still to be read: `-ERR max number of clients reached`
+    /// stands behind a reset. For shells that wait for many sockets; the others ask for
+    /// [`read_last_words`](Self::read_last_words).
+    pub(crate) fn fall_mute(&mut self, now: Moment) {
+        self.mute.get_or_insert(now + LAST_WORDS);
     }
 
     /// Offers everything that is queued to one write.
@@ -81,29 +107,19 @@ impl Live {
         error
     }
 
-    /// A write failed: reads what the peer may have said before it closed. `-ERR max number of clients reached` stands
-    /// behind a reset.
-    pub(crate) fn read_last_words(&mut self, now: Moment) -> Close {
-        close_of(&self.last_words(now))
-    }
-
-    /// [`read_last_words`](Self::read_last_words), with how it ended as the stream told it.
-    pub(crate) fn last_words(&mut self, now: Moment) -> io::Error {
+    /// A write failed: reads what the peer said before it closed. `ready` waits until something came, or that long.
+    pub(crate) fn read_last_words(
+        &mut self,
+        now: Moment,
+        ready: impl Fn(BorrowedFd<'_>, Moment) -> bool,
+    ) -> Close {
         let until = now + LAST_WORDS;
         loop {
             match self.read_some(now) {
                 Ok(Step::Moved) => {}
-                Ok(Step::WouldBlock) => {
-                    match crate::net::wait::ready(
-                        self.stream.fd(),
-                        crate::net::wait::Interest::Read,
-                        until,
-                    ) {
-                        Ok(true) => {}
-                        Ok(false) | Err(_) => return ErrorKind::ConnectionReset.into(),
-                    }
-                }
-                Err(error) => return error,
+                Ok(Step::WouldBlock) if ready(self.stream.fd(), until) => {}
+                Ok(Step::WouldBlock) => return Close::Reset,
+                Err(error) => return close_of(&error),
             }
         }
     }
@@ -141,12 +157,9 @@ impl Live {
                 Ok(Some(incoming @ Incoming::Push(_))) => self.state.consume(incoming),
                 // The server may say why it closes: that is its last word, not a broken order.
                 Ok(Some(Incoming::Unasked(frame))) => {
-                    let said =
-                        seawall_wire::Value::decode(self.state.frame(frame), self.state.limits());
+                    let said = Value::decode(self.state.frame(frame), self.state.limits());
                     let cause = match said {
-                        Ok((seawall_wire::Value::Error(error), _)) => {
-                            crate::link::cause::of_server(&error.kind)
-                        }
+                        Ok((Value::Error(error), _)) => crate::link::cause::of_server(&error.kind),
                         _ => Cause::ProtocolError,
                     };
                     return Err(self.broken(cause, now));

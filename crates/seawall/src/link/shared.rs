@@ -195,11 +195,26 @@ impl Link {
 
     /// A call was answered: its connection goes back, unless more is owed on it.
     pub(crate) fn answered(&self, live: Box<Live>, usage: Use, reply: Answered) {
-        if !live.state.is_clean() {
+        if !live.is_fit() {
             self.ledger().counters.answered += 1;
             return self.give_back(live, usage);
         }
         self.decide(|ledger, now| ledger.answered(now, Self::lend(live, usage), reply));
+    }
+
+    /// A connection on which nothing is owed leads to the wrong server: it is closed.
+    pub(crate) fn part(&self, live: Box<Live>, usage: Use) {
+        self.close(live, CloseWhy::Stale);
+        self.decide(|ledger, now| ledger.dropped(now, usage));
+    }
+
+    /// A call was answered over a connection that leads to the wrong server.
+    pub(crate) fn answered_astray(&self, live: Box<Live>, usage: Use, reply: Answered) {
+        self.decide(|ledger, now| {
+            ledger.counters.answered += 1;
+            ledger.replied(now, reply)
+        });
+        self.part(live, usage);
     }
 
     /// A connection as the ledger keeps it.
@@ -216,7 +231,7 @@ impl Link {
 
     /// Gives a lent connection back, or closes it if something is still owed on it.
     pub(crate) fn give_back(&self, live: Box<Live>, usage: Use) {
-        if live.state.is_clean() {
+        if live.is_fit() {
             self.decide(|ledger, now| ledger.give_back(now, Self::lend(live, usage)));
         } else {
             live.stream.abort();

@@ -12,6 +12,8 @@ pub(crate) trait Sink {
     /// Whether what it took shows that the server takes writes, if the call was one. An error among the replies of a
     /// pipeline may be a refusal.
     fn shows_writes(&self) -> bool;
+    /// Tells of the errors among the replies from this number on, where there are several.
+    fn errors(&self, from: usize, tell: &mut dyn FnMut(&ServerError));
     /// How many it has.
     fn taken(&self) -> usize;
     /// The call goes again: keeps what was answered, or forgets it if the replies only count together.
@@ -44,6 +46,9 @@ impl Sink for Option<Value> {
     fn shows_writes(&self) -> bool {
         true
     }
+    fn errors(&self, _: usize, _: &mut dyn FnMut(&ServerError)) {
+        // An error that is the only reply never comes here: the call itself is told.
+    }
     fn taken(&self) -> usize {
         usize::from(self.is_some())
     }
@@ -64,6 +69,9 @@ impl Sink for Vec<Value> {
     fn shows_writes(&self) -> bool {
         no_error(self)
     }
+    fn errors(&self, from: usize, tell: &mut dyn FnMut(&ServerError)) {
+        self.iter().skip(from).filter_map(error).for_each(tell);
+    }
     fn taken(&self) -> usize {
         self.len()
     }
@@ -77,7 +85,14 @@ impl ValueSink for Vec<Value> {
 }
 
 fn no_error(values: &[Value]) -> bool {
-    !values.iter().any(|value| matches!(value, Value::Error(_)))
+    !values.iter().any(|value| error(value).is_some())
+}
+
+fn error(value: &Value) -> Option<&ServerError> {
+    match value {
+        Value::Error(error) => Some(error),
+        _ => None,
+    }
 }
 
 /// Takes the replies of a transaction: all of them or none.
@@ -90,6 +105,16 @@ impl Sink for Whole {
     }
     fn shows_writes(&self) -> bool {
         no_error(&self.0)
+    }
+    fn errors(&self, _: usize, tell: &mut dyn FnMut(&ServerError)) {
+        for reply in &self.0 {
+            // Also those inside EXEC's own reply.
+            let replies = match reply {
+                Value::Array(inside) => inside.as_slice(),
+                reply => std::slice::from_ref(reply),
+            };
+            replies.iter().filter_map(error).for_each(&mut *tell);
+        }
     }
     fn taken(&self) -> usize {
         self.0.len()

@@ -2,6 +2,7 @@
 
 mod calls;
 mod cancelled;
+mod demoted;
 mod outage;
 mod runtimes;
 mod subscribed;

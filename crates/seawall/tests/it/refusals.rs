@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use seawall::{Cause, Cmd, Kind, Value};
+use seawall::{Cause, Cmd, Kind, Pipeline, Value};
 use seawall_lab::world::Server;
 
 use crate::ground::{Heard, asked, client, ends, held, number, server, server_with, until};
@@ -46,6 +46,42 @@ fn a_replica_gets_no_writes_and_answers_reads_and_writes_go_on_when_it_is_promot
         .expect("it is promoted");
     until("an accepted write", || client.set("key", "other").is_ok());
     assert_eq!(heard.count(&["WritesAccepted"]), 1, "{}", heard.all());
+}
+
+#[test]
+fn what_a_replica_refused_in_a_pipeline_or_a_transaction_costs_the_connection() {
+    let server = server();
+    let client = client(server.addr(), "pool_size=1");
+    server
+        .command(&[b"REPLICAOF", b"127.0.0.1", b"1"])
+        .expect("it is demoted");
+    let id = || {
+        client
+            .call::<u64>(&Cmd::new("CLIENT ID"))
+            .expect("reads go on")
+    };
+    let mixed = Pipeline::new()
+        .with(Cmd::new("GET").arg("key"))
+        .with(Cmd::new("INCR").arg("count"));
+    let before = id();
+    let results = client.pipeline(&mixed).expect("a result each");
+    let error = results[1].as_ref().expect_err("a replica takes no writes");
+    assert_eq!(error.cause(), Cause::ReadOnly, "{error}");
+    let between = id();
+    assert_ne!(between, before, "it leads to the wrong server");
+    let error = client.transaction(&mixed).expect_err("a replica");
+    assert_eq!(error.cause(), Cause::ReadOnly, "{error}");
+    let after = id();
+    assert_ne!(after, between, "it leads to the wrong server");
+    let mut lease = client.lease().expect("a connection");
+    assert_eq!(lease.client_id(), Some(after));
+    lease
+        .send(&Cmd::new("INCR").arg("count"))
+        .expect("it is sent");
+    let refused = lease.recv().expect("an answer");
+    assert!(matches!(refused, Value::Error(_)), "{refused:?}");
+    drop(lease);
+    assert_ne!(id(), after, "it leads to the wrong server");
 }
 
 #[test]

@@ -402,6 +402,15 @@ impl<C, W> Ledger<C, W> {
         orders
     }
 
+    /// The shared connection takes no more requests, and is on its way out: whoever needs one gets another.
+    pub(crate) fn shared_retired(&mut self, now: Moment) -> Orders<C, W> {
+        let mut orders = Orders::none();
+        self.shared = Shared::None;
+        self.lent_apart += 1;
+        self.settle(now, &mut orders);
+        orders
+    }
+
     /// Replies came on the shared connection, to requests of which `reply` was the last to be sent.
     pub(crate) fn replied(&mut self, now: Moment, reply: Answered) -> Orders<C, W> {
         let mut orders = Orders::none();

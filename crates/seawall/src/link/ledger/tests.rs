@@ -462,6 +462,38 @@ fn calls_that_share_a_connection_want_one_dial_and_wake_together() {
 }
 
 #[test]
+fn a_shared_connection_that_retires_makes_room_for_another_and_its_end_costs_that_one_nothing() {
+    let mut book = book(4, 10);
+    let shared = |now| Ask {
+        usage: Use::Shared,
+        ..read(now)
+    };
+    let put_up = |book: &mut Book, number, at| {
+        let server = Server::default();
+        let _ = book.dialled(at, Purpose::Carry, at, fresh(number, at), &server);
+        let (answer, _) = book.ask(at, shared(at), || number);
+        assert!(matches!(answer, Answer::Ready(_)), "{answer:?}");
+        let _ = book.shared_up(at, at);
+    };
+    put_up(&mut book, 1, ms(0));
+    let _ = book.shared_retired(ms(1));
+    let (answer, orders) = book.ask(ms(2), shared(ms(2)), || 7);
+    let Answer::Wait { ticket, .. } = answer else {
+        panic!("{answer:?}: it takes no more");
+    };
+    assert!(orders.wake_tender, "another is dialled");
+    assert!(book.leave(ticket));
+    let _ = book.dropped(ms(3), Use::Apart);
+    assert_eq!(book.population().1, 0);
+    put_up(&mut book, 2, ms(4));
+    let _ = book.shared_retired(ms(5));
+    put_up(&mut book, 3, ms(6));
+    let _ = book.dropped(ms(7), Use::Apart);
+    let (answer, _) = book.ask(ms(8), shared(ms(8)), || 8);
+    assert!(matches!(answer, Answer::Shared), "{answer:?}");
+}
+
+#[test]
 fn writes_that_wait_at_a_closed_gate_want_no_connection() {
     let mut book = book(8, 100);
     let reply = Answered {

@@ -1,6 +1,6 @@
 //! The greeting: who are you, here is who we are.
 
-use std::io;
+use std::io::{self, ErrorKind};
 
 use seawall_model::{Cause, Moment};
 use seawall_wire::{Value, sniff_foreign};
@@ -29,12 +29,7 @@ impl Attempt {
         );
         let mut state = Connection::new(link.dialer.limits, now);
         state.queue(now, replies, |out| out.extend_from_slice(&bytes));
-        let live = Live {
-            id: Link::next_id(),
-            stream,
-            state,
-            server: Server::default(),
-        };
+        let live = Live::new(Link::next_id(), stream, state);
         Moved::To(Stage::Greeting {
             live: Box::new(live),
             handshake: Box::new(handshake),
@@ -48,16 +43,20 @@ impl Attempt {
         link: &Link,
         mut live: Box<Live>,
         mut handshake: Box<Handshake>,
-        at: Try,
+        mut at: Try,
         now: Moment,
     ) -> Moved {
         loop {
-            let ended = match live.write_some() {
-                Ok(_) => live.read_some(now),
-                Err(_) => Err(live.last_words(now)),
-            };
+            if live.mute.is_none() && live.write_some().is_err() {
+                live.fall_mute(now);
+            }
+            at.until = live.mute.map_or(at.until, |until| until.min(at.until));
+            let ended = live.read_some(now);
             let error = match (take_replies(&mut live, &mut handshake, now), ended) {
-                (Ok(Some(server)), _) => return Moved::Established(live, server, at),
+                (Ok(Some(server)), _) if live.mute.is_none() => {
+                    return Moved::Established(live, server, at);
+                }
+                (Ok(Some(_)), _) => broken_off(&live, &ErrorKind::ConnectionReset.into(), now),
                 (Ok(None), Ok(Step::Moved)) => continue,
                 (Ok(None), Ok(Step::WouldBlock)) if now < at.until => {
                     return self.wait(Stage::Greeting {
@@ -65,6 +64,9 @@ impl Attempt {
                         handshake,
                         at,
                     });
+                }
+                (Ok(None), Ok(Step::WouldBlock)) if live.mute.is_some() => {
+                    broken_off(&live, &ErrorKind::ConnectionReset.into(), now)
                 }
                 (Ok(None), Ok(Step::WouldBlock)) => silence(&live, at),
                 (Ok(None), Err(error)) => broken_off(&live, &error, now),

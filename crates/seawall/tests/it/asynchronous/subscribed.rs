@@ -56,6 +56,23 @@ async fn messages_come_in_order_from_all_channels() {
     .await;
 }
 
+#[tokio::test]
+async fn a_subscription_to_nothing_is_refused_before_anything_is_sent() {
+    let server = server();
+    let client = client(server.addr(), "");
+    let nothing = ends("the subscription", client.subscribe([""; 0])).await;
+    let error = nothing.err().expect("it names no channel");
+    assert_eq!(
+        (error.kind(), error.cause()),
+        (Kind::Settings, Cause::BadSettings),
+        "{error}"
+    );
+    assert!(error.to_string().contains("no channel"), "{error}");
+    assert!(!error.may_have_run());
+    assert_eq!(client.stats().dialled, 0);
+    client.subscribe([""]).await.expect("an empty name is one");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_subscription_is_made_again_and_tells_of_the_gap() {
     let server = server();
