@@ -27,6 +27,10 @@ const GLANCE_FOREVER: Duration = Duration::from_millis(100);
 /// on as if there were no reason.
 const EXAMINE_MAX: Duration = Duration::from_millis(100);
 
+/// A write of more bytes than this takes long enough to look at the clock again after it. Less is copied within
+/// microseconds.
+const LARGE: u64 = 64 * 1024;
+
 /// How an attempt ended, other than well.
 enum End {
     /// The connection ended, or was found broken.
@@ -49,12 +53,11 @@ pub(super) fn drive(
     pack: &dyn Fn(&mut Live, usize, Moment),
 ) -> Result<(), Error> {
     loop {
-        let mut lent = super::park::acquire(call)?;
+        let (mut lent, now) = super::park::acquire(call)?;
         if let Some(error) = call.overtaken() {
             call.link.give_back(lent.connection, lent.usage);
             return Err(error);
         }
-        let now = clock::now();
         call.sending();
         sink.restart();
         pack(&mut lent.connection, sink.taken(), now);
@@ -165,6 +168,9 @@ fn exchange(
                 silent_since = now;
                 asked_at = None;
             }
+            if live.state.bytes_out() - before > LARGE {
+                now = clock::now();
+            }
         }
         let interest = if live.wants_write() {
             Interest::ReadOrWrite
@@ -172,7 +178,7 @@ fn exchange(
             Interest::Read
         };
         let until = next_look(call, silent_since, asked_at, now);
-        let ready = wait::ready(live.stream.fd(), interest, until).unwrap_or(true);
+        let ready = wait::ready_at(live.stream.fd(), interest, now, until).unwrap_or(true);
         now = clock::now();
         if ready {
             let before = live.state.bytes_in();

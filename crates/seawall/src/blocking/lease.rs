@@ -42,7 +42,7 @@ impl Lease {
         let nature = Nature::lease();
         let lent = {
             let mut call = Call::new(&link, &conduct, "LEASE", nature, span);
-            let lent = park::acquire(&mut call)?;
+            let (lent, _) = park::acquire(&mut call)?;
             call.leased();
             lent
         };
