@@ -1,5 +1,6 @@
 //! One attempt on one connection: write, read, wait until.
 
+use std::io;
 use std::time::Duration;
 
 use seawall_model::{Cause, Close, Moment, Provenance};
@@ -178,26 +179,24 @@ fn exchange(
             Interest::Read
         };
         let until = next_look(call, silent_since, asked_at, now);
-        let ready = wait::ready_at(live.stream.fd(), interest, now, until).unwrap_or(true);
-        now = clock::now();
-        if ready {
-            let before = live.state.bytes_in();
-            let ended = match live.read_some(now) {
-                Ok(Step::Moved | Step::WouldBlock) => None,
-                Err(error) => Some(close_of(&error)),
-            };
-            if live.state.bytes_in() > before {
-                silent_since = now;
-                asked_at = None;
-            }
-            match take(live, replies, sink, now)? {
-                Taken::All => return Ok(None),
-                Taken::Refusal(error) => return Ok(Some(error)),
-                Taken::Owed => {}
-            }
-            if let Some(close) = ended {
-                return Err(End::Lost(live.state.loss(close, now)));
-            }
+        let before = live.state.bytes_in();
+        let (read, at) = read_by(live, interest, now, until);
+        now = at;
+        let ended = match read {
+            Ok(Step::Moved | Step::WouldBlock) => None,
+            Err(error) => Some(close_of(&error)),
+        };
+        if live.state.bytes_in() > before {
+            silent_since = now;
+            asked_at = None;
+        }
+        match take(live, replies, sink, now)? {
+            Taken::All => return Ok(None),
+            Taken::Refusal(error) => return Ok(Some(error)),
+            Taken::Owed => {}
+        }
+        if let Some(close) = ended {
+            return Err(End::Lost(live.state.loss(close, now)));
         }
         if call.deadline.too_late_to_answer(now) {
             return Err(End::Late);
@@ -206,6 +205,26 @@ fn exchange(
             overdue(call, live, &mut asked_at, silent_since, now)?;
         }
     }
+}
+
+/// Waits until the socket is ready, no longer than until `until`, and reads once. What time it is then comes back.
+fn read_by(
+    live: &mut Live,
+    interest: Interest,
+    now: Moment,
+    until: Moment,
+) -> (io::Result<Step>, Moment) {
+    if interest == Interest::Read && live.is_patient(until.since(now)) {
+        return live.read_patiently(clock::now);
+    }
+    let ready = wait::ready_at(live.stream.fd(), interest, now, until).unwrap_or(true);
+    let now = clock::now();
+    let read = if ready {
+        live.read_some(now)
+    } else {
+        Ok(Step::WouldBlock)
+    };
+    (read, now)
 }
 
 /// When the thread must look up from its socket at the latest.

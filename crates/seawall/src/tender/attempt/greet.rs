@@ -11,7 +11,7 @@ use crate::link::connection::{Connection, Incoming};
 use crate::link::handshake::{DialError, Handshake, Next, Server};
 use crate::link::live::{Live, Step, wire_cause};
 use crate::link::shared::Link;
-use crate::net::stream::{Stream, close_of};
+use crate::net::stream::{Patience, Stream, close_of};
 use crate::net::tls::Trouble;
 
 impl Attempt {
@@ -34,6 +34,7 @@ impl Attempt {
             stream,
             state,
             server: Server::default(),
+            patience: Patience::default(),
         };
         Moved::To(Stage::Greeting {
             live: Box::new(live),
