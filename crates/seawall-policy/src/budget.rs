@@ -58,8 +58,10 @@ pub struct Budget {
     buckets: [Bucket; BUCKETS + 1],
     /// Sums over `buckets`.
     total: Bucket,
-    /// The number of the newest bucket since the start of time.
+    /// The number of the newest bucket since the start of time, its slot, and when it ends.
     newest: u64,
+    slot: usize,
+    ends: Moment,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,6 +82,8 @@ impl Budget {
             buckets: [EMPTY; BUCKETS + 1],
             total: EMPTY,
             newest: 0,
+            slot: 0,
+            ends: Moment::from_nanos(BUCKET_NANOS),
         }
     }
 
@@ -116,8 +120,18 @@ impl Budget {
             .saturating_sub(self.total.retries)
     }
 
-    /// Forgets what left the window, and answers the slot for `now`. At most one round over the buckets.
+    /// Forgets what left the window, and answers the slot for `now`.
     fn advance(&mut self, now: Moment) -> usize {
+        // All calls but one in half a second.
+        if now >= self.ends {
+            self.turn(now);
+        }
+        self.slot
+    }
+
+    /// A new bucket begins. At most one round over the buckets.
+    #[cold]
+    fn turn(&mut self, now: Moment) {
         let len = self.buckets.len() as u64;
         let number = now.as_nanos() / BUCKET_NANOS;
         let steps = number.saturating_sub(self.newest);
@@ -128,7 +142,8 @@ impl Budget {
             *slot = Bucket::default();
         }
         self.newest += steps;
-        (self.newest % len) as usize
+        self.slot = (self.newest % len) as usize;
+        self.ends = Moment::from_nanos((number + 1).saturating_mul(BUCKET_NANOS));
     }
 }
 

@@ -42,6 +42,14 @@ impl Ground for Threads {
         wait(&mut fds, until)
     }
 
+    fn may_block(&self) -> bool {
+        true
+    }
+
+    fn look_up(&self) -> Result<(), Interrupted> {
+        serve_signals()
+    }
+
     fn sleep(&self, until: Moment) -> Result<(), Interrupted> {
         wait(&mut [], until).map(drop)
     }

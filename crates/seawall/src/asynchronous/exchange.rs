@@ -159,12 +159,14 @@ async fn submit(
     from: usize,
 ) -> Result<(Arc<Shared>, Ticket, Moment), Error> {
     loop {
-        let shared = match park::acquire(call).await? {
+        let (acquired, mut now) = park::acquire(call).await?;
+        let shared = match acquired {
             Acquired::Own(lent) => {
                 let established = lent.established;
                 let shared = Shared::put_up(link, lent).map_err(|error| no_driver(call, &error))?;
                 board.put(Arc::clone(&shared));
                 link.decide(|ledger, now| ledger.shared_up(now, established));
+                now = clock::now();
                 Some(shared)
             }
             Acquired::Shared => board.get(),
@@ -172,7 +174,6 @@ async fn submit(
         if let Some(error) = call.overtaken() {
             return Err(error);
         }
-        let now = clock::now();
         let submitted = shared.and_then(|shared| {
             let replies = request.replies - from;
             let pack = |connection: &mut Connection| (request.pack)(connection, from, now);
@@ -225,9 +226,9 @@ async fn watch(call: &Call<'_>, request: &mut UnderWay<'_>, sent_at: Moment) -> 
     let shared = request.shared;
     let id = request.ticket.id;
     let mut asked = false;
+    let mut now = sent_at;
+    let mut silent_since = sent_at;
     loop {
-        let now = clock::now();
-        let silent_since = sent_at.max(shared.last_heard());
         let look = if asked {
             now + GLANCE
         } else {
@@ -237,19 +238,21 @@ async fn watch(call: &Call<'_>, request: &mut UnderWay<'_>, sent_at: Moment) -> 
         if let Ok(fate) = timeout(until.since(now), &mut request.ticket.fate).await {
             return ended(fate.ok());
         }
-        let now = clock::now();
+        now = clock::now();
         let Some(loss) = shared.loss_if_abandoned(now) else {
             // It has ended; its driver tells as soon as it knows why.
             if call.deadline.too_late_to_answer(now) {
                 return End::Late(Loss::unknown(Close::Ours), Provenance::Written);
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
+            now = clock::now();
             continue;
         };
         if call.deadline.too_late_to_answer(now) {
             return late(request, loss, sent_at).await;
         }
-        if now < call.overdue_at(sent_at.max(shared.last_heard())) {
+        silent_since = sent_at.max(shared.last_heard());
+        if now < call.overdue_at(silent_since) {
             asked = false;
             continue;
         }

@@ -59,21 +59,28 @@ impl Drop for Place<'_> {
     }
 }
 
-/// Gets a connection that is fit to be used, or the error that ends the call.
-pub(super) async fn acquire(call: &mut Call<'_>) -> Result<Acquired, Error> {
+/// Gets a connection that is fit to be used, and when; or the error that ends the call.
+pub(super) async fn acquire(call: &mut Call<'_>) -> Result<(Acquired, Moment), Error> {
     loop {
-        let now = clock::now();
+        let now = call.asks_at();
         let ask = call.ask();
         let mut receiver = None;
-        let (answer, orders) = call.link.ledger().ask(now, ask, || {
-            let (sender, told) = oneshot::channel();
-            receiver = Some(told);
-            Arc::new(Slot(Mutex::new(Some(sender))))
-        });
-        call.link.carry_out(orders);
+        let (answer, orders, mut now) = {
+            let (mut ledger, now) = call.link.ledger_at(now);
+            let (answer, orders) = ledger.ask(now, ask, || {
+                let (sender, told) = oneshot::channel();
+                receiver = Some(told);
+                Arc::new(Slot(Mutex::new(Some(sender))))
+            });
+            (answer, orders, now)
+        };
+        if !orders.is_empty() {
+            call.link.carry_out(orders);
+            now = clock::now();
+        }
         let told = match (answer, receiver) {
             (Answer::Ready(lent), _) => Some(Told::Granted(lent)),
-            (Answer::Shared, _) => return Ok(Acquired::Shared),
+            (Answer::Shared, _) => return Ok((Acquired::Shared, now)),
             (Answer::Refused(refusal), _) => Some(Told::Refused(refusal)),
             (Answer::Wait { ticket, until }, Some(told)) => {
                 let mut place = Place {
@@ -81,18 +88,19 @@ pub(super) async fn acquire(call: &mut Call<'_>) -> Result<Acquired, Error> {
                     ticket,
                     told,
                 };
-                let wait = timeout(until.since(clock::now()), &mut place.told);
-                wait.await.ok().and_then(Result::ok)
+                let told = timeout(until.since(now), &mut place.told).await;
+                now = clock::now();
+                told.ok().and_then(Result::ok)
             }
             (Answer::Wait { .. }, None) => None,
         };
         match told {
-            Some(Told::Granted(mut lent)) => match lent.connection.check(clock::now()) {
-                Ok(()) => return Ok(Acquired::Own(lent)),
+            Some(Told::Granted(mut lent)) => match lent.connection.check(now) {
+                Ok(()) => return Ok((Acquired::Own(lent), now)),
                 Err(loss) => call.link.found_dead(lent, &loss),
             },
             Some(Told::Refused(refusal)) => return Err(call.refused(refusal)),
-            None if call.deadline.too_late_to_send(clock::now()) => return Err(call.nothing_came()),
+            None if call.deadline.too_late_to_send(now) => return Err(call.nothing_came()),
             Some(Told::Woken) | None => {}
         }
     }
@@ -101,7 +109,7 @@ pub(super) async fn acquire(call: &mut Call<'_>) -> Result<Acquired, Error> {
 /// As [`acquire`], where only a connection of one's own will do.
 pub(super) async fn acquire_own(call: &mut Call<'_>) -> Result<Lent<Box<Live>>, Error> {
     loop {
-        if let Acquired::Own(lent) = acquire(call).await? {
+        if let (Acquired::Own(lent), _) = acquire(call).await? {
             return Ok(lent);
         }
     }

@@ -1,5 +1,6 @@
 //! One attempt on one connection: write, read, wait until.
 
+use std::io;
 use std::time::Duration;
 
 use seawall_model::{Cause, Close, Moment, Provenance};
@@ -25,6 +26,10 @@ const GLANCE_FOREVER: Duration = Duration::from_millis(100);
 /// How long a call waits for the reason of its loss. A healthy server answers in one; without an answer the call goes
 /// on as if there were no reason.
 const EXAMINE_MAX: Duration = Duration::from_millis(100);
+
+/// A write of more bytes than this takes long enough to look at the clock again after it. Less is copied within
+/// microseconds.
+const LARGE: u64 = 64 * 1024;
 
 /// How an attempt ended, other than well.
 enum End {
@@ -57,12 +62,11 @@ pub(super) fn drive(
     pack: &dyn Fn(&mut Live, usize, Moment),
 ) -> Result<(), Error> {
     loop {
-        let mut lent = super::park::acquire(call, ground)?;
+        let (mut lent, now) = super::park::acquire(call, ground)?;
         if let Some(error) = call.overtaken() {
             call.link.give_back(lent.connection, lent.usage);
             return Err(error);
         }
-        let now = clock::now();
         call.sending();
         sink.restart();
         let from = sink.taken();
@@ -198,6 +202,9 @@ fn exchange(
                 silent_since = now;
                 asked_at = None;
             }
+            if live.state.bytes_out() - before > LARGE {
+                now = clock::now();
+            }
         }
         let interest = if live.wants_write() {
             Interest::ReadOrWrite
@@ -205,26 +212,24 @@ fn exchange(
             Interest::Read
         };
         let until = next_look(call, silent_since, asked_at, now);
-        let ready = ground::ready(ground, live.stream.fd(), interest, until)?;
-        now = clock::now();
-        if ready {
-            let before = live.state.bytes_in();
-            let ended = match live.read_some(now) {
-                Ok(Step::Moved | Step::WouldBlock) => None,
-                Err(error) => Some(close_of(&error)),
-            };
-            if live.state.bytes_in() > before {
-                silent_since = now;
-                asked_at = None;
-            }
-            match take(live, replies, sink, now)? {
-                Taken::All => return Ok(None),
-                Taken::Refusal(error) => return Ok(Some(error)),
-                Taken::Owed => {}
-            }
-            if let Some(close) = ended {
-                return Err(End::Lost(live.state.loss(close, now)));
-            }
+        let before = live.state.bytes_in();
+        let (read, at) = read_by(live, ground, interest, now, until)?;
+        now = at;
+        let ended = match read {
+            Ok(Step::Moved | Step::WouldBlock) => None,
+            Err(error) => Some(close_of(&error)),
+        };
+        if live.state.bytes_in() > before {
+            silent_since = now;
+            asked_at = None;
+        }
+        match take(live, replies, sink, now)? {
+            Taken::All => return Ok(None),
+            Taken::Refusal(error) => return Ok(Some(error)),
+            Taken::Owed => {}
+        }
+        if let Some(close) = ended {
+            return Err(End::Lost(live.state.loss(close, now)));
         }
         if call.deadline.too_late_to_answer(now) {
             return Err(End::Late);
@@ -233,6 +238,32 @@ fn exchange(
             overdue(call, live, &mut asked_at, silent_since, now)?;
         }
     }
+}
+
+/// Waits until the socket is ready, no longer than until `until`, and reads once. What time it is then comes back.
+fn read_by(
+    live: &mut Live,
+    ground: Option<&dyn Ground>,
+    interest: Interest,
+    now: Moment,
+    until: Moment,
+) -> Result<(io::Result<Step>, Moment), Interrupted> {
+    let may_block = ground.is_none_or(Ground::may_block);
+    if may_block && interest == Interest::Read && live.is_patient(until.since(now)) {
+        let (read, now) = live.read_patiently(clock::now);
+        if let (Some(ground), Ok(Step::WouldBlock)) = (ground, &read) {
+            ground.look_up()?;
+        }
+        return Ok((read, now));
+    }
+    let ready = ground::ready(ground, live.stream.fd(), interest, until)?;
+    let now = clock::now();
+    let read = if ready {
+        live.read_some(now)
+    } else {
+        Ok(Step::WouldBlock)
+    };
+    Ok((read, now))
 }
 
 /// When the thread must look up from its socket at the latest.

@@ -28,6 +28,17 @@ pub trait Ground: fmt::Debug + Send + Sync {
         until: Moment,
     ) -> Result<bool, Interrupted>;
 
+    /// Whether a read may wait in the kernel instead, a quarter of a second at most, with [`look_up`](Self::look_up)
+    /// after it: one system call less for each reply.
+    fn may_block(&self) -> bool {
+        false
+    }
+
+    /// A read came back from the kernel with nothing: a signal may have come.
+    fn look_up(&self) -> Result<(), Interrupted> {
+        Ok(())
+    }
+
     /// Waits until `until`.
     fn sleep(&self, until: Moment) -> Result<(), Interrupted>;
 }

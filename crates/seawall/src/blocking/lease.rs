@@ -101,7 +101,7 @@ impl Lease {
         let nature = Nature::lease();
         let lent = {
             let mut call = Call::new(&link, &conduct, "LEASE", nature, span);
-            let lent = park::acquire(&mut call, ground.as_deref())?;
+            let (lent, _) = park::acquire(&mut call, ground.as_deref())?;
             call.leased();
             lent
         };

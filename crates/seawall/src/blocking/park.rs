@@ -99,56 +99,79 @@ impl Slot {
     }
 }
 
-/// Gets a connection that is fit to be used, or the error that ends the call.
+/// Gets a connection that is fit to be used, and when; or the error that ends the call.
 pub(super) fn acquire(
     call: &mut Call<'_>,
     ground: Option<&dyn Ground>,
-) -> Result<Lent<Box<Live>>, Error> {
+) -> Result<(Lent<Box<Live>>, Moment), Error> {
     loop {
-        let now = clock::now();
+        let now = call.asks_at();
         let ask = call.ask();
         let mut slot = None;
-        let (answer, orders) = call.link.ledger().ask(now, ask, || {
-            let parker = Arc::new(Slot::new(ground));
-            slot = Some(Arc::clone(&parker));
-            parker
-        });
-        call.link.carry_out(orders);
+        let (answer, orders, mut now) = {
+            let (mut ledger, now) = call.link.ledger_at(now);
+            let (answer, orders) = ledger.ask(now, ask, || {
+                let parker = Arc::new(Slot::new(ground));
+                slot = Some(Arc::clone(&parker));
+                parker
+            });
+            (answer, orders, now)
+        };
+        if !orders.is_empty() {
+            call.link.carry_out(orders);
+            now = clock::now();
+        }
         let outcome = match (answer, slot) {
             (Answer::Ready(lent), _) => Some(Told::Granted(lent)),
             (Answer::Refused(refusal), _) => Some(Told::Refused(refusal)),
-            (Answer::Wait { ticket, until }, Some(slot)) => match slot.wait(ground, until) {
-                Ok(Some(told)) => Some(told),
-                waited => {
-                    let left = call.link.ledger().leave(ticket);
-                    // Too late to leave: the decision is on its way.
-                    let told = if left { None } else { slot.wait_for_sure() };
-                    if let Err(Interrupted) = waited {
-                        if let Some(Told::Granted(lent)) = told {
-                            call.link.give_back(lent.connection, lent.usage);
-                        }
-                        return Err(call.interrupted());
-                    }
-                    told
-                }
-            },
+            (Answer::Wait { ticket, until }, Some(slot)) => {
+                let told = await_told(call, ground, ticket, &slot, until)?;
+                now = clock::now();
+                told
+            }
             // No call of a thread shares a connection.
             (Answer::Wait { .. } | Answer::Shared, _) => None,
         };
         match outcome {
-            Some(Told::Granted(lent)) if call.deadline.too_late_to_send(clock::now()) => {
+            Some(Told::Granted(lent)) if call.deadline.too_late_to_send(now) => {
                 // It came too late: a request sent now would be given up at once, and might run all the same.
                 let error = call.nothing_came();
                 call.link.give_back(lent.connection, lent.usage);
                 return Err(error);
             }
-            Some(Told::Granted(mut lent)) => match lent.connection.check(clock::now()) {
-                Ok(()) => return Ok(lent),
+            Some(Told::Granted(mut lent)) => match lent.connection.check(now) {
+                Ok(()) => return Ok((lent, now)),
                 Err(loss) => call.link.found_dead(lent, &loss),
             },
             Some(Told::Refused(refusal)) => return Err(call.refused(refusal)),
-            None if call.deadline.too_late_to_send(clock::now()) => return Err(call.nothing_came()),
+            None if call.deadline.too_late_to_send(now) => return Err(call.nothing_came()),
             Some(Told::Woken) | None => {}
+        }
+    }
+}
+
+/// Waits in the queue for a decision, until `until`; then it leaves.
+fn await_told(
+    call: &Call<'_>,
+    ground: Option<&dyn Ground>,
+    ticket: u64,
+    slot: &Slot,
+    until: Moment,
+) -> Result<Option<Told>, Error> {
+    let waited = slot.wait(ground, until);
+    if let Ok(Some(told)) = waited {
+        return Ok(Some(told));
+    }
+    let left = call.link.ledger().leave(ticket);
+    // Too late to leave: the decision is on its way.
+    let told = if left { None } else { slot.wait_for_sure() };
+    match (waited, told) {
+        (Ok(_), told) => Ok(told),
+        (Err(Interrupted), told) => {
+            if let Some(Told::Granted(lent)) = told {
+                call.link.give_back(lent.connection, lent.usage);
+            }
+            Err(call.interrupted())
         }
     }
 }

@@ -151,6 +151,15 @@ impl<'a> Call<'a> {
         heard.contains(&Cause::ReadOnly)
     }
 
+    /// When it asks the ledger: for the first time as it begins, since nothing lies between that takes time.
+    pub(crate) fn asks_at(&self) -> Moment {
+        if self.asked {
+            clock::now()
+        } else {
+            self.started
+        }
+    }
+
     /// What it asks the ledger for.
     pub(crate) fn ask(&mut self) -> Ask {
         let first = !std::mem::replace(&mut self.asked, true);

@@ -9,7 +9,7 @@ use seawall_wire::{Value, WireError};
 
 use super::connection::{Connection, Incoming, Loss};
 use super::handshake::Server;
-use crate::net::stream::{Stream, close_of};
+use crate::net::stream::{Patience, Stream, close_of};
 
 /// A connection clean and used within this time is handed out without a look at its socket: a peer that closed it in
 /// this window is found by the request itself, which costs a retry and no more.
@@ -26,6 +26,7 @@ pub(crate) struct Live {
     pub(crate) server: Server,
     /// A write failed. Nothing more is written, and until then the peer's last words are waited for.
     pub(crate) mute: Option<Moment>,
+    pub(crate) patience: Patience,
 }
 
 /// What one write or read did.
@@ -44,6 +45,7 @@ impl Live {
             state,
             server: Server::default(),
             mute: None,
+            patience: Patience::default(),
         }
     }
 
@@ -99,6 +101,38 @@ impl Live {
                 Err(error) => return Err(self.torn(error)),
             }
         }
+    }
+
+    /// Reads once, and waits for that if nothing has come: see [`Stream::read_patiently`]. `clock` is asked after it.
+    pub(crate) fn read_patiently(
+        &mut self,
+        clock: impl FnOnce() -> Moment,
+    ) -> (io::Result<Step>, Moment) {
+        let read = self.stream.read_patiently(self.state.room());
+        let now = clock();
+        let step = match read {
+            Ok(0) => Err(self.torn(ErrorKind::UnexpectedEof.into())),
+            Ok(n) => {
+                self.state.received(n, now);
+                Ok(Step::Moved)
+            }
+            // A signal's handler ran: how much of the wait is left is for the caller to see.
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
+            {
+                Ok(Step::WouldBlock)
+            }
+            Err(error) => Err(self.torn(error)),
+        };
+        (step, now)
+    }
+
+    /// Whether it may wait in a read for `rest`.
+    pub(crate) fn is_patient(&mut self, rest: Duration) -> bool {
+        if self.patience == Patience::Untried {
+            self.patience = self.stream.be_patient();
+        }
+        self.patience == Patience::Has && Stream::patience_fits(rest)
     }
 
     /// The stream ended. If it did so inside a record, it did so inside something that the peer was saying.

@@ -1,7 +1,7 @@
 //! The supervised way to one deployment, shared by its callers and the tender.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use seawall_model::{Cause, Close, Endpoint, Moment};
@@ -113,6 +113,15 @@ impl Link {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The ledger at a moment that was read before: that one if it could be had at once, a new one if it was waited for.
+    pub(crate) fn ledger_at(&self, now: Moment) -> (MutexGuard<'_, Book>, Moment) {
+        match self.ledger.try_lock() {
+            Ok(ledger) => (ledger, now),
+            Err(TryLockError::Poisoned(poisoned)) => (poisoned.into_inner(), now),
+            Err(TryLockError::WouldBlock) => (self.ledger(), clock::now()),
+        }
+    }
+
     /// What is known of the addresses behind its name.
     pub(crate) fn addresses(&self) -> MutexGuard<'_, Addresses> {
         self.addresses
@@ -128,13 +137,30 @@ impl Link {
 
     /// Decides under the lock and acts after it.
     pub(crate) fn decide(&self, decision: impl FnOnce(&mut Book, Moment) -> BookOrders) {
-        let now = clock::now();
-        let orders = decision(&mut self.ledger(), now);
+        self.decide_at(clock::now(), decision);
+    }
+
+    /// As [`decide`](Self::decide), where the clock has just been read.
+    pub(crate) fn decide_at(
+        &self,
+        now: Moment,
+        decision: impl FnOnce(&mut Book, Moment) -> BookOrders,
+    ) {
+        let orders = {
+            let (mut ledger, now) = self.ledger_at(now);
+            decision(&mut ledger, now)
+        };
         self.carry_out(orders);
     }
 
     /// Acts on what was decided. The lock must not be held.
     pub(crate) fn carry_out(&self, orders: BookOrders) {
+        if !orders.is_empty() {
+            self.do_all(orders);
+        }
+    }
+
+    fn do_all(&self, orders: BookOrders) {
         let mut pending = Some(orders);
         while let Some(BookOrders {
             todo,
@@ -199,7 +225,11 @@ impl Link {
             self.ledger().counters.answered += 1;
             return self.give_back(live, usage);
         }
-        self.decide(|ledger, now| ledger.answered(now, Self::lend(live, usage), reply));
+        // Its last byte has just been read.
+        let now = live.state.last_used();
+        self.decide_at(now, |ledger, now| {
+            ledger.answered(now, Self::lend(live, usage), reply)
+        });
     }
 
     /// A connection on which nothing is owed leads to the wrong server: it is closed.

@@ -20,19 +20,32 @@ pub enum Interest {
 
 /// Waits until the socket is ready (also: until it failed) or `until` has come; says which.
 pub(crate) fn ready(fd: BorrowedFd<'_>, interest: Interest, until: Moment) -> io::Result<bool> {
+    ready_at(fd, interest, clock::now(), until)
+}
+
+/// As [`ready`], where the clock has just been read.
+pub(crate) fn ready_at(
+    fd: BorrowedFd<'_>,
+    interest: Interest,
+    mut now: Moment,
+    until: Moment,
+) -> io::Result<bool> {
     let flags = match interest {
         Interest::Read => PollFlags::IN,
         Interest::ReadOrWrite => PollFlags::IN | PollFlags::OUT,
     };
     let mut fds = [PollFd::from_borrowed_fd(fd, flags)];
     loop {
-        match poll(&mut fds, timeout(clock::now(), until).as_ref()) {
-            Ok(0) if clock::now() < until => {}
-            Ok(0) => return Ok(false),
+        match poll(&mut fds, timeout(now, until).as_ref()) {
+            Ok(0) => {}
             Ok(_) => return Ok(true),
             // A signal: its handler ran, the wait goes on. Doors that must act on signals wait in their own shell.
             Err(rustix::io::Errno::INTR) => {}
             Err(errno) => return Err(errno.into()),
+        }
+        now = clock::now();
+        if now >= until {
+            return Ok(false);
         }
     }
 }

@@ -150,6 +150,11 @@ impl<C, W> Orders<C, W> {
             wake_tender: false,
         }
     }
+
+    /// Nothing is to be done: as for nearly every call that goes well.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.todo.is_empty() && self.changes.is_empty() && !self.wake_tender
+    }
 }
 
 /// What the tender has to start.
