@@ -22,6 +22,12 @@ pub(super) fn of(evidence: &Evidence<'_>, cases: &[Case<'_>], score: &Score) -> 
     }
     short.extend(availability(scenario, score));
     short.extend(effects(score));
+    short.extend(
+        score
+            .hearing
+            .iter()
+            .flat_map(|hearing| hearing.shortfalls.clone()),
+    );
     short.extend(failures(scenario, cases));
     short.extend(cause(evidence, score));
     short.extend(scenario.holds.iter().filter_map(|hold| check(hold, score)));
@@ -145,6 +151,12 @@ fn check(hold: &Hold, score: &Score) -> Option<String> {
             let came = score.counts.connections;
             (came > *most).then(|| {
                 format!("{came} connections came to the server since its start, {most} may")
+            })
+        }
+        Hold::GivesUp { at_least } => {
+            let given_up = score.availability.given_up;
+            (given_up < *at_least).then(|| {
+                format!("gave up {given_up} calls, {at_least} at least were to be in flight")
             })
         }
         Hold::LoginsNotRetried => {
@@ -289,6 +301,25 @@ mod tests {
             short(41),
             ["41 connections came to the server since its start, 40 may"]
         );
+    }
+
+    #[test]
+    fn a_client_that_gives_up_too_few_calls_does_not_show_what_it_was_to_show() {
+        let trial = || {
+            Trial::new()
+                .holds(Hold::GivesUp { at_least: 2 })
+                .holds(Hold::NoFailures)
+                .call(Count, ms(0))
+                .given_up(ms(5))
+                .fails(ms(6), Sent::Perhaps, Some(Cause::Cancelled))
+        };
+        assert_eq!(
+            trial().judge().shortfalls,
+            ["gave up 1 calls, 2 at least were to be in flight"]
+        );
+        let two = trial().call(Count, ms(0)).given_up(ms(5));
+        let two = two.fails(ms(6), Sent::Perhaps, Some(Cause::Cancelled));
+        assert_eq!(two.judge().shortfalls, Vec::<String>::new());
     }
 
     #[test]

@@ -1,3 +1,4 @@
+use crate::contender::Ability;
 use crate::contender::child::ChildError;
 use crate::scenario::StageError;
 use crate::world::NoServer;
@@ -32,6 +33,12 @@ pub enum LabError {
     /// The contender could not be used.
     #[error(transparent)]
     Contender(#[from] ChildError),
+    /// The contender cannot do what the scenario asks for, and is left out of it.
+    #[error("left out: {}", lacks(*ability))]
+    Lacks {
+        /// What it cannot do.
+        ability: Ability,
+    },
     /// Server, relay or probe could not be started, or a step of the timeline could not be done.
     #[error("{doing}: {source}")]
     Stage {
@@ -63,6 +70,14 @@ pub enum LabError {
     /// It was interrupted.
     #[error("interrupted")]
     Interrupted,
+}
+
+fn lacks(ability: Ability) -> String {
+    let what = match ability {
+        Ability::Cancel => "its calls cannot be given up",
+        Ability::Subscribe => "it has no subscriptions",
+    };
+    format!("{what} (no `{}` in its `ready`)", ability.name())
 }
 
 impl LabError {

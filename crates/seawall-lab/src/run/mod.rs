@@ -7,11 +7,12 @@ mod history;
 mod interrupt;
 mod plan;
 mod progress;
+mod publish;
 mod roster;
 mod trial;
 
 pub use error::LabError;
-pub use history::{History, Outcome, Record};
+pub use history::{Heard, History, Outcome, Record};
 pub use interrupt::Interrupt;
 pub use progress::Progress;
 pub use roster::{Contender, Role};
@@ -250,7 +251,7 @@ pub fn exit_code(result: &Result<Report, LabError>) -> u8 {
     match result.as_ref().map(Report::verdict) {
         Ok(Verdict::Ok) => 0,
         Ok(Verdict::Short) => 1,
-        Ok(Verdict::NotRun) | Err(_) => 2,
+        Ok(Verdict::NotRun | Verdict::LeftOut) | Err(_) => 2,
     }
 }
 

@@ -24,7 +24,7 @@ pub struct Contender {
 /// The reference contender: redis-py, in a few lines of Python around the protocol.
 const REDIS_PY: &str = include_str!("../../contenders/redis_py.py");
 /// The names that need no command.
-const KNOWN: &str = "redis-py, redis-py-rec";
+const KNOWN: &str = "redis-py, redis-py-rec, redis-py-async";
 
 impl Contender {
     /// A contender whose shortfalls count.
@@ -44,6 +44,7 @@ impl Contender {
     ///
     /// * `redis-py`: redis-py as `redis.Redis(host, port)` makes it, with the Python of the virtual environment.
     /// * `redis-py-rec`: the same with the timeouts and retries that its documentation recommends for production.
+    /// * `redis-py-async`: redis-py under asyncio, from a pool of as many connections as there are workers.
     ///
     /// # Errors
     /// [`LabError::UnknownContender`].
@@ -66,6 +67,7 @@ impl Contender {
         let extra: &[&str] = match given {
             "redis-py" => &[],
             "redis-py-rec" => &["--recommended"],
+            "redis-py-async" => &["--asyncio"],
             _ => return Err(unknown()),
         };
         let python = venv.map_or_else(

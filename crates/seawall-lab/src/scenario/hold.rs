@@ -25,6 +25,11 @@ pub enum Hold {
     },
     /// The server itself counts no more connections since its start (INFO stats) than this, the lab's own few included.
     ConnectionsAtMost(u64),
+    /// At least so many of the calls that the lab has cancelled end as cancelled: they were in flight.
+    GivesUp {
+        /// How many.
+        at_least: u64,
+    },
     /// The server itself counts no more refused logins (INFO errorstats) than the lab made calls.
     LoginsNotRetried,
 }

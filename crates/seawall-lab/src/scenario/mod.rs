@@ -5,12 +5,15 @@
 
 mod flow;
 mod hold;
+mod listener;
 mod stage;
 
-pub use flow::{Burst, Expect, Flow, mixed};
+pub use flow::{Burst, Expect, Flow, GivenUp, mixed};
 pub use hold::Hold;
+pub use listener::{Hears, Listener};
 pub use stage::{Stage, StageError};
 
+use crate::contender::Ability;
 use crate::world::Question;
 use seawall_model::{Cause, Security};
 use std::fmt;
@@ -91,6 +94,8 @@ pub struct Scenario {
     pub credentials: Credentials,
     /// The load.
     pub flows: Vec<Flow>,
+    /// The subscriptions that the contender is asked for, and what is published to them while the load lasts.
+    pub listeners: Vec<Listener>,
     /// How long the load lasts.
     pub lasts: Duration,
     /// What is done to the server and the path meanwhile, in order.
@@ -121,6 +126,7 @@ impl Scenario {
             question: Question::Ping,
             credentials: Credentials::None,
             flows: mixed(),
+            listeners: Vec::new(),
             lasts: Duration::from_secs(2),
             steps: Vec::new(),
             causes: Vec::new(),
@@ -180,6 +186,13 @@ impl Scenario {
         self
     }
 
+    /// Adds a subscription. Only contenders that can subscribe take part.
+    #[must_use]
+    pub fn listener(mut self, listener: Listener) -> Self {
+        self.listeners.push(listener);
+        self
+    }
+
     /// Sets how long the load lasts, in milliseconds.
     #[must_use]
     pub fn lasts_ms(mut self, ms: u64) -> Self {
@@ -223,6 +236,17 @@ impl Scenario {
     pub fn in_demo(mut self) -> Self {
         self.showing = Showing::Demo;
         self
+    }
+
+    /// What a contender must be able to do beside calls.
+    pub fn needs(&self) -> Vec<Ability> {
+        let cancels = self.flows.iter().any(|flow| flow.given_up.is_some());
+        let subscribes = !self.listeners.is_empty();
+        let needs = [
+            cancels.then_some(Ability::Cancel),
+            subscribes.then_some(Ability::Subscribe),
+        ];
+        needs.into_iter().flatten().collect()
     }
 
     /// Calls a second while the load flows at its fullest.
