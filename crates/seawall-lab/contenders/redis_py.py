@@ -90,6 +90,8 @@ SAID = [
     ("WRONGPASS", "auth-failed"),
     ("invalid username-password", "auth-failed"),
     ("NOREPLICAS", "no-replicas"),
+    ("Name or service not known", "name-unknown"),
+    ("Temporary failure in name resolution", "name-service"),
 ]
 KINDS = [
     (AuthenticationError, "auth-failed"),

@@ -1,4 +1,5 @@
 use super::{Case, Evidence, Harm, Score};
+use crate::contender::Event;
 use crate::run::{Outcome, Role};
 use crate::scenario::{Expect, Hold, Scenario};
 use seawall_model::Cause;
@@ -30,7 +31,12 @@ pub(super) fn of(evidence: &Evidence<'_>, cases: &[Case<'_>], score: &Score) -> 
     );
     short.extend(failures(scenario, cases));
     short.extend(cause(evidence, score));
-    short.extend(scenario.holds.iter().filter_map(|hold| check(hold, score)));
+    short.extend(
+        scenario
+            .holds
+            .iter()
+            .filter_map(|hold| check(hold, evidence, score)),
+    );
     short
 }
 
@@ -113,7 +119,7 @@ fn cause(evidence: &Evidence<'_>, score: &Score) -> Option<String> {
     }
 }
 
-fn check(hold: &Hold, score: &Score) -> Option<String> {
+fn check(hold: &Hold, evidence: &Evidence<'_>, score: &Score) -> Option<String> {
     match hold {
         Hold::NoOutage => {
             let outages = score.naming.outages;
@@ -122,6 +128,12 @@ fn check(hold: &Hold, score: &Score) -> Option<String> {
         Hold::NoFailures => {
             let failed = score.naming.failed;
             (failed > 0).then(|| format!("{failed} calls failed, and nothing was broken"))
+        }
+        Hold::Notes(kind) => {
+            let told = |(_, event): &(_, Event)| matches!(event, Event::Other { kind: told } if told == kind);
+            let owes = evidence.role == Role::Judged || score.naming.failed > 0;
+            (owes && !evidence.history.events.iter().any(told))
+                .then(|| format!("did not tell of {kind}"))
         }
         Hold::ReadsAnswered { percent } => {
             let reads = score.availability.reads;

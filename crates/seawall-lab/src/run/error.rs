@@ -55,11 +55,11 @@ pub enum LabError {
         /// What the socket or the server said.
         source: io::Error,
     },
-    /// The server that was found can take part in none of the scenarios.
-    #[error("no scenario is left to run: {server} was built without TLS")]
+    /// This server or this host can take part in none of the scenarios.
+    #[error("no scenario is left to run: {why}")]
     NothingLeft {
-        /// Which it is.
-        server: String,
+        /// What is missing.
+        why: String,
     },
     /// The probe did not see a server that is there: without it nothing can be judged.
     #[error("the probe did not see the server within {limit:?}")]

@@ -20,7 +20,7 @@ pub(crate) use trial::Outcome as TrialOutcome;
 
 use crate::report::{Entrant, Report, Run, Verdict};
 use crate::scenario::{self, Scenario, Showing};
-use crate::world::{ServerBinary, clock, server_binary};
+use crate::world::{Seclusion, ServerBinary, clock, server_binary};
 use seawall_model::Security;
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -125,10 +125,10 @@ pub fn run(options: &Options<'_>) -> Result<Report, LabError> {
     }
     let began = clock::now();
     let binary = server_binary(options.venv.as_deref()).map_err(LabError::NoServer)?;
-    leave_out(&mut scenarios, &binary, options.progress);
+    let why = leave_out(&mut scenarios, &binary, options.progress);
     if scenarios.is_empty() {
-        let server = binary.to_string();
-        return Err(LabError::NothingLeft { server });
+        let why = why.join("; ");
+        return Err(LabError::NothingLeft { why });
     }
     let mut pairs: VecDeque<(usize, usize)> = (0..scenarios.len())
         .flat_map(|s| (0..options.contenders.len()).map(move |c| (s, c)))
@@ -171,23 +171,35 @@ pub fn run(options: &Options<'_>) -> Result<Report, LabError> {
     })
 }
 
-/// Leaves out what this server cannot take part in.
+/// Leaves out what this server or this host cannot take part in; says why.
 fn leave_out(
     scenarios: &mut Vec<Scenario>,
     binary: &ServerBinary,
     progress: &(dyn Fn(&Progress<'_>) + Sync),
-) {
+) -> Vec<String> {
     let needs_tls = |scenario: &Scenario| scenario.security == Security::Tls;
-    if !scenarios.iter().any(needs_tls) || binary.speaks_tls() {
-        return;
+    let needs_names = |scenario: &Scenario| scenario.name_says.is_some();
+    let mut reasons = Vec::new();
+    if scenarios.iter().any(needs_tls) && !binary.speaks_tls() {
+        let why = format!("{binary} was built without TLS");
+        reasons.push((why, &needs_tls as &dyn Fn(&Scenario) -> bool));
     }
-    let why = format!("left out, since {binary} was built without TLS");
-    for scenario in scenarios.extract_if(.., |scenario| needs_tls(scenario)) {
-        progress(&Progress::LeavesOut {
-            scenario: scenario.name,
-            why: &why,
-        });
+    if scenarios.iter().any(needs_names)
+        && let Err(why) = Seclusion::try_out()
+    {
+        let why = format!("a name service of our own takes root: {why}");
+        reasons.push((why, &needs_names));
     }
+    for (why, is_affected) in &reasons {
+        let told = format!("left out, since {why}");
+        for scenario in scenarios.extract_if(.., |scenario| is_affected(scenario)) {
+            progress(&Progress::LeavesOut {
+                scenario: scenario.name,
+                why: &told,
+            });
+        }
+    }
+    reasons.into_iter().map(|(why, _)| why).collect()
 }
 
 /// What the threads of one [`run`] share.

@@ -53,7 +53,7 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Outcome, LabError> {
     if !probe.wait_until_serving(PROBE_READY) {
         return Err(LabError::BlindProbe { limit: PROBE_READY });
     }
-    let mut contestant = Contestant::start(&setting.contender.command)?;
+    let mut contestant = Contestant::start(&stage.seclude(&setting.contender.command))?;
     let Greeting { version, can, .. } = contestant.greet(&hello(setting, &stage), READY)?;
     if let Some(&ability) = scenario.needs().iter().find(|need| !can.contains(need)) {
         return Err(LabError::Lacks { ability });

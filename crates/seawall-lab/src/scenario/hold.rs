@@ -11,6 +11,9 @@ pub enum Hold {
     NoOutage,
     /// No call fails, not even with the report that it may have run: nothing was broken.
     NoFailures,
+    /// The client tells of this at least once, as an event of this kind. One given by `--against` owes it only if a call of
+    /// it failed.
+    Notes(&'static str),
     /// At least this share of the reads that were possible is answered.
     ReadsAnswered {
         /// In percent.

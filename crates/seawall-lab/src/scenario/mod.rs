@@ -43,6 +43,23 @@ pub enum Path {
     Direct,
     /// A relay, which the timeline breaks. The probe goes through it too.
     Relay,
+    /// Two relays at the same port of two addresses, for a name that moves from one to the other.
+    TwoRelays,
+}
+
+/// What the name service says of the server's name, in scenarios that give the contender a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Name {
+    /// It leads to the server, or to the first relay.
+    Here,
+    /// It leads to the second relay.
+    There,
+    /// There is no such name.
+    Unknown,
+    /// The name server answers that it cannot find out.
+    Failure,
+    /// The name server does not answer.
+    Silence,
 }
 
 /// Who the contender says it is.
@@ -86,6 +103,9 @@ pub struct Scenario {
     pub config: Vec<(&'static str, &'static str)>,
     /// What lies between.
     pub path: Path,
+    /// What the name service says at first of the name that the contender is given. None: it is given an address. By name the
+    /// probe asks the server itself: it is the server that it watches.
+    pub name_says: Option<Name>,
     /// What is spoken on it. Under TLS the probe stays on the server's plain port: it is the server that it watches.
     pub security: Security,
     /// What the probe asks the server.
@@ -122,6 +142,7 @@ impl Scenario {
             story,
             config: Vec::new(),
             path: Path::Direct,
+            name_says: None,
             security: Security::Plain,
             question: Question::Ping,
             credentials: Credentials::None,
@@ -154,6 +175,21 @@ impl Scenario {
     #[must_use]
     pub fn through_relay(mut self) -> Self {
         self.path = Path::Relay;
+        self
+    }
+
+    /// Puts two relays between, for a name that moves.
+    #[must_use]
+    pub fn through_two_relays(mut self) -> Self {
+        self.path = Path::TwoRelays;
+        self
+    }
+
+    /// Gives the contender a name in place of an address, and a name service of the laboratory's own, which says this of it
+    /// at first. Where the host does not let us do that (it takes root), the scenario is left out.
+    #[must_use]
+    pub fn by_name(mut self, says: Name) -> Self {
+        self.name_says = Some(says);
         self
     }
 
