@@ -5,6 +5,7 @@
 //! * `--mix-up` hands every hundredth pair of replies to each other's callers.
 //! * `--forget` never answers every hundredth call.
 //! * `--shift` keeps the connection of a call that is given up: the next call on it gets the reply that is still to come.
+//! * `--storm` dials anew for each call.
 //! * `--mute` subscribes anew after a lost connection, and says nothing of what it missed.
 
 use seawall_lab::contender::serve::{Inbox, Outbox};
@@ -29,6 +30,7 @@ enum Habit {
     Forget,
     Shift,
     Mute,
+    Storm,
 }
 
 /// Attempts of a client that resends.
@@ -66,6 +68,7 @@ fn main() -> io::Result<()> {
         Some("--forget") => Habit::Forget,
         Some("--shift") => Habit::Shift,
         Some("--mute") => Habit::Mute,
+        Some("--storm") => Habit::Storm,
         _ => Habit::Honest,
     };
     let mut inbox = Inbox::new(io::stdin().lock());
@@ -255,6 +258,9 @@ impl Worker {
         let mut read = (0..replies)
             .map(|_| read_reply(stream))
             .collect::<io::Result<Vec<_>>>()?;
+        if self.habit == Habit::Storm {
+            self.stream = None;
+        }
         Ok(Some(match &call.request {
             Request::Pipeline(_) => Reply::Array(read),
             _ => read.pop().unwrap_or(Reply::Nil),

@@ -64,6 +64,13 @@ pub struct ServerCounts {
 }
 
 impl ServerCounts {
+    /// Connections that were not the lab's own. Each of the lab's says AUTH, once; a contender does only in scenarios that
+    /// give it credentials, where this is not asked for.
+    pub fn theirs(&self) -> u64 {
+        let own = self.commands.get("auth").copied().unwrap_or(0);
+        self.connections.saturating_sub(own)
+    }
+
     /// Reads the three sections of INFO.
     pub fn from_info(
         commandstats: &BTreeMap<String, String>,

@@ -98,6 +98,8 @@ struct ScorePage<'a> {
     /// Runs by command, as the server counted them (since its last restart).
     server_commands: &'a BTreeMap<String, u64>,
     server_errors: &'a BTreeMap<String, u64>,
+    /// Connections of the contender's that the server accepted (since its last restart).
+    server_connections: u64,
     /// By how much the lab itself was late with a call, at worst.
     lab_late_ms: f64,
 }
@@ -232,6 +234,7 @@ fn score(score: &Score) -> ScorePage<'_> {
             .collect(),
         server_commands: &score.counts.commands,
         server_errors: &score.counts.errors,
+        server_connections: score.counts.theirs(),
         lab_late_ms: ms(score.lab_late),
     }
 }

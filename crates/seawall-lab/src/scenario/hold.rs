@@ -26,8 +26,9 @@ pub enum Hold {
         /// The command's name as INFO spells it: `lrange`.
         command: &'static str,
     },
-    /// The server itself counts no more connections since its start (INFO stats) than this, the lab's own few included.
-    ConnectionsAtMost(u64),
+    /// Since its start the server itself counts no more connections of the contender's (INFO stats, less the lab's own) than
+    /// the contender runs calls at a time, and so many more.
+    OneConnectionPerWorkerAnd(u64),
     /// At least so many of the calls that the lab has cancelled end as cancelled: they were in flight.
     GivesUp {
         /// How many.

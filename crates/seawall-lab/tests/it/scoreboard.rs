@@ -102,6 +102,19 @@ fn a_reply_left_on_the_connection_of_a_call_that_was_given_up_is_found() {
 }
 
 #[test]
+fn a_client_that_dials_for_each_call_storms_the_server_that_returns() {
+    let score = score("connect-storm", "--storm");
+    assert!(
+        score
+            .shortfalls
+            .iter()
+            .any(|short| short.contains("connections came")),
+        "{:?}",
+        score.shortfalls
+    );
+}
+
+#[test]
 fn a_subscriber_that_tells_its_gaps_loses_nothing_without_a_word() {
     let score = score("subscriber-cut", "--honest");
     let hearing = score.hearing.expect("there are subscriptions");
