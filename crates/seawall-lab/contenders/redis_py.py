@@ -14,8 +14,11 @@ import time
 from json import loads
 from urllib.parse import quote, unquote_to_bytes
 
-import redis
-import redis.asyncio
+try:
+    import redis
+    import redis.asyncio
+except ImportError:
+    sys.exit(f"redis-py is not installed for this Python: {sys.executable} -m pip install redis")
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import (
     AuthenticationError,

@@ -142,8 +142,10 @@ pub struct Total {
     pub version: String,
     /// Runs in which everything held.
     pub held: usize,
-    /// All its runs.
+    /// All its runs, without those that it was left out of.
     pub runs: usize,
+    /// Of these, those that could not be run.
+    pub not_run: usize,
     /// Runs too many, acknowledged writes that are gone, replies of other calls, calls that never ended.
     pub damage: Damage,
     /// The median over every return of a server that its runs saw; none if they saw none.
@@ -233,6 +235,10 @@ impl Report {
                 .filter(|run| run.verdict() == Verdict::Ok)
                 .count(),
             runs: runs.len(),
+            not_run: runs
+                .iter()
+                .filter(|run| run.verdict() == Verdict::NotRun)
+                .count(),
             damage,
             first_good_median: first_good.get(first_good.len() / 2).copied(),
         }

@@ -170,38 +170,43 @@ fn causes(f: &mut fmt::Formatter<'_>, runs: &[Run]) -> fmt::Result {
 fn total(f: &mut fmt::Formatter<'_>, total: &Total, role: Role) -> fmt::Result {
     let verdict = if total.runs == 0 {
         Verdict::LeftOut
+    } else if total.not_run > 0 {
+        Verdict::NotRun
     } else if total.held == total.runs && total.is_prompt() {
         Verdict::Ok
     } else {
         Verdict::Short
     };
-    let standing = match role {
-        Role::Judged => "",
-        Role::Beside => " (to compare)",
-    };
-    let damage = total.damage;
+    write!(f, "  {:<6}", verdict.name())?;
+    let mut text = total.contender.clone();
+    if !total.version.is_empty() {
+        text.push(' ');
+        text.push_str(&total.version);
+    }
+    if role == Role::Beside {
+        text.push_str(" (to compare)");
+    }
     if total.runs == 0 {
-        let text = format!("{}{standing}: took part in none", total.contender);
-        write!(f, "  {:<6}", verdict.name())?;
+        text.push_str(": took part in none");
         return fill(f, INDENT, INDENT, &text);
     }
-    let mut name = total.contender.clone();
-    if !total.version.is_empty() {
-        name.push(' ');
-        name.push_str(&total.version);
+    // Writing to a string does not fail.
+    let _ = write!(text, ": {} of {} scenarios held", total.held, total.runs);
+    if total.not_run > 0 {
+        let _ = write!(text, ", {} could not be run", total.not_run);
     }
-    let mut text = format!(
-        "{name}{standing}: {} of {} scenarios held; {} doubled, {} lost, {} mixed, {} hung",
-        total.held, total.runs, damage.doubled, damage.lost, damage.mismatched, damage.hung,
+    let damage = total.damage;
+    let _ = write!(
+        text,
+        "; {} doubled, {} lost, {} mixed, {} hung",
+        damage.doubled, damage.lost, damage.mismatched, damage.hung,
     );
     if let Some(median) = total.first_good_median {
-        // Writing to a string does not fail.
         let _ = write!(text, "; back after {} at the median", span(median));
         if !total.is_prompt() {
             let _ = write!(text, ", {} allowed", span(super::FIRST_GOOD_MEDIAN));
         }
     }
-    write!(f, "  {:<6}", verdict.name())?;
     fill(f, INDENT, INDENT, &text)
 }
 

@@ -12,7 +12,9 @@ pub enum LabError {
     #[error(transparent)]
     NoServer(NoServer),
     /// No scenario has that name.
-    #[error("unknown scenario `{name}`; there are: {known}")]
+    #[error(
+        "unknown scenario `{name}` (`seawall lab list` tells what each breaks); there are: {known}"
+    )]
     UnknownScenario {
         /// The name that was given.
         name: String,
@@ -29,6 +31,12 @@ pub enum LabError {
         given: String,
         /// The names known without a command.
         known: &'static str,
+    },
+    /// Two contenders go by one name, and could not be told apart on the scoreboard.
+    #[error("two contenders are called `{name}`: give one of them another name, as NAME=COMMAND")]
+    SameName {
+        /// The name.
+        name: String,
     },
     /// The contender could not be used.
     #[error(transparent)]

@@ -123,6 +123,15 @@ pub fn run(options: &Options<'_>) -> Result<Report, LabError> {
     if options.contenders.is_empty() {
         return Err(LabError::NoContender);
     }
+    for (place, contender) in options.contenders.iter().enumerate() {
+        if options.contenders[..place]
+            .iter()
+            .any(|other| other.name == contender.name)
+        {
+            let name = contender.name.clone();
+            return Err(LabError::SameName { name });
+        }
+    }
     let began = clock::now();
     let binary = server_binary(options.venv.as_deref()).map_err(LabError::NoServer)?;
     let why = leave_out(&mut scenarios, &binary, options.progress);
@@ -295,6 +304,14 @@ mod tests {
         };
         let all = names(Selection::All);
         assert!(names(Selection::Demo).iter().all(|name| all.contains(name)));
+    }
+
+    #[test]
+    fn two_contenders_of_one_name_are_refused_before_anything_runs() {
+        let mine = || Contender::judged("mine", ["true"]);
+        let result = run(&Options::new(vec![mine(), mine()]));
+        assert!(matches!(result, Err(LabError::SameName { .. })));
+        assert_eq!(exit_code(&result), 2);
     }
 
     #[test]
