@@ -1,9 +1,12 @@
 """redis-py, standing as a contender in the lab: see docs/contenders.md for the protocol.
 
 Without arguments it is `redis.Redis(host, port)` as it comes, used from threads. With --recommended it has the
-timeouts, retries and health checks that redis-py's documentation recommends for production.
+timeouts, retries and health checks that redis-py's documentation recommends for production. With --asyncio it is
+`redis.asyncio.Redis`, a task for each call.
 """
 
+import asyncio
+import os
 import queue
 import sys
 import threading
@@ -11,7 +14,11 @@ import time
 from json import loads
 from urllib.parse import quote, unquote_to_bytes
 
-import redis
+try:
+    import redis
+    import redis.asyncio
+except ImportError:
+    sys.exit(f"redis-py is not installed for this Python: {sys.executable} -m pip install redis")
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import (
     AuthenticationError,
@@ -86,6 +93,8 @@ SAID = [
     ("WRONGPASS", "auth-failed"),
     ("invalid username-password", "auth-failed"),
     ("NOREPLICAS", "no-replicas"),
+    ("Name or service not known", "name-unknown"),
+    ("Temporary failure in name resolution", "name-service"),
 ]
 KINDS = [
     (AuthenticationError, "auth-failed"),
@@ -120,23 +129,73 @@ def surely_not_run(error):
     return isinstance(error, (ResponseError, AuthenticationError))
 
 
+def options_of(settings, recommended):
+    options = redis.connection.parse_url(settings["url"])
+    if options.pop("connection_class", None) is redis.SSLConnection:
+        options["ssl"] = True
+    if recommended:
+        seconds = settings["deadline_ms"] / 1000
+        options |= {
+            "socket_timeout": seconds,
+            "socket_connect_timeout": seconds,
+            "socket_keepalive": True,
+            "health_check_interval": 30,
+            "retry": Retry(ExponentialBackoff(cap=0.25, base=0.01), 3),
+            "retry_on_error": [ConnectionError, TimeoutError, BusyLoadingError],
+        }
+    return options
+
+
+def failed(number, error):
+    """The line for a call that failed with this error."""
+    if isinstance(error, RedisError):
+        sent, cause = "no" if surely_not_run(error) else "perhaps", cause_of(error)
+    else:
+        sent, cause = "perhaps", "-"
+    text = encode(f"{type(error).__name__}: {error}")
+    return f"fail {number} sent={sent} cause={cause} msg={text}\n"
+
+
+def commands_of(words):
+    commands = [[]]
+    for word in words:
+        if word == b"|":
+            commands.append([])
+        else:
+            commands[-1].append(word)
+    return commands
+
+
+class Subscription:
+    """What redis-py tells a subscriber. After a lost connection it subscribes again by itself, and says nothing of it."""
+
+    def __init__(self, number, channels):
+        self.number = number
+        self.awaited = len(channels)
+
+    def tell(self, message):
+        """The line for what `get_message` returned, if there is one."""
+        if message is None:
+            return None
+        if message["type"] == "subscribe" and self.awaited:
+            self.awaited -= 1
+            return None if self.awaited else f"subscribed {self.number}\n"
+        if message["type"] != "message":
+            return None
+        data = message["data"]
+        return f"message {self.number} {encode(message['channel'])} {len(data)} {encode(data[:64])}\n"
+
+    def broken(self, error):
+        """An error reaches the application, which knows then that messages may be lost."""
+        return f"gap {self.number} cause={cause_of(error)}\n"
+
+
 class Contender:
+    ABILITIES = "subscribe"
+
     def __init__(self, settings, recommended):
-        options = {}
-        if recommended:
-            seconds = settings["deadline_ms"] / 1000
-            options = {
-                "socket_timeout": seconds,
-                "socket_connect_timeout": seconds,
-                "socket_keepalive": True,
-                "health_check_interval": 30,
-                "retry": Retry(ExponentialBackoff(cap=0.25, base=0.01), 3),
-                "retry_on_error": [ConnectionError, TimeoutError, BusyLoadingError],
-            }
-        parts = redis.connection.parse_url(settings["url"])
-        if parts.pop("connection_class", None) is redis.SSLConnection:
-            options["ssl"] = True
-        self.client = redis.Redis(**parts, **options)
+        self.client = redis.Redis(**options_of(settings, recommended))
+        self.pauses = {}
         self.calls = queue.SimpleQueue()
         self.lines = queue.SimpleQueue()
         self.threads = [threading.Thread(target=self.work, daemon=True) for _ in range(settings["workers"])]
@@ -152,26 +211,36 @@ class Contender:
                 continue
             try:
                 self.lines.put(f"ok {number} {show(self.run(kind, words))}\n")
-            except RedisError as error:
-                sent = "no" if surely_not_run(error) else "perhaps"
-                text = encode(f"{type(error).__name__}: {error}")
-                self.lines.put(f"fail {number} sent={sent} cause={cause_of(error)} msg={text}\n")
             except Exception as error:
-                text = encode(f"{type(error).__name__}: {error}")
-                self.lines.put(f"fail {number} sent=perhaps cause=- msg={text}\n")
+                self.lines.put(failed(number, error))
 
     def run(self, kind, words):
         if kind == "cmd":
             return self.client.execute_command(*words)
         pipeline = self.client.pipeline(transaction=kind == "tx")
-        command = []
-        for word in [*words, b"|"]:
-            if word == b"|":
-                pipeline.execute_command(*command)
-                command = []
-            else:
-                command.append(word)
+        for command in commands_of(words):
+            pipeline.execute_command(*command)
         return pipeline.execute(raise_on_error=False)
+
+    def subscribe(self, number, channels):
+        self.pauses[number] = queue.SimpleQueue()
+        threading.Thread(target=self.listen, args=(number, channels), daemon=True).start()
+
+    def listen(self, number, channels):
+        subscription = Subscription(number, channels)
+        pubsub = self.client.pubsub()
+        while True:
+            try:
+                if not pubsub.subscribed:
+                    pubsub.subscribe(*channels)
+                while not self.pauses[number].empty():
+                    time.sleep(self.pauses[number].get())
+                line = subscription.tell(pubsub.get_message(timeout=0.02))
+            except RedisError as error:
+                line = subscription.broken(error)
+                time.sleep(0.02)
+            if line is not None:
+                self.lines.put(line)
 
     def write(self):
         out = sys.stdout
@@ -195,24 +264,140 @@ def call_of(line):
     return fields[1], deadline, fields[3], words
 
 
+class AsyncContender:
+    """The same client under asyncio. A call that is given up is a task that is cancelled."""
+
+    ABILITIES = "cancel subscribe"
+
+    def __init__(self, settings, recommended):
+        # The pool that waits for a connection: the one that does not fails calls while nothing is broken.
+        pool = redis.asyncio.BlockingConnectionPool(
+            max_connections=settings["workers"],
+            timeout=settings["deadline_ms"] / 1000,
+            **options_of(settings, recommended),
+        )
+        self.client = redis.asyncio.Redis(connection_pool=pool)
+        self.tasks = {}
+        self.pauses = {}
+        self.listeners = set()
+
+    async def call(self, number, deadline, kind, words):
+        try:
+            return f"ok {number} {show(await self.run(kind, words))}\n"
+        except Exception as error:
+            return failed(number, error)
+
+    def begin(self, call):
+        number = call[0]
+        task = asyncio.get_running_loop().create_task(self.call(*call))
+        self.tasks[number] = task
+        task.add_done_callback(lambda task: self.ended(number, task))
+
+    def ended(self, number, task):
+        """Not in the task: one that is cancelled before its first step runs none of its own lines."""
+        del self.tasks[number]
+        if task.cancelled():
+            say(f"fail {number} sent=perhaps cause=cancelled msg=cancelled\n")
+        else:
+            say(task.result())
+
+    async def run(self, kind, words):
+        if kind == "cmd":
+            return await self.client.execute_command(*words)
+        async with self.client.pipeline(transaction=kind == "tx") as pipeline:
+            for command in commands_of(words):
+                pipeline.execute_command(*command)
+            return await pipeline.execute(raise_on_error=False)
+
+    async def listen(self, number, channels):
+        subscription = Subscription(number, channels)
+        pubsub = self.client.pubsub()
+        while True:
+            try:
+                if not pubsub.subscribed:
+                    await pubsub.subscribe(*channels)
+                while not self.pauses[number].empty():
+                    await asyncio.sleep(self.pauses[number].get())
+                line = subscription.tell(await pubsub.get_message(timeout=0.02))
+            except RedisError as error:
+                line = subscription.broken(error)
+                await asyncio.sleep(0.02)
+            if line is not None:
+                say(line)
+
+    async def serve(self):
+        """Takes orders until the lab says stop; false if it is gone."""
+        loop = asyncio.get_running_loop()
+        orders = asyncio.StreamReader(limit=1 << 20)
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
+        while line := (await orders.readline()).decode().rstrip("\n"):
+            word, *fields = line.split(" ")
+            if word == "stop":
+                return True
+            if word == "call":
+                self.begin(call_of(line))
+            elif word == "cancel" and fields[0] in self.tasks:
+                self.tasks[fields[0]].cancel()
+            elif word == "subscribe":
+                self.pauses[fields[0]] = queue.SimpleQueue()
+                self.listeners.add(loop.create_task(self.listen(fields[0], channels_of(fields))))
+            elif word == "pause":
+                self.pauses[fields[0]].put(int(fields[1]) / 1000)
+        return False
+
+
+def say(line):
+    sys.stdout.write(line)
+    sys.stdout.flush()
+
+
+def channels_of(fields):
+    return [unquote_to_bytes(field) for field in fields[1:]]
+
+
 def main():
-    _, version, settings = sys.stdin.readline().split(" ", 2)
+    # Read by its descriptor: a buffer of Python's would keep what the event loop is to read.
+    hello = b""
+    while not hello.endswith(b"\n"):
+        hello += os.read(0, 1) or sys.exit(0)
+    _, version, settings = hello.decode().split(" ", 2)
     if version != "1":
         sys.exit(f"only version 1 of the protocol is spoken here, not {version}")
-    contender = Contender(loads(settings), "--recommended" in sys.argv)
-    print("ready", "redis-py", redis.__version__, flush=True)
+    kind = AsyncContender if "--asyncio" in sys.argv else Contender
+    settings = loads(settings)
+    recommended = "--recommended" in sys.argv
+    ready = f"ready redis-py {redis.__version__} {kind.ABILITIES}\n"
+    if kind is AsyncContender:
+        asyncio.run(take_part(settings, recommended, ready))
+        return
+    contender = Contender(settings, recommended)
+    say(ready)
     for line in sys.stdin:
-        line = line.rstrip("\n")
-        if line == "stop":
+        word, *fields = line.rstrip("\n").split(" ")
+        if word == "stop":
             break
-        if line.startswith("call "):
-            contender.calls.put(call_of(line))
+        if word == "call":
+            contender.calls.put(call_of(line.rstrip("\n")))
+        elif word == "subscribe":
+            contender.subscribe(fields[0], channels_of(fields))
+        elif word == "pause":
+            contender.pauses[fields[0]].put(int(fields[1]) / 1000)
     else:
         sys.exit(0)
     contender.lines.put("stats\n")
     contender.lines.put("bye\n")
     contender.lines.put(None)
     contender.writer.join(timeout=2)
+
+
+async def take_part(settings, recommended, ready):
+    contender = AsyncContender(settings, recommended)
+    say(ready)
+    if await contender.serve():
+        say("stats\nbye\n")
+    # Tasks that hang are left behind.
+    sys.stdout.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":

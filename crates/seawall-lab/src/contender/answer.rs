@@ -1,4 +1,4 @@
-use super::percent::{decode_text, encode_into};
+use super::percent::{decode, decode_text, encode_into};
 use super::{Malformed, Reply, fields, number, split_once};
 use seawall_model::{Cause, Sent};
 use std::time::Duration;
@@ -6,12 +6,14 @@ use std::time::Duration;
 /// What a contender tells the lab: one line each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// `ready <name> <version>`: calls may come. It need not have connected.
+    /// `ready <name> <version> [<ability>..]`: calls may come. It need not have connected.
     Ready {
         /// The client under test.
         name: String,
         /// Its version.
         version: String,
+        /// What it can be asked beside calls. Words that nobody knows are for later versions, and skipped.
+        can: Vec<Ability>,
     },
     /// `ok <id> <reply>`: the call was answered.
     Ok {
@@ -29,10 +31,59 @@ pub enum Answer {
     },
     /// `event <kind> <key>=<value>..`: something that the client noticed.
     Event(Event),
+    /// `subscribed <id>`: the subscription stands. What is published from now on is delivered, or told as lost.
+    Subscribed {
+        /// The subscription's id.
+        id: u64,
+    },
+    /// `message <id> <channel> <length> <head>`: the consumer was given a message.
+    Message {
+        /// The subscription's id.
+        id: u64,
+        /// The message, as far as it is told.
+        message: Message,
+    },
+    /// `gap <id> [dropped=<n>] [cause=<cause>]`: the consumer was told that messages were lost between the one before and
+    /// the next.
+    Gap {
+        /// The subscription's id.
+        id: u64,
+        /// What it was told.
+        gap: Gap,
+    },
     /// `stats <key>=<number>..`: the client's own counts, before `bye`.
     Stats(Vec<(String, u64)>),
     /// `bye`: the last line.
     Bye,
+}
+
+/// What a contender can be asked beside calls. Scenarios that need what it cannot leave it out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ability {
+    /// `cancel`: a call under way can be given up.
+    Cancel,
+    /// `subscribe`: subscriptions, with `pause` for their consumers.
+    Subscribe,
+}
+
+/// A published message, as a contender tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// The channel it came by.
+    pub channel: Vec<u8>,
+    /// The payload's length in bytes.
+    pub bytes: u64,
+    /// The payload's first [`HEAD_BYTES_MAX`](Self::HEAD_BYTES_MAX) bytes: the lab's messages say in them which they are.
+    pub head: Vec<u8>,
+}
+
+/// What a subscriber was told of lost messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// `dropped`: how many, from a client that knows.
+    pub dropped: Option<u64>,
+    /// `cause`: why, from a client that names a cause.
+    pub cause: Option<Cause>,
 }
 
 /// How a call failed, in the contender's words.
@@ -103,11 +154,15 @@ impl Answer {
     /// Appends the line, its line feed included.
     pub fn format_into(&self, line: &mut Vec<u8>) {
         match self {
-            Self::Ready { name, version } => {
+            Self::Ready { name, version, can } => {
                 line.extend(b"ready ");
                 encode_into(line, name.as_bytes());
                 line.push(b' ');
                 encode_into(line, version.as_bytes());
+                for ability in can {
+                    line.push(b' ');
+                    line.extend(ability.name().bytes());
+                }
             }
             Self::Ok { id, reply } => {
                 line.extend(format!("ok {id} ").bytes());
@@ -115,6 +170,9 @@ impl Answer {
             }
             Self::Fail { id, failure } => failure.format_into(*id, line),
             Self::Event(event) => event.format_into(line),
+            Self::Subscribed { id } => line.extend(format!("subscribed {id}").bytes()),
+            Self::Message { id, message } => message.format_into(*id, line),
+            Self::Gap { id, gap } => gap.format_into(*id, line),
             Self::Stats(counts) => {
                 line.extend(b"stats");
                 for (key, count) in counts {
@@ -150,6 +208,23 @@ impl Answer {
                 })
             }
             b"event" => Event::parse(rest).map(Self::Event),
+            b"message" => {
+                let (id, rest) = split_once(rest, b' ').ok_or(Malformed::Missing("channel"))?;
+                Ok(Self::Message {
+                    id: number(Some(id), "subscription id")?,
+                    message: Message::parse(rest)?,
+                })
+            }
+            b"gap" => {
+                let (id, rest) = split_once(rest, b' ').unwrap_or((rest, b""));
+                Ok(Self::Gap {
+                    id: number(Some(id), "subscription id")?,
+                    gap: Gap::parse(rest)?,
+                })
+            }
+            b"subscribed" => Ok(Self::Subscribed {
+                id: number(Some(rest), "subscription id")?,
+            }),
             b"stats" => pairs(rest)
                 .map(|pair| {
                     pair.and_then(|(key, value)| {
@@ -160,15 +235,93 @@ impl Answer {
                 .map(Self::Stats),
             b"bye" => Ok(Self::Bye),
             b"ready" => {
-                let (name, version) =
-                    split_once(rest, b' ').ok_or(Malformed::Missing("version"))?;
+                let mut fields = fields(rest);
+                let mut text = |name| decode_text(fields.next().ok_or(Malformed::Missing(name))?);
                 Ok(Self::Ready {
-                    name: decode_text(name)?,
-                    version: decode_text(version)?,
+                    name: text("name")?,
+                    version: text("version")?,
+                    can: fields.filter_map(Ability::from_name).collect(),
                 })
             }
             _ => Err(Malformed::word(word)),
         }
+    }
+}
+
+impl Ability {
+    /// The word for it in `ready`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cancel => "cancel",
+            Self::Subscribe => "subscribe",
+        }
+    }
+
+    fn from_name(name: &[u8]) -> Option<Self> {
+        [Self::Cancel, Self::Subscribe]
+            .into_iter()
+            .find(|ability| ability.name().as_bytes() == name)
+    }
+}
+
+impl Message {
+    /// How much of a payload is told.
+    pub const HEAD_BYTES_MAX: usize = 64;
+
+    /// A message as it is told.
+    pub fn of(channel: &[u8], payload: &[u8]) -> Self {
+        Self {
+            channel: channel.to_vec(),
+            bytes: payload.len() as u64,
+            head: payload[..payload.len().min(Self::HEAD_BYTES_MAX)].to_vec(),
+        }
+    }
+
+    fn format_into(&self, id: u64, line: &mut Vec<u8>) {
+        line.extend(format!("message {id} ").bytes());
+        encode_into(line, &self.channel);
+        line.extend(format!(" {} ", self.bytes).bytes());
+        encode_into(line, &self.head);
+    }
+
+    fn parse(rest: &[u8]) -> Result<Self, Malformed> {
+        let mut fields = fields(rest);
+        let channel = decode(fields.next().ok_or(Malformed::Missing("channel"))?)?;
+        let bytes = number(fields.next(), "length")?;
+        let head = decode(fields.next().ok_or(Malformed::Missing("head"))?)?;
+        match fields.next() {
+            None => Ok(Self {
+                channel,
+                bytes,
+                head,
+            }),
+            Some(more) => Err(Malformed::word(more)),
+        }
+    }
+}
+
+impl Gap {
+    fn format_into(self, id: u64, line: &mut Vec<u8>) {
+        line.extend(format!("gap {id}").bytes());
+        if let Some(dropped) = self.dropped {
+            line.extend(format!(" dropped={dropped}").bytes());
+        }
+        line.extend(format!(" cause={}", cause_name(self.cause)).bytes());
+    }
+
+    fn parse(rest: &[u8]) -> Result<Self, Malformed> {
+        let mut gap = Self {
+            dropped: None,
+            cause: None,
+        };
+        for pair in pairs(rest) {
+            match pair? {
+                (b"dropped", count) => gap.dropped = Some(number(Some(count), "dropped")?),
+                (b"cause", name) => gap.cause = parse_cause(name)?,
+                _ => {}
+            }
+        }
+        Ok(gap)
     }
 }
 
@@ -377,6 +530,35 @@ mod tests {
             Answer::Ready {
                 name: "redis-py".into(),
                 version: "8.1.0 (sync)".into(),
+                can: vec![],
+            },
+            Answer::Ready {
+                name: "redis-py".into(),
+                version: "8.1.0".into(),
+                can: vec![Ability::Cancel, Ability::Subscribe],
+            },
+            Answer::Subscribed { id: 1 },
+            Answer::Message {
+                id: 1,
+                message: Message::of(b"news 1", &[b'x'; 200]),
+            },
+            Answer::Message {
+                id: 1,
+                message: Message::of(b"", b""),
+            },
+            Answer::Gap {
+                id: 1,
+                gap: Gap {
+                    dropped: Some(17),
+                    cause: Some(Cause::SubscriberSlow),
+                },
+            },
+            Answer::Gap {
+                id: 1,
+                gap: Gap {
+                    dropped: None,
+                    cause: None,
+                },
             },
             Answer::Event(Event::OutageStart {
                 cause: Some(Cause::Loading),
@@ -409,6 +591,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_ability_of_a_later_version_is_skipped_and_a_gap_may_say_nothing_more() {
+        assert_eq!(
+            Answer::parse(b"ready x 1 fly subscribe"),
+            Ok(Answer::Ready {
+                name: "x".into(),
+                version: "1".into(),
+                can: vec![Ability::Subscribe],
+            })
+        );
+        let gap = Gap {
+            dropped: None,
+            cause: None,
+        };
+        assert_eq!(Answer::parse(b"gap 3"), Ok(Answer::Gap { id: 3, gap }));
+    }
+
     proptest! {
         #[test]
         fn every_failure_comes_back(
@@ -426,7 +625,7 @@ mod tests {
         }
 
         #[test]
-        fn no_line_makes_the_parser_panic(line in "(ok|fail|event|stats|ready|bye)? ?[ -~]{0,60}") {
+        fn no_line_makes_the_parser_panic(line in "(ok|fail|event|message|gap|subscribed|stats|ready|bye)? ?[ -~]{0,60}") {
             let _ = Answer::parse(line.as_bytes());
         }
     }

@@ -1,4 +1,4 @@
-use super::{Answer, Order};
+use super::{Ability, Answer, Order};
 use crate::world::clock;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use std::ffi::OsStr;
@@ -47,6 +47,14 @@ pub enum ChildError {
         /// The end of its standard error, if it wrote any.
         complaint: String,
     },
+    /// It was asked for a subscription, and did not say that it stands.
+    #[error("the contender did not say `subscribed`: {how}{complaint}")]
+    NotSubscribed {
+        /// What came instead.
+        how: String,
+        /// The end of its standard error, if it wrote any.
+        complaint: String,
+    },
     /// What it said instead of `ready`.
     #[error("the contender did not say `ready` first but: {0}")]
     NoGreeting(String),
@@ -71,6 +79,14 @@ pub(crate) struct Contestant {
     written: usize,
     unread: Vec<u8>,
     complaint: Complaint,
+}
+
+/// What a contender says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Greeting {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) can: Vec<Ability>,
 }
 
 /// What one line of the contender was.
@@ -110,12 +126,8 @@ impl Contestant {
         })
     }
 
-    /// Says hello and waits for `ready`; returns the name and version that the contender gave.
-    pub(crate) fn greet(
-        &mut self,
-        hello: &Order,
-        limit: Duration,
-    ) -> Result<(String, String), ChildError> {
+    /// Says hello and waits for `ready`.
+    pub(crate) fn greet(&mut self, hello: &Order, limit: Duration) -> Result<Greeting, ChildError> {
         hello.format_into(&mut self.to_write);
         let give_up = clock::now() + limit;
         loop {
@@ -123,7 +135,9 @@ impl Contestant {
             let mut first = None;
             let pipe = self.read(|heard| first = first.take().or(Some(heard)))?;
             match first {
-                Some(Ok(Answer::Ready { name, version })) => return Ok((name, version)),
+                Some(Ok(Answer::Ready { name, version, can })) => {
+                    return Ok(Greeting { name, version, can });
+                }
                 Some(Ok(other)) => return Err(ChildError::NoGreeting(format!("{other:?}"))),
                 Some(Err(problem)) => return Err(ChildError::NoGreeting(problem)),
                 None if pipe == Pipe::Closed => {
@@ -330,7 +344,11 @@ mod tests {
         );
         assert_eq!(
             shell.greet(&hello(), PATIENCE).unwrap(),
-            ("sh".into(), "1".into())
+            Greeting {
+                name: "sh".into(),
+                version: "1".into(),
+                can: vec![],
+            }
         );
         shell.queue(b"call 1 1000 cmd GET a\ncall 2 1000 cmd GET b\nstop\n");
         let mut heard = Vec::new();

@@ -7,12 +7,14 @@
 //!
 //! ```text
 //! lab         hello 1 {"url":"redis://127.0.0.1:7001","deadline_ms":1000,"workers":32,"scenario":"restart","seed":1}
-//! contender   ready redis-py 8.1.0
+//! contender   ready redis-py 8.1.0 cancel subscribe
 //! lab         call 1 1000 cmd GET user:1
 //! lab         call 2 1000 tx INCR a | SET b x%20y
 //! contender   ok 1 str:ada
 //! contender   fail 2 sent=perhaps cause=connection-reset refused=no attempts=1 msg=reset
 //! contender   event lost cause=connection-reset
+//! lab         cancel 3
+//! contender   fail 3 sent=perhaps cause=cancelled refused=no attempts=1 msg=given%20up
 //! lab         stop
 //! contender   stats dials=3 retries=1
 //! contender   bye
@@ -34,7 +36,7 @@ mod percent;
 mod reply;
 pub mod serve;
 
-pub use answer::{Answer, Event, Failure, Refused, Restarted};
+pub use answer::{Ability, Answer, Event, Failure, Gap, Message, Refused, Restarted};
 pub use order::{Call, Order, Request, Settings, Words};
 pub use percent::{decode, encode_into};
 pub use reply::{Reply, fnv64};

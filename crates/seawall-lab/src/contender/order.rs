@@ -10,6 +10,27 @@ pub enum Order {
     Hello(Settings),
     /// `call <id> <deadline_ms> cmd|tx|pipe <argument>..`: run this. The contender answers `ok` or `fail`.
     Call(Call),
+    /// `cancel <id>`: give this call up where it is, as a caller does who no longer wants its answer. The contender
+    /// answers `fail` with `cause=cancelled`, unless the call has ended already. Only to who [can](super::Ability).
+    Cancel {
+        /// The call's id.
+        id: u64,
+    },
+    /// `subscribe <id> <channel>..`: subscribe, answer `subscribed`, and tell each message and each gap from then on. Only
+    /// to who [can](super::Ability).
+    Subscribe {
+        /// Names the subscription in all that is told of it.
+        id: u64,
+        /// The channels.
+        channels: Vec<Vec<u8>>,
+    },
+    /// `pause <id> <ms>`: the subscription's consumer is busy with something else, and takes no message for so long.
+    Pause {
+        /// The subscription's id.
+        id: u64,
+        /// For how long.
+        span: Duration,
+    },
     /// `stop`: no more calls will come. The contender answers `stats` and `bye`, and exits.
     Stop,
 }
@@ -66,6 +87,17 @@ impl Order {
                 line.extend(serde_json::to_vec(settings).unwrap_or_default());
             }
             Self::Call(call) => call.format_into(line),
+            Self::Cancel { id } => line.extend(format!("cancel {id}").bytes()),
+            Self::Subscribe { id, channels } => {
+                line.extend(format!("subscribe {id}").bytes());
+                for channel in channels {
+                    line.push(b' ');
+                    encode_into(line, channel);
+                }
+            }
+            Self::Pause { id, span } => {
+                line.extend(format!("pause {id} {}", span.as_millis()).bytes());
+            }
             Self::Stop => line.extend(b"stop"),
         }
         line.push(b'\n');
@@ -79,6 +111,17 @@ impl Order {
         let (word, rest) = split_once(line, b' ').unwrap_or((line, b""));
         match word {
             b"call" => Call::parse(rest).map(Self::Call),
+            b"cancel" => Ok(Self::Cancel {
+                id: number(Some(rest), "call id")?,
+            }),
+            b"subscribe" => subscribe(rest),
+            b"pause" => {
+                let (id, ms) = split_once(rest, b' ').ok_or(Malformed::Missing("time in ms"))?;
+                Ok(Self::Pause {
+                    id: number(Some(id), "subscription id")?,
+                    span: Duration::from_millis(number(Some(ms), "time in ms")?),
+                })
+            }
             b"stop" if rest.is_empty() => Ok(Self::Stop),
             b"hello" => match split_once(rest, b' ') {
                 Some((b"1", json)) => serde_json::from_slice(json)
@@ -89,6 +132,14 @@ impl Order {
             _ => Err(Malformed::word(word)),
         }
     }
+}
+
+fn subscribe(rest: &[u8]) -> Result<Order, Malformed> {
+    let (id, channels) = split_once(rest, b' ').ok_or(Malformed::Missing("channel"))?;
+    Ok(Order::Subscribe {
+        id: number(Some(id), "subscription id")?,
+        channels: fields(channels).map(decode).collect::<Result<_, _>>()?,
+    })
 }
 
 impl Call {
@@ -218,6 +269,30 @@ mod tests {
     }
 
     #[test]
+    fn what_is_asked_beside_calls_comes_back() {
+        for (order, line) in [
+            (Order::Cancel { id: 7 }, "cancel 7\n"),
+            (
+                Order::Subscribe {
+                    id: 0,
+                    channels: vec![b"news".to_vec(), b"a b".to_vec()],
+                },
+                "subscribe 0 news a%20b\n",
+            ),
+            (
+                Order::Pause {
+                    id: 0,
+                    span: Duration::from_millis(1500),
+                },
+                "pause 0 1500\n",
+            ),
+        ] {
+            assert_eq!(written(&order), line);
+            assert_eq!(Order::parse(line.trim_end().as_bytes()), Ok(order));
+        }
+    }
+
+    #[test]
     fn lines_with_missing_or_superfluous_parts_are_refused() {
         for line in [
             "call",
@@ -227,6 +302,11 @@ mod tests {
             "call 1 1 cmd GET a | GET b",
             "call 1 1 eval x",
             "stop now",
+            "cancel",
+            "cancel 1 2",
+            "subscribe 1",
+            "pause 1",
+            "pause 1 soon",
             "go",
             "",
         ] {

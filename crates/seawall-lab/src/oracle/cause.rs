@@ -1,20 +1,20 @@
 use super::Case;
-use crate::contender::Event;
-use crate::run::Outcome;
+use crate::contender::{Event, Gap};
+use crate::run::{Heard, History, Outcome};
 use seawall_model::{Cause, Moment};
 use std::collections::BTreeMap;
 
 /// What the client said about why.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Naming {
-    /// Its verdict: of its first outage if it declared one, else what it said most often of lost connections and failed
-    /// calls.
+    /// Its verdict: of its first outage if it declared one, else what it said most often of lost connections, failed calls
+    /// and gaps.
     pub verdict: Option<Cause>,
     /// How many outages it declared.
     pub outages: u64,
     /// How many lost connections it reported.
     pub lost_connections: u64,
-    /// Each cause that it named for a lost connection or a failed call, and how often.
+    /// Each cause that it named for a lost connection, a failed call or a gap, and how often.
     pub tally: BTreeMap<Cause, u64>,
     /// Failed calls.
     pub failed: u64,
@@ -25,10 +25,11 @@ pub struct Naming {
 }
 
 impl Naming {
-    pub(super) fn of(cases: &[Case<'_>], events: &[(Moment, Event)]) -> Self {
+    pub(super) fn of(cases: &[Case<'_>], history: &History) -> Self {
+        let events = &history.events;
         let mut naming = Self::default();
         let failures = cases.iter().filter_map(|case| match &case.record.outcome {
-            Outcome::Failed { failure, .. } => Some(failure),
+            Outcome::Failed { failure, .. } if !case.was_given_up() => Some(failure),
             _ => None,
         });
         for failure in failures {
@@ -48,6 +49,14 @@ impl Naming {
         for cause in lost {
             naming.lost_connections += 1;
             if let Some(cause) = cause {
+                *naming.tally.entry(*cause).or_default() += 1;
+            }
+        }
+        for heard in history.heard.iter().flatten() {
+            if let Heard::Gap(Gap {
+                cause: Some(cause), ..
+            }) = heard
+            {
                 *naming.tally.entry(*cause).or_default() += 1;
             }
         }

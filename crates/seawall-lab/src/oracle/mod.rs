@@ -7,12 +7,17 @@
 //! * *Excepted* are calls that the client's outage policy turned away unsent once the server had been down for longer
 //!   than the ride-out, and writes for which the client passed on the server's own refusal. They are neither counted
 //!   as possible nor as answered, but shown in a column of their own.
+//! * *Given up* are calls that the lab had cancelled. They are neither counted as possible nor as answered; their writes
+//!   may have run, once.
 //! * *Doubled* is what ran more often than was reported: a second run behind one answer, or one run behind "not sent".
 //!   *Lost* is what was acknowledged and is not there. *Mismatched* is a reply that belongs to another call. *Hung* is
 //!   a call that neither returned nor failed by its deadline and a grace.
+//! * Of what was published to a subscription, each message must be *heard* once and in order, or be missing where the
+//!   subscriber was told that messages are lost.
 
 mod cause;
 mod effects;
+mod hearing;
 mod possible;
 mod score;
 mod shortfall;
@@ -20,6 +25,7 @@ mod timing;
 
 pub use cause::Naming;
 pub use effects::{Defect, Effects, Harm};
+pub use hearing::Hearing;
 pub use possible::{Availability, Share};
 pub use score::{Score, ServerCounts};
 pub use timing::Timing;
@@ -28,7 +34,7 @@ use crate::run::{History, Outcome, Record, Role};
 use crate::scenario::{Flow, Scenario};
 use crate::work::Kind;
 use crate::world::{Timeline, Value};
-use seawall_model::Moment;
+use seawall_model::{Cause, Moment};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -50,6 +56,8 @@ pub const RETURN: Duration = Duration::from_millis(100);
 pub struct Evidence<'a> {
     /// Whether the contender's shortfalls count.
     pub role: Role,
+    /// How many calls a blocking contender was to run at a time.
+    pub workers: u32,
     /// What was to happen.
     pub scenario: &'a Scenario,
     /// The flow of each call, by id.
@@ -80,8 +88,9 @@ pub fn judge(evidence: &Evidence<'_>) -> Score {
         calls: cases.len() as u64,
         availability: Availability::of(&cases, evidence.timeline),
         effects: Effects::of(&cases),
+        hearing: hearing::of(evidence.scenario, &evidence.history.heard),
         timing: Timing::of(&cases, evidence.timeline),
-        naming: Naming::of(&cases, &evidence.history.events),
+        naming: Naming::of(&cases, evidence.history),
         breaches: evidence.history.breaches.clone(),
         breach_count: evidence.history.breach_count,
         died: evidence.history.died.clone(),
@@ -131,9 +140,18 @@ impl Case<'_> {
         self.record.due + self.flow.deadline
     }
 
-    /// Until when the call may end without counting as hung. A blocking command may use its own timeout besides.
+    /// Until when the call may end without counting as hung. A blocking command may use its own timeout besides; one
+    /// that was given up has no more to wait for.
     fn patience_ends(&self) -> Moment {
-        self.deadline() + self.flow.work.blocks_for() + GRACE
+        let ends = self.deadline() + self.flow.work.blocks_for();
+        self.record.given_up.map_or(ends, |at| at.min(ends)) + GRACE
+    }
+
+    /// Whether it ended because its caller gave it up. One that ended otherwise before is judged as every other call.
+    fn was_given_up(&self) -> bool {
+        self.record.given_up.is_some()
+            && matches!(&self.record.outcome,
+                Outcome::Failed { failure, .. } if failure.cause == Some(Cause::Cancelled))
     }
 
     fn hangs(&self) -> bool {

@@ -45,6 +45,8 @@ pub struct Availability {
     pub refused: u64,
     /// Calls that no client could have had answered.
     pub impossible: u64,
+    /// Calls that ended because their caller gave them up.
+    pub given_up: u64,
 }
 
 impl Availability {
@@ -57,6 +59,10 @@ impl Availability {
     }
 
     fn add(&mut self, case: &Case<'_>, timeline: &Timeline) {
+        if case.was_given_up() {
+            self.given_up += 1;
+            return;
+        }
         let in_doubt = is_in_doubt(case);
         self.in_doubt += u64::from(in_doubt);
         self.refused += u64::from(was_refused(case));
@@ -232,6 +238,45 @@ mod tests {
             (score.availability.excepted, score.availability.all.possible),
             (1, 1)
         );
+    }
+
+    #[test]
+    fn a_call_that_its_caller_gave_up_is_neither_possible_nor_a_failure() {
+        let cancelled = Some(Cause::Cancelled);
+        let score = Trial::new()
+            .call(Count, ms(0))
+            .given_up(ms(5))
+            .fails(ms(6), Sent::Perhaps, cancelled)
+            .call(Read::default(), ms(0))
+            .given_up(ms(5))
+            .answered(ms(3))
+            .call(Read::default(), ms(0))
+            .given_up(ms(5))
+            .fails(ms(3), Sent::Perhaps, Some(Cause::ConnectionReset))
+            .judge();
+        assert_eq!(
+            (
+                score.availability.given_up,
+                score.availability.all.possible,
+                score.availability.all.answered
+            ),
+            (1, 2, 1)
+        );
+        assert_eq!((score.availability.in_doubt, score.naming.failed), (0, 1));
+        assert_eq!(score.naming.verdict, Some(Cause::ConnectionReset));
+    }
+
+    #[test]
+    fn a_call_that_nobody_gave_up_may_not_end_as_cancelled() {
+        let score = Trial::new()
+            .call(Read::default(), ms(0))
+            .fails(ms(6), Sent::No, Some(Cause::Cancelled))
+            .judge();
+        assert_eq!(
+            (score.availability.given_up, score.availability.all.answered),
+            (0, 0)
+        );
+        assert_eq!(score.availability.all.possible, 1);
     }
 
     #[test]

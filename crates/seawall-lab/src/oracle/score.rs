@@ -1,4 +1,4 @@
-use super::{Availability, Effects, Naming, Timing};
+use super::{Availability, Effects, Hearing, Naming, Timing};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -11,6 +11,8 @@ pub struct Score {
     pub availability: Availability,
     /// Doubled, lost, mismatched.
     pub effects: Effects,
+    /// What became of published messages, over all subscriptions; none if there were none.
+    pub hearing: Option<Hearing>,
     /// Hung, worst, first good answer.
     pub timing: Timing,
     /// Causes.
@@ -33,6 +35,23 @@ pub struct Score {
     pub shortfalls: Vec<String>,
 }
 
+impl Score {
+    /// Runs too many, and messages delivered twice.
+    pub fn doubled(&self) -> u64 {
+        self.effects.doubled + self.hearing.as_ref().map_or(0, |hearing| hearing.doubled)
+    }
+
+    /// Acknowledged writes that are gone, and messages that are missing without a word.
+    pub fn lost(&self) -> u64 {
+        self.effects.lost + self.hearing.as_ref().map_or(0, |hearing| hearing.lost)
+    }
+
+    /// Replies of other calls, and messages of other channels.
+    pub fn mismatched(&self) -> u64 {
+        self.effects.mismatched + self.hearing.as_ref().map_or(0, |hearing| hearing.foreign)
+    }
+}
+
 /// What the server itself counted during the run. A restart begins it anew.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerCounts {
@@ -45,6 +64,13 @@ pub struct ServerCounts {
 }
 
 impl ServerCounts {
+    /// Connections that were not the lab's own. Each of the lab's says AUTH, once; a contender does only in scenarios that
+    /// give it credentials, where this is not asked for.
+    pub fn theirs(&self) -> u64 {
+        let own = self.commands.get("auth").copied().unwrap_or(0);
+        self.connections.saturating_sub(own)
+    }
+
     /// Reads the three sections of INFO.
     pub fn from_info(
         commandstats: &BTreeMap<String, String>,

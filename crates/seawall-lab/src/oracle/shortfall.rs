@@ -1,4 +1,5 @@
 use super::{Case, Evidence, Harm, Score};
+use crate::contender::Event;
 use crate::run::{Outcome, Role};
 use crate::scenario::{Expect, Hold, Scenario};
 use seawall_model::Cause;
@@ -22,9 +23,20 @@ pub(super) fn of(evidence: &Evidence<'_>, cases: &[Case<'_>], score: &Score) -> 
     }
     short.extend(availability(scenario, score));
     short.extend(effects(score));
+    short.extend(
+        score
+            .hearing
+            .iter()
+            .flat_map(|hearing| hearing.shortfalls.clone()),
+    );
     short.extend(failures(scenario, cases));
     short.extend(cause(evidence, score));
-    short.extend(scenario.holds.iter().filter_map(|hold| check(hold, score)));
+    short.extend(
+        scenario
+            .holds
+            .iter()
+            .filter_map(|hold| check(hold, evidence, score)),
+    );
     short
 }
 
@@ -107,7 +119,7 @@ fn cause(evidence: &Evidence<'_>, score: &Score) -> Option<String> {
     }
 }
 
-fn check(hold: &Hold, score: &Score) -> Option<String> {
+fn check(hold: &Hold, evidence: &Evidence<'_>, score: &Score) -> Option<String> {
     match hold {
         Hold::NoOutage => {
             let outages = score.naming.outages;
@@ -116,6 +128,12 @@ fn check(hold: &Hold, score: &Score) -> Option<String> {
         Hold::NoFailures => {
             let failed = score.naming.failed;
             (failed > 0).then(|| format!("{failed} calls failed, and nothing was broken"))
+        }
+        Hold::Notes(kind) => {
+            let told = |(_, event): &(_, Event)| matches!(event, Event::Other { kind: told } if told == kind);
+            let owes = evidence.role == Role::Judged || score.naming.failed > 0;
+            (owes && !evidence.history.events.iter().any(told))
+                .then(|| format!("did not tell of {kind}"))
         }
         Hold::ReadsAnswered { percent } => {
             let reads = score.availability.reads;
@@ -141,10 +159,16 @@ fn check(hold: &Hold, score: &Score) -> Option<String> {
             let made = score.made.get(*command).copied().unwrap_or(0);
             (ran > made).then(|| format!("the server ran {command} {ran} times for {made} calls"))
         }
-        Hold::ConnectionsAtMost(most) => {
-            let came = score.counts.connections;
-            (came > *most).then(|| {
+        Hold::OneConnectionPerWorkerAnd(beside) => {
+            let (came, most) = (score.counts.theirs(), u64::from(evidence.workers) + beside);
+            (came > most).then(|| {
                 format!("{came} connections came to the server since its start, {most} may")
+            })
+        }
+        Hold::GivesUp { at_least } => {
+            let given_up = score.availability.given_up;
+            (given_up < *at_least).then(|| {
+                format!("gave up {given_up} calls, {at_least} at least were to be in flight")
             })
         }
         Hold::LoginsNotRetried => {
@@ -158,7 +182,7 @@ fn check(hold: &Hold, score: &Score) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use crate::contender::Event;
-    use crate::oracle::testing::{Trial, ms};
+    use crate::oracle::testing::{Trial, WORKERS, ms};
     use crate::scenario::{Flow, Hold};
     use crate::work::{Count, Range, Read};
     use seawall_model::{Cause, Sent};
@@ -279,16 +303,38 @@ mod tests {
     #[test]
     fn the_server_itself_counts_connections() {
         let trial = |came| {
+            // Five of them are the lab's own.
             Trial::new()
-                .holds(Hold::ConnectionsAtMost(40))
+                .holds(Hold::OneConnectionPerWorkerAnd(3))
+                .counted("auth", 5)
                 .connected(came)
         };
         let short = |came| many(trial(came), 2, 0).judge().shortfalls;
-        assert_eq!(short(40), Vec::<String>::new());
+        let most = u64::from(WORKERS) + 3;
+        assert_eq!(short(most + 5), Vec::<String>::new());
         assert_eq!(
-            short(41),
-            ["41 connections came to the server since its start, 40 may"]
+            short(most + 6),
+            ["36 connections came to the server since its start, 35 may"]
         );
+    }
+
+    #[test]
+    fn a_client_that_gives_up_too_few_calls_does_not_show_what_it_was_to_show() {
+        let trial = || {
+            Trial::new()
+                .holds(Hold::GivesUp { at_least: 2 })
+                .holds(Hold::NoFailures)
+                .call(Count, ms(0))
+                .given_up(ms(5))
+                .fails(ms(6), Sent::Perhaps, Some(Cause::Cancelled))
+        };
+        assert_eq!(
+            trial().judge().shortfalls,
+            ["gave up 1 calls, 2 at least were to be in flight"]
+        );
+        let two = trial().call(Count, ms(0)).given_up(ms(5));
+        let two = two.fails(ms(6), Sent::Perhaps, Some(Cause::Cancelled));
+        assert_eq!(two.judge().shortfalls, Vec::<String>::new());
     }
 
     #[test]

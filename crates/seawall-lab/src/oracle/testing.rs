@@ -2,12 +2,15 @@
 
 use super::{Evidence, Score, ServerCounts, judge};
 use crate::contender::{Event, Failure, Refused, Reply};
-use crate::run::{History, Outcome, Record, Role};
-use crate::scenario::{Chapter, Flow, Hold, Scenario};
+use crate::run::{Heard, History, Outcome, Record, Role};
+use crate::scenario::{Chapter, Flow, Hold, Listener, Scenario};
 use crate::work::Work;
 use crate::world::{Serving, Timeline, Value};
 use seawall_model::{Cause, Moment, Sent};
 use std::time::Duration;
+
+/// How many calls a blocking contender runs at a time.
+pub(super) const WORKERS: u32 = 32;
 
 /// A moment of the run, in milliseconds from its start.
 pub(super) fn ms(ms: u64) -> Moment {
@@ -80,9 +83,23 @@ impl Trial {
         self.scenario.flows.push(flow);
         self.history.calls.push(Record {
             due,
+            given_up: None,
             outcome: Outcome::Silent,
         });
         self.state.push(Vec::new());
+        self
+    }
+
+    /// The last call is given up by its caller.
+    pub(super) fn given_up(mut self, at: Moment) -> Self {
+        self.history.calls.last_mut().unwrap().given_up = Some(at);
+        self
+    }
+
+    /// What reaches the consumer of a subscription.
+    pub(super) fn listener(mut self, listener: Listener, heard: Vec<Heard>) -> Self {
+        self.scenario = self.scenario.listener(listener);
+        self.history.heard.push(heard);
         self
     }
 
@@ -152,6 +169,7 @@ impl Trial {
         let flow_of: Vec<usize> = (0..self.history.calls.len()).collect();
         judge(&Evidence {
             role: self.role,
+            workers: WORKERS,
             scenario: &self.scenario,
             flow_of: &flow_of,
             history: &self.history,

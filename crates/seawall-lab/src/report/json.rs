@@ -2,7 +2,7 @@
 //! may be added within a version, never renamed or given another meaning.
 
 use super::{Report, Run, Total};
-use crate::oracle::Score;
+use crate::oracle::{Hearing, Score};
 use crate::run::Role;
 use seawall_model::Cause;
 use serde::Serialize;
@@ -46,13 +46,13 @@ struct RunPage<'a> {
     scenario: &'a str,
     story: &'a str,
     contender: &'a str,
-    /// `ok`, `short` or `error`.
+    /// `ok`, `short`, `error`, or `left-out` for a contender that cannot do what the scenario asks for.
     verdict: &'static str,
-    /// What fell short, in words; why it could not be run, for `error`.
+    /// What fell short, in words; why it could not be run, for `error` and `left-out`.
     shortfalls: Vec<String>,
     /// The causes that may be named.
     expected_causes: Vec<&'static str>,
-    /// Null for `error`.
+    /// Null for `error` and `left-out`.
     score: Option<ScorePage<'a>>,
 }
 
@@ -69,11 +69,15 @@ struct ScorePage<'a> {
     /// Of `refused` and of the server's own refusals: those that were in order, and not counted as possible.
     excepted: u64,
     in_doubt: u64,
+    /// Calls that the lab had cancelled, and that ended as cancelled.
+    given_up: u64,
     doubled: u64,
     lost: u64,
     mismatched: u64,
     hung: u64,
     defects: Vec<DefectPage<'a>>,
+    /// What became of published messages; null in scenarios without subscriptions.
+    messages: Option<MessagesPage>,
     latency_median_ms: f64,
     latency_p99_ms: f64,
     latency_worst_ms: f64,
@@ -94,8 +98,26 @@ struct ScorePage<'a> {
     /// Runs by command, as the server counted them (since its last restart).
     server_commands: &'a BTreeMap<String, u64>,
     server_errors: &'a BTreeMap<String, u64>,
+    /// Connections of the contender's that the server accepted (since its last restart).
+    server_connections: u64,
     /// By how much the lab itself was late with a call, at worst.
     lab_late_ms: f64,
+}
+
+#[derive(Serialize)]
+struct MessagesPage {
+    published: u64,
+    heard: u64,
+    /// Missing, and the consumer was told so.
+    told: u64,
+    /// Missing without a word; part of `lost`.
+    lost: u64,
+    /// Delivered twice or late; part of `doubled`.
+    doubled: u64,
+    /// Of other channels; part of `mismatched`.
+    foreign: u64,
+    /// How often the consumer was told that messages are lost.
+    gaps: u64,
 }
 
 #[derive(Serialize)]
@@ -173,9 +195,10 @@ fn score(score: &Score) -> ScorePage<'_> {
         refused: availability.refused,
         excepted: availability.excepted,
         in_doubt: availability.in_doubt,
-        doubled: effects.doubled,
-        lost: effects.lost,
-        mismatched: effects.mismatched,
+        given_up: availability.given_up,
+        doubled: score.doubled(),
+        lost: score.lost(),
+        mismatched: score.mismatched(),
         hung: timing.hung,
         defects: effects
             .defects
@@ -187,6 +210,7 @@ fn score(score: &Score) -> ScorePage<'_> {
                 what: &defect.what,
             })
             .collect(),
+        messages: score.hearing.as_ref().map(messages),
         latency_median_ms: ms(timing.median),
         latency_p99_ms: ms(timing.p99),
         latency_worst_ms: ms(timing.worst),
@@ -210,12 +234,26 @@ fn score(score: &Score) -> ScorePage<'_> {
             .collect(),
         server_commands: &score.counts.commands,
         server_errors: &score.counts.errors,
+        server_connections: score.counts.theirs(),
         lab_late_ms: ms(score.lab_late),
+    }
+}
+
+const fn messages(hearing: &Hearing) -> MessagesPage {
+    MessagesPage {
+        published: hearing.published,
+        heard: hearing.heard,
+        told: hearing.told,
+        lost: hearing.lost,
+        doubled: hearing.doubled,
+        foreign: hearing.foreign,
+        gaps: hearing.gaps,
     }
 }
 
 const fn word(verdict: super::Verdict) -> &'static str {
     match verdict {
+        super::Verdict::LeftOut => "left-out",
         super::Verdict::Ok => "ok",
         super::Verdict::Short => "short",
         super::Verdict::NotRun => "error",

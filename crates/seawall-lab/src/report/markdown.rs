@@ -51,7 +51,7 @@ fn row(page: &mut String, run: &Run) {
         page.push_str(" | | | | | | | | | | |\n");
         return;
     };
-    let (availability, effects) = (&score.availability, &score.effects);
+    let availability = &score.availability;
     let _ = writeln!(
         page,
         " {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
@@ -59,9 +59,9 @@ fn row(page: &mut String, run: &Run) {
         percent(score),
         availability.refused,
         availability.in_doubt,
-        effects.doubled,
-        effects.lost,
-        effects.mismatched,
+        score.doubled(),
+        score.lost(),
+        score.mismatched(),
         score.timing.hung,
         span(score.timing.worst),
         first_good(score),

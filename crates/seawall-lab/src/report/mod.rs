@@ -13,6 +13,8 @@ use std::time::Duration;
 /// How a run, or all of them, ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
+    /// The contender cannot do what the scenario asks for.
+    LeftOut,
     /// Everything held.
     Ok,
     /// Something fell short.
@@ -25,6 +27,7 @@ impl Verdict {
     /// The word for it on the scoreboard.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::LeftOut => "--",
             Self::Ok => "ok",
             Self::Short => "SHORT",
             Self::NotRun => "ERROR",
@@ -115,6 +118,7 @@ impl Run {
         match &self.result {
             Ok(score) if score.shortfalls.is_empty() => Verdict::Ok,
             Ok(_) => Verdict::Short,
+            Err(LabError::Lacks { .. }) => Verdict::LeftOut,
             Err(_) => Verdict::NotRun,
         }
     }
@@ -123,6 +127,7 @@ impl Run {
     pub fn shortfalls(&self) -> Vec<String> {
         match &self.result {
             Ok(score) => score.shortfalls.clone(),
+            Err(left_out @ LabError::Lacks { .. }) => vec![left_out.to_string()],
             Err(error) => vec![format!("could not run: {error}")],
         }
     }
@@ -137,8 +142,10 @@ pub struct Total {
     pub version: String,
     /// Runs in which everything held.
     pub held: usize,
-    /// All its runs.
+    /// All its runs, without those that it was left out of.
     pub runs: usize,
+    /// Of these, those that could not be run.
+    pub not_run: usize,
     /// Runs too many, acknowledged writes that are gone, replies of other calls, calls that never ended.
     pub damage: Damage,
     /// The median over every return of a server that its runs saw; none if they saw none.
@@ -167,8 +174,12 @@ impl Total {
 }
 
 impl Report {
-    /// The worst verdict of the contenders that are judged; of all, if none is.
+    /// The worst verdict of the contenders that are judged; of all, if none is. One that could not be run was asked for in
+    /// vain, whoever it is.
     pub fn verdict(&self) -> Verdict {
+        if self.runs.iter().any(|run| run.verdict() == Verdict::NotRun) {
+            return Verdict::NotRun;
+        }
         let any_judged = self
             .contenders
             .iter()
@@ -198,14 +209,14 @@ impl Report {
         let runs: Vec<&Run> = self
             .runs
             .iter()
-            .filter(|run| run.contender == contender)
+            .filter(|run| run.contender == contender && run.verdict() != Verdict::LeftOut)
             .collect();
         let scores = || runs.iter().filter_map(|run| run.result.as_ref().ok());
         let mut damage = Damage::default();
         for score in scores() {
-            damage.doubled += score.effects.doubled;
-            damage.lost += score.effects.lost;
-            damage.mismatched += score.effects.mismatched;
+            damage.doubled += score.doubled();
+            damage.lost += score.lost();
+            damage.mismatched += score.mismatched();
             damage.hung += score.timing.hung;
         }
         let mut first_good: Vec<Duration> = scores()
@@ -224,6 +235,10 @@ impl Report {
                 .filter(|run| run.verdict() == Verdict::Ok)
                 .count(),
             runs: runs.len(),
+            not_run: runs
+                .iter()
+                .filter(|run| run.verdict() == Verdict::NotRun)
+                .count(),
             damage,
             first_good_median: first_good.get(first_good.len() / 2).copied(),
         }

@@ -1,8 +1,9 @@
 //! A hand-made report for the tests of its three forms.
 
 use super::{Entrant, Report, Run};
+use crate::contender::Ability;
 use crate::oracle::{
-    Availability, Defect, Effects, Harm, Naming, Score, ServerCounts, Share, Timing,
+    Availability, Defect, Effects, Harm, Hearing, Naming, Score, ServerCounts, Share, Timing,
 };
 use crate::run::{LabError, Role};
 use seawall_model::Cause;
@@ -12,6 +13,8 @@ use std::time::Duration;
 const REFUSED: &str = "the server is killed (kill -9) and comes back with its data after 6 s";
 const SWALLOWED: &str =
     "something between drops the packets of flows idle for 0.8 s, and says nothing";
+
+const SLOW: &str = "a subscriber stops for 1.2 s, and a call in five is given up";
 
 pub(crate) fn sample() -> Report {
     let run = |scenario, story, cause, contender: &str, role, result| Run {
@@ -72,6 +75,24 @@ pub(crate) fn sample() -> Report {
                 Role::Beside,
                 Err(LabError::Interrupted),
             ),
+            run(
+                "slow-subscriber",
+                SLOW,
+                Cause::SubscriberSlow,
+                "seawall",
+                Role::Judged,
+                Ok(heard(Cause::SubscriberSlow)),
+            ),
+            run(
+                "slow-subscriber",
+                SLOW,
+                Cause::SubscriberSlow,
+                "other",
+                Role::Beside,
+                Err(LabError::Lacks {
+                    ability: Ability::Subscribe,
+                }),
+            ),
         ],
     }
 }
@@ -108,6 +129,7 @@ fn good(cause: Cause) -> Score {
             excepted: 10_100,
             refused: 10_120,
             impossible: 688,
+            given_up: 0,
         },
         timing,
         naming,
@@ -115,6 +137,19 @@ fn good(cause: Cause) -> Score {
         lab_late: Duration::from_millis(3),
         ..Score::default()
     }
+}
+
+fn heard(cause: Cause) -> Score {
+    let mut score = good(cause);
+    score.availability.given_up = 512;
+    score.hearing = Some(Hearing {
+        published: 1800,
+        heard: 1455,
+        told: 345,
+        gaps: 1,
+        ..Hearing::default()
+    });
+    score
 }
 
 fn bad(cause: Cause) -> Score {

@@ -71,6 +71,12 @@ fn scenario(f: &mut fmt::Formatter<'_>, runs: &[Run]) -> fmt::Result {
             run.verdict().name(),
             run.contender
         )?;
+        if run.verdict() == Verdict::LeftOut {
+            let at = INDENT + NAME + 1;
+            f.write_str(" ")?;
+            fill(f, at, at, &run.shortfalls().join("; "))?;
+            continue;
+        }
         if let Ok(score) = &run.result {
             for (cell, (_, width)) in cells(score).into_iter().zip(COLUMN) {
                 write!(f, "{cell:>width$}")?;
@@ -80,8 +86,35 @@ fn scenario(f: &mut fmt::Formatter<'_>, runs: &[Run]) -> fmt::Result {
         for short in run.shortfalls() {
             wrapped(f, "- ", INDENT + 2, &short)?;
         }
+        if let Ok(score) = &run.result {
+            beside(f, score)?;
+        }
     }
     causes(f, runs)
+}
+
+/// What the columns have no room for: calls that were given up, and what subscriptions heard.
+fn beside(f: &mut fmt::Formatter<'_>, score: &Score) -> fmt::Result {
+    let given_up = score.availability.given_up;
+    if given_up > 0 {
+        write!(f, "{:INDENT$}", "")?;
+        let text = format!("{given_up} calls given up in flight");
+        fill(f, INDENT, INDENT, &text)?;
+    }
+    let Some(hearing) = &score.hearing else {
+        return Ok(());
+    };
+    let mut text = format!("heard {} of {} messages", hearing.heard, hearing.published);
+    if hearing.gaps > 0 {
+        // Writing to a string does not fail.
+        let _ = write!(
+            text,
+            ", told {} times that some are lost: {}",
+            hearing.gaps, hearing.told
+        );
+    }
+    write!(f, "{:INDENT$}", "")?;
+    fill(f, INDENT, INDENT, &text)
 }
 
 fn cells(score: &Score) -> [String; 10] {
@@ -90,9 +123,9 @@ fn cells(score: &Score) -> [String; 10] {
         percent(score),
         score.availability.refused.to_string(),
         score.availability.in_doubt.to_string(),
-        score.effects.doubled.to_string(),
-        score.effects.lost.to_string(),
-        score.effects.mismatched.to_string(),
+        score.doubled().to_string(),
+        score.lost().to_string(),
+        score.mismatched().to_string(),
         score.timing.hung.to_string(),
         span(score.timing.worst),
         first_good(score),
@@ -135,35 +168,45 @@ fn causes(f: &mut fmt::Formatter<'_>, runs: &[Run]) -> fmt::Result {
 }
 
 fn total(f: &mut fmt::Formatter<'_>, total: &Total, role: Role) -> fmt::Result {
-    let verdict = if total.held == total.runs && total.is_prompt() {
+    let verdict = if total.runs == 0 {
+        Verdict::LeftOut
+    } else if total.not_run > 0 {
+        Verdict::NotRun
+    } else if total.held == total.runs && total.is_prompt() {
         Verdict::Ok
     } else {
         Verdict::Short
     };
-    let standing = match role {
-        Role::Judged => "",
-        Role::Beside => " (to compare)",
-    };
+    write!(f, "  {:<6}", verdict.name())?;
+    let mut text = total.contender.clone();
+    if !total.version.is_empty() {
+        text.push(' ');
+        text.push_str(&total.version);
+    }
+    if role == Role::Beside {
+        text.push_str(" (to compare)");
+    }
+    if total.runs == 0 {
+        text.push_str(": took part in none");
+        return fill(f, INDENT, INDENT, &text);
+    }
+    // Writing to a string does not fail.
+    let _ = write!(text, ": {} of {} scenarios held", total.held, total.runs);
+    if total.not_run > 0 {
+        let _ = write!(text, ", {} could not be run", total.not_run);
+    }
     let damage = total.damage;
-    let mut text = format!(
-        "{} {}{standing}: {} of {} scenarios held; {} doubled, {} lost, {} mixed, {} hung",
-        total.contender,
-        total.version,
-        total.held,
-        total.runs,
-        damage.doubled,
-        damage.lost,
-        damage.mismatched,
-        damage.hung,
+    let _ = write!(
+        text,
+        "; {} doubled, {} lost, {} mixed, {} hung",
+        damage.doubled, damage.lost, damage.mismatched, damage.hung,
     );
     if let Some(median) = total.first_good_median {
-        // Writing to a string does not fail.
         let _ = write!(text, "; back after {} at the median", span(median));
         if !total.is_prompt() {
             let _ = write!(text, ", {} allowed", span(super::FIRST_GOOD_MEDIAN));
         }
     }
-    write!(f, "  {:<6}", verdict.name())?;
     fill(f, INDENT, INDENT, &text)
 }
 

@@ -1,9 +1,10 @@
-use super::history::{History, Outcome, Record};
-use super::plan::Plan;
+use super::history::{Heard, History, Outcome, Record};
+use super::plan::{Plan, Planned};
 use super::{Interrupt, LabError};
-use crate::contender::child::{Contestant, Pipe};
+use crate::contender::child::{ChildError, Contestant, Pipe};
 use crate::contender::{Answer, Order};
 use crate::oracle::GRACE;
+use crate::scenario::Listener;
 use crate::world::clock;
 use seawall_model::Moment;
 use std::time::Duration;
@@ -13,35 +14,105 @@ use std::time::Duration;
 const TICK: Duration = Duration::from_millis(1);
 /// The same while nothing is due and nothing is owed.
 const IDLE_TICK: Duration = Duration::from_millis(5);
+/// How long after the load what was published may take to reach its consumers: a full queue, on a crowded machine.
+const LISTEN_OUT: Duration = Duration::from_secs(3);
+/// How long a subscription may take to stand.
+const SUBSCRIBING: Duration = Duration::from_secs(10);
 /// How long a contender may take to say `bye`.
 const FAREWELL: Duration = Duration::from_millis(1500);
 
-/// Drives the contender through the plan, in an open loop, and returns when every call is answered or overdue.
+/// What the contender is driven through.
+pub(super) struct Course<'a> {
+    pub(super) plan: &'a Plan,
+    /// The subscriptions that it was asked for, and how many messages each is to hear.
+    pub(super) listeners: &'a [Listener],
+    pub(super) lasts: Duration,
+    /// How long a call may take.
+    pub(super) patience: Duration,
+}
+
+/// Asks the contender for its subscriptions, and waits until all of them stand.
+pub(super) fn subscribe(
+    contestant: &mut Contestant,
+    listeners: &[Listener],
+) -> Result<(), LabError> {
+    let mut lines = Vec::new();
+    for (id, place) in (0..).zip(0..listeners.len()) {
+        let channels = Listener::channels(place).to_vec();
+        Order::Subscribe { id, channels }.format_into(&mut lines);
+    }
+    contestant.queue(&lines);
+    let mut standing = vec![false; listeners.len()];
+    let give_up = clock::now() + SUBSCRIBING;
+    while standing.contains(&false) {
+        contestant.write().map_err(LabError::pipe)?;
+        let mut wrong = None;
+        let pipe = contestant.read(|heard| {
+            let id = match heard {
+                Ok(Answer::Subscribed { id }) => usize::try_from(id).ok(),
+                Ok(Answer::Event(_)) => return,
+                Ok(other) => {
+                    wrong = Some(format!("{other:?}"));
+                    return;
+                }
+                Err(problem) => {
+                    wrong = Some(problem);
+                    return;
+                }
+            };
+            if let Some(stands) = id.and_then(|id| standing.get_mut(id)) {
+                *stands = true;
+            }
+        });
+        let pipe = pipe.map_err(LabError::pipe)?;
+        if wrong.is_some() || pipe == Pipe::Closed || clock::now() >= give_up {
+            let how = wrong.unwrap_or_else(|| match pipe {
+                Pipe::Closed => "it ended".to_owned(),
+                Pipe::Open => format!("it said nothing for {SUBSCRIBING:?}"),
+            });
+            return Err(ChildError::NotSubscribed {
+                how,
+                complaint: contestant.complaint(),
+            }
+            .into());
+        }
+        std::thread::sleep(TICK);
+    }
+    Ok(())
+}
+
+/// Drives the contender through its course, in an open loop, and returns when every call is answered or overdue, and the
+/// last message heard or given up.
 pub(super) fn drive(
     contestant: &mut Contestant,
-    plan: &Plan,
+    course: &Course<'_>,
     began: Moment,
-    patience: Duration,
     interrupt: &Interrupt,
 ) -> Result<History, LabError> {
-    let silent = |due| Record {
-        due: began + due,
+    let plan = course.plan;
+    let record = |call: &Planned| Record {
+        due: began + call.due,
+        given_up: call.given_up.map(|after| began + after),
         outcome: Outcome::Silent,
     };
-    let calls: Vec<Record> = plan.calls.iter().map(|call| silent(call.due)).collect();
+    let calls: Vec<Record> = plan.calls.iter().map(record).collect();
     let last_due = calls.last().map_or(began, |call| call.due);
     let mut history = History {
         began,
         calls,
+        heard: vec![Vec::new(); course.listeners.len()],
         ..History::default()
     };
     let mut driver = Driver {
         contestant,
         plan,
+        began,
         next: 0,
+        next_aside: 0,
         owed: 0,
     };
-    let overdue = last_due + patience + GRACE;
+    let mut listening = Listening::new(course, began);
+    let overdue = last_due + course.patience + GRACE;
     loop {
         if interrupt.is_raised() {
             return Err(LabError::Interrupted);
@@ -55,15 +126,12 @@ pub(super) fn drive(
             return Ok(history);
         }
         let all_ordered = driver.next == plan.calls.len();
-        if all_ordered && (driver.owed == 0 || now > overdue) {
+        let calls_ended = all_ordered && (driver.owed == 0 || now > overdue);
+        if calls_ended && listening.is_over(&history, now) {
             return Ok(history);
         }
         let tick = if driver.owed > 0 { TICK } else { IDLE_TICK };
-        let next_due = history
-            .calls
-            .get(driver.next)
-            .map_or(Moment::NEVER, |call| call.due);
-        clock::sleep_until((now + tick).min(next_due.max(now + TICK)));
+        clock::sleep_until((now + tick).min(driver.next_due().max(now + TICK)));
     }
 }
 
@@ -89,11 +157,51 @@ pub(super) fn dismiss(contestant: &mut Contestant, history: &mut History) -> Res
     Ok(())
 }
 
+/// Whether the last messages have come.
+struct Listening<'a> {
+    listeners: &'a [Listener],
+    /// The number of each listener's last message.
+    last: Vec<Option<u64>>,
+    /// How much of what each consumer was given has been looked at.
+    looked: Vec<usize>,
+    give_up: Moment,
+}
+
+impl<'a> Listening<'a> {
+    fn new(course: &Course<'a>, began: Moment) -> Self {
+        let last = |listener: &Listener| listener.due_by(course.lasts).checked_sub(1);
+        Self {
+            listeners: course.listeners,
+            last: course.listeners.iter().map(last).collect(),
+            looked: vec![0; course.listeners.len()],
+            give_up: began + course.lasts + LISTEN_OUT,
+        }
+    }
+
+    fn is_over(&mut self, history: &History, now: Moment) -> bool {
+        for (place, listener) in self.listeners.iter().enumerate() {
+            let fresh = history.heard[place].get(self.looked[place]..);
+            let came = fresh.unwrap_or_default().iter().any(|heard| match heard {
+                Heard::Message(message) => listener.number_of(place, message) == self.last[place],
+                Heard::Gap(_) => false,
+            });
+            self.looked[place] = history.heard[place].len();
+            if came {
+                self.last[place] = None;
+            }
+        }
+        now >= self.give_up || self.last.iter().all(Option::is_none)
+    }
+}
+
 struct Driver<'a> {
     contestant: &'a mut Contestant,
     plan: &'a Plan,
+    began: Moment,
     /// The first call that was not ordered yet.
     next: usize,
+    /// The first line beside calls that was not said yet.
+    next_aside: usize,
     /// Calls that were ordered and not answered.
     owed: usize,
 }
@@ -107,6 +215,21 @@ impl Driver<'_> {
         }
         self.owed += self.next - from;
         self.contestant.queue(self.plan.lines(from, self.next));
+        // After the calls: what is said of one comes behind it.
+        while let Some(aside) = self.plan.asides.get(self.next_aside) {
+            if self.began + aside.due > now {
+                break;
+            }
+            self.contestant.queue(&aside.line);
+            self.next_aside += 1;
+        }
+    }
+
+    fn next_due(&self) -> Moment {
+        let call = self.plan.calls.get(self.next).map(|call| call.due);
+        let aside = self.plan.asides.get(self.next_aside).map(|aside| aside.due);
+        let next = call.into_iter().chain(aside).min();
+        next.map_or(Moment::NEVER, |due| self.began + due)
     }
 
     fn exchange(&mut self, now: Moment, history: &mut History) -> Result<Pipe, LabError> {
@@ -129,6 +252,11 @@ fn note(history: &mut History, at: Moment, heard: Result<Answer, String>) -> boo
         Ok(Answer::Ok { id, reply }) => history.ended(id, Outcome::Answered { at, reply }),
         Ok(Answer::Fail { id, failure }) => history.ended(id, Outcome::Failed { at, failure }),
         Ok(Answer::Event(event)) => history.events.push((at, event)),
+        Ok(Answer::Message { id, message }) => history.heard(id, Heard::Message(message)),
+        Ok(Answer::Gap { id, gap }) => history.heard(id, Heard::Gap(gap)),
+        Ok(Answer::Subscribed { id }) => {
+            history.breach(format!("a second `subscribed` of subscription {id}"));
+        }
         Ok(Answer::Stats(stats)) => history.stats = stats,
         Ok(Answer::Ready { .. }) => history.breach("a second `ready`".to_owned()),
         Ok(Answer::Bye) => return true,
@@ -172,14 +300,13 @@ mod tests {
     fn driven(script: &str, per_second: u32, interrupt: &Interrupt) -> Result<History, LabError> {
         let mut contestant = greeted(script);
         let began = clock::now();
-        let patience = Duration::from_secs(10);
-        let mut history = drive(
-            &mut contestant,
-            &plan(per_second),
-            began,
-            patience,
-            interrupt,
-        )?;
+        let course = Course {
+            plan: &plan(per_second),
+            listeners: &[],
+            lasts: Duration::from_millis(300),
+            patience: Duration::from_secs(10),
+        };
+        let mut history = drive(&mut contestant, &course, began, interrupt)?;
         dismiss(&mut contestant, &mut history)?;
         Ok(history)
     }

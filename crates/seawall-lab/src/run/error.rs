@@ -1,3 +1,4 @@
+use crate::contender::Ability;
 use crate::contender::child::ChildError;
 use crate::scenario::StageError;
 use crate::world::NoServer;
@@ -11,7 +12,9 @@ pub enum LabError {
     #[error(transparent)]
     NoServer(NoServer),
     /// No scenario has that name.
-    #[error("unknown scenario `{name}`; there are: {known}")]
+    #[error(
+        "unknown scenario `{name}` (`seawall lab list` tells what each breaks); there are: {known}"
+    )]
     UnknownScenario {
         /// The name that was given.
         name: String,
@@ -29,9 +32,21 @@ pub enum LabError {
         /// The names known without a command.
         known: &'static str,
     },
+    /// Two contenders go by one name, and could not be told apart on the scoreboard.
+    #[error("two contenders are called `{name}`: give one of them another name, as NAME=COMMAND")]
+    SameName {
+        /// The name.
+        name: String,
+    },
     /// The contender could not be used.
     #[error(transparent)]
     Contender(#[from] ChildError),
+    /// The contender cannot do what the scenario asks for, and is left out of it.
+    #[error("left out: {}", lacks(*ability))]
+    Lacks {
+        /// What it cannot do.
+        ability: Ability,
+    },
     /// Server, relay or probe could not be started, or a step of the timeline could not be done.
     #[error("{doing}: {source}")]
     Stage {
@@ -48,11 +63,11 @@ pub enum LabError {
         /// What the socket or the server said.
         source: io::Error,
     },
-    /// The server that was found can take part in none of the scenarios.
-    #[error("no scenario is left to run: {server} was built without TLS")]
+    /// This server or this host can take part in none of the scenarios.
+    #[error("no scenario is left to run: {why}")]
     NothingLeft {
-        /// Which it is.
-        server: String,
+        /// What is missing.
+        why: String,
     },
     /// The probe did not see a server that is there: without it nothing can be judged.
     #[error("the probe did not see the server within {limit:?}")]
@@ -63,6 +78,14 @@ pub enum LabError {
     /// It was interrupted.
     #[error("interrupted")]
     Interrupted,
+}
+
+fn lacks(ability: Ability) -> String {
+    let what = match ability {
+        Ability::Cancel => "its calls cannot be given up",
+        Ability::Subscribe => "it has no subscriptions",
+    };
+    format!("{what} (no `{}` in its `ready`)", ability.name())
 }
 
 impl LabError {

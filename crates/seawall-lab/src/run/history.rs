@@ -1,4 +1,4 @@
-use crate::contender::{Event, Failure, Reply};
+use crate::contender::{Event, Failure, Gap, Message, Reply};
 use seawall_model::Moment;
 use std::time::Duration;
 
@@ -11,6 +11,8 @@ pub struct History {
     pub calls: Vec<Record>,
     /// What the client noticed, and when the lab heard of it.
     pub events: Vec<(Moment, Event)>,
+    /// What each subscription's consumer was given, in order.
+    pub heard: Vec<Vec<Heard>>,
     /// The client's own counts.
     pub stats: Vec<(String, u64)>,
     /// What the contender said that is not part of the protocol; the first few.
@@ -28,8 +30,19 @@ pub struct History {
 pub struct Record {
     /// When it was due: its start, for every judgement.
     pub due: Moment,
+    /// When its caller gives it up, if it does.
+    pub given_up: Option<Moment>,
     /// How it ended, and when the lab heard of it.
     pub outcome: Outcome,
+}
+
+/// One thing that reached a subscription's consumer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// A message.
+    Message(Message),
+    /// The word that messages are lost.
+    Gap(Gap),
 }
 
 /// How a call ended.
@@ -96,6 +109,19 @@ impl History {
     }
 }
 
+impl History {
+    /// Notes what reached a subscription's consumer. Of one that was not asked for it is a breach.
+    pub(crate) fn heard(&mut self, id: u64, heard: Heard) {
+        let subscription = usize::try_from(id)
+            .ok()
+            .and_then(|id| self.heard.get_mut(id));
+        match subscription {
+            Some(subscription) => subscription.push(heard),
+            None => self.breach(format!("word of subscription {id}, which was never made")),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,6 +131,7 @@ mod tests {
         let mut history = History::default();
         history.calls.push(Record {
             due: Moment::ORIGIN,
+            given_up: None,
             outcome: Outcome::Silent,
         });
         let answer = |value| Outcome::Answered {

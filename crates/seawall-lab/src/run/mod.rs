@@ -7,11 +7,12 @@ mod history;
 mod interrupt;
 mod plan;
 mod progress;
+mod publish;
 mod roster;
 mod trial;
 
 pub use error::LabError;
-pub use history::{History, Outcome, Record};
+pub use history::{Heard, History, Outcome, Record};
 pub use interrupt::Interrupt;
 pub use progress::Progress;
 pub use roster::{Contender, Role};
@@ -19,7 +20,7 @@ pub(crate) use trial::Outcome as TrialOutcome;
 
 use crate::report::{Entrant, Report, Run, Verdict};
 use crate::scenario::{self, Scenario, Showing};
-use crate::world::{ServerBinary, clock, server_binary};
+use crate::world::{Seclusion, ServerBinary, clock, server_binary};
 use seawall_model::Security;
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -122,12 +123,21 @@ pub fn run(options: &Options<'_>) -> Result<Report, LabError> {
     if options.contenders.is_empty() {
         return Err(LabError::NoContender);
     }
+    for (place, contender) in options.contenders.iter().enumerate() {
+        if options.contenders[..place]
+            .iter()
+            .any(|other| other.name == contender.name)
+        {
+            let name = contender.name.clone();
+            return Err(LabError::SameName { name });
+        }
+    }
     let began = clock::now();
     let binary = server_binary(options.venv.as_deref()).map_err(LabError::NoServer)?;
-    leave_out(&mut scenarios, &binary, options.progress);
+    let why = leave_out(&mut scenarios, &binary, options.progress);
     if scenarios.is_empty() {
-        let server = binary.to_string();
-        return Err(LabError::NothingLeft { server });
+        let why = why.join("; ");
+        return Err(LabError::NothingLeft { why });
     }
     let mut pairs: VecDeque<(usize, usize)> = (0..scenarios.len())
         .flat_map(|s| (0..options.contenders.len()).map(move |c| (s, c)))
@@ -170,23 +180,35 @@ pub fn run(options: &Options<'_>) -> Result<Report, LabError> {
     })
 }
 
-/// Leaves out what this server cannot take part in.
+/// Leaves out what this server or this host cannot take part in; says why.
 fn leave_out(
     scenarios: &mut Vec<Scenario>,
     binary: &ServerBinary,
     progress: &(dyn Fn(&Progress<'_>) + Sync),
-) {
+) -> Vec<String> {
     let needs_tls = |scenario: &Scenario| scenario.security == Security::Tls;
-    if !scenarios.iter().any(needs_tls) || binary.speaks_tls() {
-        return;
+    let needs_names = |scenario: &Scenario| scenario.name_says.is_some();
+    let mut reasons = Vec::new();
+    if scenarios.iter().any(needs_tls) && !binary.speaks_tls() {
+        let why = format!("{binary} was built without TLS");
+        reasons.push((why, &needs_tls as &dyn Fn(&Scenario) -> bool));
     }
-    let why = format!("left out, since {binary} was built without TLS");
-    for scenario in scenarios.extract_if(.., |scenario| needs_tls(scenario)) {
-        progress(&Progress::LeavesOut {
-            scenario: scenario.name,
-            why: &why,
-        });
+    if scenarios.iter().any(needs_names)
+        && let Err(why) = Seclusion::try_out()
+    {
+        let why = format!("a name service of our own takes root: {why}");
+        reasons.push((why, &needs_names));
     }
+    for (why, is_affected) in &reasons {
+        let told = format!("left out, since {why}");
+        for scenario in scenarios.extract_if(.., |scenario| is_affected(scenario)) {
+            progress(&Progress::LeavesOut {
+                scenario: scenario.name,
+                why: &told,
+            });
+        }
+    }
+    reasons.into_iter().map(|(why, _)| why).collect()
 }
 
 /// What the threads of one [`run`] share.
@@ -250,7 +272,7 @@ pub fn exit_code(result: &Result<Report, LabError>) -> u8 {
     match result.as_ref().map(Report::verdict) {
         Ok(Verdict::Ok) => 0,
         Ok(Verdict::Short) => 1,
-        Ok(Verdict::NotRun) | Err(_) => 2,
+        Ok(Verdict::NotRun | Verdict::LeftOut) | Err(_) => 2,
     }
 }
 
@@ -282,6 +304,14 @@ mod tests {
         };
         let all = names(Selection::All);
         assert!(names(Selection::Demo).iter().all(|name| all.contains(name)));
+    }
+
+    #[test]
+    fn two_contenders_of_one_name_are_refused_before_anything_runs() {
+        let mine = || Contender::judged("mine", ["true"]);
+        let result = run(&Options::new(vec![mine(), mine()]));
+        assert!(matches!(result, Err(LabError::SameName { .. })));
+        assert_eq!(exit_code(&result), 2);
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub struct Contender {
 /// The reference contender: redis-py, in a few lines of Python around the protocol.
 const REDIS_PY: &str = include_str!("../../contenders/redis_py.py");
 /// The names that need no command.
-const KNOWN: &str = "redis-py, redis-py-rec";
+const KNOWN: &str = "redis-py, redis-py-rec, redis-py-async";
 
 impl Contender {
     /// A contender whose shortfalls count.
@@ -42,8 +42,10 @@ impl Contender {
 
     /// Reads a contender as a command line gives it: `NAME=COMMAND ARGUMENT ..` (split at spaces), or a known name:
     ///
-    /// * `redis-py`: redis-py as `redis.Redis(host, port)` makes it, with the Python of the virtual environment.
+    /// * `redis-py`: redis-py as `redis.Redis(host, port)` makes it, with the Python of the virtual environment; with
+    ///   `python3` from the PATH if there is none.
     /// * `redis-py-rec`: the same with the timeouts and retries that its documentation recommends for production.
+    /// * `redis-py-async`: redis-py under asyncio, from a pool of as many connections as there are workers.
     ///
     /// # Errors
     /// [`LabError::UnknownContender`].
@@ -66,12 +68,16 @@ impl Contender {
         let extra: &[&str] = match given {
             "redis-py" => &[],
             "redis-py-rec" => &["--recommended"],
+            "redis-py-async" => &["--asyncio"],
             _ => return Err(unknown()),
         };
-        let python = venv.map_or_else(
-            || "python3".to_owned(),
-            |venv| venv.join("bin/python").display().to_string(),
-        );
+        let python = venv
+            .map(|venv| venv.join("bin/python"))
+            .filter(|python| python.exists())
+            .map_or_else(
+                || "python3".to_owned(),
+                |python| python.display().to_string(),
+            );
         let mut command = vec![python, "-c".to_owned(), REDIS_PY.to_owned()];
         command.extend(extra.iter().map(|&word| word.to_owned()));
         Ok(Self {
@@ -94,9 +100,15 @@ mod tests {
     }
 
     #[test]
-    fn a_known_name_runs_with_the_environments_python() {
-        let contender = Contender::parse("redis-py-rec", Some(Path::new("/p/.venv"))).unwrap();
-        assert_eq!(contender.command[0], "/p/.venv/bin/python");
+    fn a_known_name_runs_with_the_environments_python_if_it_has_one() {
+        let venv = tempfile::tempdir().unwrap();
+        let contender = Contender::parse("redis-py-rec", Some(venv.path())).unwrap();
+        assert_eq!(contender.command[0], "python3");
+        std::fs::create_dir(venv.path().join("bin")).unwrap();
+        let python = venv.path().join("bin/python");
+        std::fs::write(&python, "").unwrap();
+        let contender = Contender::parse("redis-py-rec", Some(venv.path())).unwrap();
+        assert_eq!(contender.command[0], python.display().to_string());
         assert_eq!(contender.command.last().unwrap(), "--recommended");
     }
 

@@ -1,8 +1,9 @@
 use super::desk::Desk;
-use super::drive::{dismiss, drive};
+use super::drive::{Course, dismiss, drive, subscribe};
 use super::plan::Plan;
+use super::publish::publish;
 use super::{Contender, History, Interrupt, LabError};
-use crate::contender::child::Contestant;
+use crate::contender::child::{Contestant, Greeting};
 use crate::contender::{Order, Settings, Words};
 use crate::oracle::{Evidence, Score, ServerCounts, judge};
 use crate::scenario::{Scenario, Stage};
@@ -52,8 +53,12 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Outcome, LabError> {
     if !probe.wait_until_serving(PROBE_READY) {
         return Err(LabError::BlindProbe { limit: PROBE_READY });
     }
-    let mut contestant = Contestant::start(&setting.contender.command)?;
-    let (_, version) = contestant.greet(&hello(setting, &stage), READY)?;
+    let mut contestant = Contestant::start(&stage.seclude(&setting.contender.command))?;
+    let Greeting { version, can, .. } = contestant.greet(&hello(setting, &stage), READY)?;
+    if let Some(&ability) = scenario.needs().iter().find(|need| !can.contains(need)) {
+        return Err(LabError::Lacks { ability });
+    }
+    subscribe(&mut contestant, &scenario.listeners)?;
 
     let began = clock::now() + BREATH;
     let patience = scenario
@@ -62,15 +67,21 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Outcome, LabError> {
         .map(|flow| flow.deadline + flow.work.blocks_for())
         .max()
         .unwrap_or_default();
-    let (driven, stepped) = thread::scope(|scope| {
-        let steps = scope.spawn(|| perform(scenario, &stage, began, setting.interrupt));
-        let driven = drive(&mut contestant, &plan, began, patience, setting.interrupt);
-        let stepped = steps
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        (driven, stepped)
+    let course = Course {
+        plan: &plan,
+        listeners: &scenario.listeners,
+        lasts: scenario.lasts,
+        patience,
+    };
+    let (listeners, lasts, interrupt) = (&scenario.listeners, scenario.lasts, setting.interrupt);
+    let (driven, stepped, published) = thread::scope(|scope| {
+        let steps = scope.spawn(|| perform(scenario, &stage, began, interrupt));
+        let news = scope.spawn(|| publish(listeners, &stage.server, began, lasts, interrupt));
+        let driven = drive(&mut contestant, &course, began, interrupt);
+        (driven, joined(steps), joined(news))
     });
     stepped?;
+    published?;
     let mut history = driven?;
     dismiss(&mut contestant, &mut history)?;
     drop(contestant);
@@ -82,6 +93,7 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Outcome, LabError> {
     let flow_of: Vec<usize> = plan.calls.iter().map(|call| call.flow).collect();
     let evidence = Evidence {
         role: setting.contender.role,
+        workers: setting.workers,
         scenario,
         flow_of: &flow_of,
         history: &history,
@@ -93,6 +105,12 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Outcome, LabError> {
         version,
         score: judge(&evidence),
     })
+}
+
+fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
+    thread
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Ends the probe once it has seen the server after the last call was due, so that the last calls are judged by an

@@ -14,6 +14,17 @@ pub struct Flow {
     pub deadline: Duration,
     /// What becomes of them if all goes as it should.
     pub expect: Expect,
+    /// Which of them their callers give up; none by default.
+    pub given_up: Option<GivenUp>,
+}
+
+/// Calls whose callers do not wait for the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GivenUp {
+    /// One call in so many.
+    pub every: u32,
+    /// How long after a call at the latest; when within that time is drawn by lot.
+    pub within: Duration,
 }
 
 /// A span of the load, from its start.
@@ -48,7 +59,15 @@ impl Flow {
             bursts: Vec::new(),
             deadline: Duration::from_secs(1),
             expect: Expect::Answers,
+            given_up: None,
         }
+    }
+
+    /// Has one call in `every` given up within `within` of its start. Only contenders that can cancel take part.
+    #[must_use]
+    pub fn giving_up(mut self, every: u32, within: Duration) -> Self {
+        self.given_up = Some(GivenUp { every, within });
+        self
     }
 
     /// Lets it flow only from `from_ms` to `to_ms`; may be given several times.

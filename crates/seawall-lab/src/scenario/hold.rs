@@ -11,6 +11,9 @@ pub enum Hold {
     NoOutage,
     /// No call fails, not even with the report that it may have run: nothing was broken.
     NoFailures,
+    /// The client tells of this at least once, as an event of this kind. One given by `--against` owes it only if a call of
+    /// it failed.
+    Notes(&'static str),
     /// At least this share of the reads that were possible is answered.
     ReadsAnswered {
         /// In percent.
@@ -23,8 +26,14 @@ pub enum Hold {
         /// The command's name as INFO spells it: `lrange`.
         command: &'static str,
     },
-    /// The server itself counts no more connections since its start (INFO stats) than this, the lab's own few included.
-    ConnectionsAtMost(u64),
+    /// Since its start the server itself counts no more connections of the contender's (INFO stats, less the lab's own) than
+    /// the contender runs calls at a time, and so many more.
+    OneConnectionPerWorkerAnd(u64),
+    /// At least so many of the calls that the lab has cancelled end as cancelled: they were in flight.
+    GivesUp {
+        /// How many.
+        at_least: u64,
+    },
     /// The server itself counts no more refused logins (INFO errorstats) than the lab made calls.
     LoginsNotRetried,
 }

@@ -5,12 +5,15 @@
 
 mod flow;
 mod hold;
+mod listener;
 mod stage;
 
-pub use flow::{Burst, Expect, Flow, mixed};
+pub use flow::{Burst, Expect, Flow, GivenUp, mixed};
 pub use hold::Hold;
+pub use listener::{Hears, Listener};
 pub use stage::{Stage, StageError};
 
+use crate::contender::Ability;
 use crate::world::Question;
 use seawall_model::{Cause, Security};
 use std::fmt;
@@ -40,6 +43,23 @@ pub enum Path {
     Direct,
     /// A relay, which the timeline breaks. The probe goes through it too.
     Relay,
+    /// Two relays at the same port of two addresses, for a name that moves from one to the other.
+    TwoRelays,
+}
+
+/// What the name service says of the server's name, in scenarios that give the contender a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Name {
+    /// It leads to the server, or to the first relay.
+    Here,
+    /// It leads to the second relay.
+    There,
+    /// There is no such name.
+    Unknown,
+    /// The name server answers that it cannot find out.
+    Failure,
+    /// The name server does not answer.
+    Silence,
 }
 
 /// Who the contender says it is.
@@ -83,6 +103,9 @@ pub struct Scenario {
     pub config: Vec<(&'static str, &'static str)>,
     /// What lies between.
     pub path: Path,
+    /// What the name service says at first of the name that the contender is given. None: it is given an address. By name the
+    /// probe asks the server itself: it is the server that it watches.
+    pub name_says: Option<Name>,
     /// What is spoken on it. Under TLS the probe stays on the server's plain port: it is the server that it watches.
     pub security: Security,
     /// What the probe asks the server.
@@ -91,6 +114,8 @@ pub struct Scenario {
     pub credentials: Credentials,
     /// The load.
     pub flows: Vec<Flow>,
+    /// The subscriptions that the contender is asked for, and what is published to them while the load lasts.
+    pub listeners: Vec<Listener>,
     /// How long the load lasts.
     pub lasts: Duration,
     /// What is done to the server and the path meanwhile, in order.
@@ -117,10 +142,12 @@ impl Scenario {
             story,
             config: Vec::new(),
             path: Path::Direct,
+            name_says: None,
             security: Security::Plain,
             question: Question::Ping,
             credentials: Credentials::None,
             flows: mixed(),
+            listeners: Vec::new(),
             lasts: Duration::from_secs(2),
             steps: Vec::new(),
             causes: Vec::new(),
@@ -151,6 +178,21 @@ impl Scenario {
         self
     }
 
+    /// Puts two relays between, for a name that moves.
+    #[must_use]
+    pub fn through_two_relays(mut self) -> Self {
+        self.path = Path::TwoRelays;
+        self
+    }
+
+    /// Gives the contender a name in place of an address, and a name service of the laboratory's own, which says this of it
+    /// at first. Where the host does not let us do that (it takes root), the scenario is left out.
+    #[must_use]
+    pub fn by_name(mut self, says: Name) -> Self {
+        self.name_says = Some(says);
+        self
+    }
+
     /// Has TLS spoken, with certificates made for the run. Where the server was built without it, the scenario is left
     /// out.
     #[must_use]
@@ -177,6 +219,13 @@ impl Scenario {
     #[must_use]
     pub fn load(mut self, flows: Vec<Flow>) -> Self {
         self.flows = flows;
+        self
+    }
+
+    /// Adds a subscription. Only contenders that can subscribe take part.
+    #[must_use]
+    pub fn listener(mut self, listener: Listener) -> Self {
+        self.listeners.push(listener);
         self
     }
 
@@ -223,6 +272,17 @@ impl Scenario {
     pub fn in_demo(mut self) -> Self {
         self.showing = Showing::Demo;
         self
+    }
+
+    /// What a contender must be able to do beside calls.
+    pub fn needs(&self) -> Vec<Ability> {
+        let cancels = self.flows.iter().any(|flow| flow.given_up.is_some());
+        let subscribes = !self.listeners.is_empty();
+        let needs = [
+            cancels.then_some(Ability::Cancel),
+            subscribes.then_some(Ability::Subscribe),
+        ];
+        needs.into_iter().flatten().collect()
     }
 
     /// Calls a second while the load flows at its fullest.

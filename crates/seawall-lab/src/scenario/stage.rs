@@ -1,11 +1,11 @@
-use super::{Credentials, Path, Scenario};
+use super::{Credentials, Name, Path, Scenario};
 use crate::world::{
-    Authority, Bearer, Clients, Fault, Probe, Question, Relay, Server, ServerBinary, ServerError,
-    Tls, Validity,
+    Authority, Bearer, Clients, Fault, NameServer, Probe, Question, Relay, Says, Seclusion, Server,
+    ServerBinary, ServerError, Tls, Validity,
 };
 use seawall_model::Security;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// Why the stage could not be set, or a step not be done.
 #[derive(Debug, thiserror::Error)]
@@ -13,7 +13,7 @@ pub enum StageError {
     /// The server could not be started, stopped, asked or configured.
     #[error(transparent)]
     Server(#[from] ServerError),
-    /// The relay, the probe or the authority could not be started.
+    /// The relay, the probe, the authority or the name service could not be started.
     #[error("cannot start the {part}: {source}")]
     Part {
         /// Which part.
@@ -24,16 +24,30 @@ pub enum StageError {
     /// A step needs a relay, and the scenario has none.
     #[error("the scenario breaks the path, but has no relay on it")]
     NoRelay,
+    /// A step needs a name service, and the scenario has none.
+    #[error("the scenario changes what a name leads to, but gives no name")]
+    NoName,
 }
+
+/// The server's name. `test` is set aside for such ends (RFC 6761).
+const NAME: &str = "redis.seawall.test";
 
 /// The server of one run, and what lies before it.
 pub struct Stage {
     /// The server.
     pub server: Server,
     relay: Option<Relay>,
+    elsewhere: Option<Relay>,
+    names: Option<Names>,
     authority: Option<Authority>,
     question: Question,
     credentials: Credentials,
+}
+
+/// A name service, and who asks it.
+struct Names {
+    server: NameServer,
+    seclusion: Seclusion,
 }
 
 impl Stage {
@@ -54,17 +68,64 @@ impl Stage {
             }
         };
         let door = server.tls_addr().unwrap_or(server.addr());
-        let relay = match scenario.path {
-            Path::Direct => None,
-            Path::Relay => Some(Relay::start(door).map_err(part("relay"))?),
+        let (relay, elsewhere) = match scenario.path {
+            Path::Direct => (None, None),
+            Path::Relay => (Some(Relay::start(door).map_err(part("relay"))?), None),
+            Path::TwoRelays => {
+                let (here, there) = Relay::start_two(door).map_err(part("relay"))?;
+                (Some(here), Some(there))
+            }
         };
-        Ok(Self {
+        let mut stage = Self {
             server,
             relay,
+            elsewhere,
+            names: None,
             authority,
             question: scenario.question,
             credentials: scenario.credentials,
-        })
+        };
+        if let Some(name) = scenario.name_says {
+            let begin = || {
+                let server = NameServer::start(NAME, stage.says(name))?;
+                let seclusion = Seclusion::new(server.addr())?;
+                Ok(Names { server, seclusion })
+            };
+            stage.names = Some(begin().map_err(part("name service"))?);
+        }
+        Ok(stage)
+    }
+
+    fn says(&self, name: Name) -> Says {
+        let at = |addr: SocketAddr| match addr.ip() {
+            IpAddr::V4(ip) => Says::Addresses(vec![ip]),
+            IpAddr::V6(_) => Says::Addresses(Vec::new()),
+        };
+        match name {
+            Name::Here => at(self.addr()),
+            Name::There => at(self.elsewhere.as_ref().map_or(self.addr(), Relay::addr)),
+            Name::Unknown => Says::Unknown,
+            Name::Failure => Says::Failure,
+            Name::Silence => Says::Nothing,
+        }
+    }
+
+    /// The command that runs a contender's where the name service is ours, if it has one.
+    pub fn seclude(&self, command: &[String]) -> Vec<String> {
+        match &self.names {
+            Some(names) => names.seclusion.around(command),
+            None => command.to_vec(),
+        }
+    }
+
+    /// Changes what the name service says of the server's name.
+    ///
+    /// # Errors
+    /// [`StageError::NoName`].
+    pub fn name(&self, name: Name) -> Result<(), StageError> {
+        let names = self.names.as_ref().ok_or(StageError::NoName)?;
+        names.server.say(self.says(name));
+        Ok(())
     }
 
     /// Where the contender connects.
@@ -82,6 +143,10 @@ impl Stage {
             Credentials::Wrong => ":the-wrong-one@",
         };
         let addr = self.addr();
+        let addr = match &self.names {
+            Some(_) => format!("{NAME}:{}", addr.port()),
+            None => addr.to_string(),
+        };
         match &self.authority {
             None => format!("redis://{credentials}{addr}/0"),
             // By the name that redis-py has for it, which our own faces take as well.
@@ -95,19 +160,21 @@ impl Stage {
         }
     }
 
-    /// Starts the independent probe, on the way that the contender takes; under TLS, at the server's plain port.
+    /// Starts the independent probe, on the way that the contender takes; where that way is also one of certificates or names,
+    /// at the server itself.
     ///
     /// # Errors
     /// [`StageError::Part`].
     pub fn probe(&self) -> Result<Probe, StageError> {
-        let addr = match self.authority {
-            None => self.addr(),
-            Some(_) => self.server.addr(),
+        let addr = if self.authority.is_some() || self.names.is_some() {
+            self.server.addr()
+        } else {
+            self.addr()
         };
         Probe::asking(self.question, addr, self.server.access()).map_err(part("probe"))
     }
 
-    /// Puts a fault on the path.
+    /// Puts a fault on the path; of two ways, on the first.
     ///
     /// # Errors
     /// [`StageError::NoRelay`].
@@ -125,9 +192,10 @@ impl Stage {
         Ok(())
     }
 
-    /// Ends the relay, so that nothing is under way to the server any more.
+    /// Ends the relays, so that nothing is under way to the server any more.
     pub fn cut_path(&mut self) {
         self.relay = None;
+        self.elsewhere = None;
     }
 }
 

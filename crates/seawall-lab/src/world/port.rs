@@ -17,9 +17,14 @@ pub(super) struct ReservedPort {
 
 impl ReservedPort {
     pub(super) fn new() -> io::Result<Self> {
+        Self::at((Ipv4Addr::LOCALHOST, 0).into())
+    }
+
+    /// The same at an address of one's choice; port 0 leaves the port to the kernel.
+    pub(super) fn at(addr: SocketAddr) -> io::Result<Self> {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
         // Shared only once it is ours: asked for a port to share, the kernel may give one that another reserved.
-        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+        socket.bind(&addr.into())?;
         socket.set_reuse_address(true)?;
         let addr = socket
             .local_addr()?

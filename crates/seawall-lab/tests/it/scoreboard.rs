@@ -9,7 +9,8 @@ const NAIVE: &str = env!("CARGO_BIN_EXE_seawall-lab-naive");
 fn score(scenario: &str, habit: &str) -> Score {
     let mut options = Options::new(vec![Contender::judged("naive", [NAIVE, habit])]);
     options.scenarios = Selection::Named(vec![scenario.to_owned()]);
-    options.workers = 8;
+    // Where the way is long, each call holds its worker for as long as it is under way.
+    options.workers = if scenario == "cancelled-calls" { 64 } else { 8 };
     let mut report = run::run(&options).expect("a server and a scenario of that name");
     let run = report.runs.swap_remove(0);
     run.result.expect("the run came to its end")
@@ -76,6 +77,74 @@ fn calls_that_are_never_answered_hang() {
     let score = score("steady", "--forget");
     assert_eq!(score.timing.hung, 40);
     assert_eq!(score.availability.all.answered, 3960);
+}
+
+#[test]
+fn calls_that_are_given_up_with_their_connections_shift_no_reply() {
+    let score = score("cancelled-calls", "--honest");
+    assert_eq!(
+        (score.effects.mismatched, score.effects.doubled),
+        (0, 0),
+        "{:?}",
+        score.effects
+    );
+    assert!(
+        score.availability.given_up >= 50,
+        "{:?}",
+        score.availability
+    );
+}
+
+#[test]
+fn a_reply_left_on_the_connection_of_a_call_that_was_given_up_is_found() {
+    let score = score("cancelled-calls", "--shift");
+    assert!(score.effects.mismatched >= 10, "{:?}", score.effects);
+}
+
+#[test]
+fn a_client_that_dials_for_each_call_storms_the_server_that_returns() {
+    let score = score("connect-storm", "--storm");
+    assert!(
+        score
+            .shortfalls
+            .iter()
+            .any(|short| short.contains("connections came")),
+        "{:?}",
+        score.shortfalls
+    );
+}
+
+#[test]
+fn a_subscriber_that_tells_its_gaps_loses_nothing_without_a_word() {
+    let score = score("subscriber-cut", "--honest");
+    let hearing = score.hearing.expect("there are subscriptions");
+    assert_eq!(hearing.shortfalls, Vec::<String>::new());
+    assert!(hearing.gaps >= 6, "{hearing:?}");
+}
+
+#[test]
+fn a_subscriber_that_reads_too_late_and_says_nothing_is_found() {
+    let score = score("slow-subscriber", "--mute");
+    let hearing = score.hearing.expect("there are subscriptions");
+    assert!(hearing.lost > 0 && hearing.told == 0, "{hearing:?}");
+}
+
+#[test]
+fn a_contender_that_cannot_do_what_is_asked_is_left_out_and_not_judged() {
+    let script = "read hello; echo ready sh 1; cat > /dev/null";
+    let mut options = Options::new(vec![
+        Contender::judged("shell", ["sh", "-c", script]),
+        Contender::judged("naive", [NAIVE]),
+    ]);
+    options.scenarios = Selection::Named(vec!["subscriber-cut".to_owned()]);
+    let report = run::run(&options).unwrap();
+    assert_eq!(
+        report.runs[0].shortfalls(),
+        ["left out: it has no subscriptions (no `subscribe` in its `ready`)"]
+    );
+    let verdicts: Vec<_> = report.runs.iter().map(run_verdict).collect();
+    assert_eq!(verdicts[0], ("shell", Verdict::LeftOut));
+    assert_ne!(report.verdict(), Verdict::NotRun);
 }
 
 #[test]

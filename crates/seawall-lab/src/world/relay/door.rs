@@ -32,9 +32,9 @@ pub(super) struct Door {
 
 impl Door {
     /// An open door. Fails where the kernel cannot make a socket deaf: there would be no partitions.
-    pub(super) fn new(epoll: &OwnedFd, token: u64) -> io::Result<Self> {
+    pub(super) fn new(epoll: &OwnedFd, token: u64, at: SocketAddr) -> io::Result<Self> {
         let mut door = Self {
-            port: ReservedPort::new()?,
+            port: ReservedPort::at(at)?,
             listener: None,
             token,
         };

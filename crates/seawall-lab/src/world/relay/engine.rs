@@ -59,13 +59,14 @@ enum Next {
 
 impl Engine {
     pub(super) fn new(
+        at: SocketAddr,
         upstream: SocketAddr,
         orders: Receiver<Order>,
         wake: OwnedFd,
     ) -> io::Result<Self> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         epoll::add(&epoll, &wake, EventData::new_u64(ORDERS), EventFlags::IN)?;
-        let door = Door::new(&epoll, DOOR)?;
+        let door = Door::new(&epoll, DOOR, at)?;
         let shared = Shared {
             epoll,
             rules: Rules::default(),

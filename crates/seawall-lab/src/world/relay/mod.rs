@@ -21,7 +21,7 @@ mod side;
 mod track;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 
@@ -31,6 +31,11 @@ use rustix::fd::OwnedFd;
 pub use counters::Counters;
 use engine::{Engine, Order};
 pub use fault::{Fault, Lost};
+
+/// Where a second relay listens.
+const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+/// How many ports are tried that must be free at two addresses.
+const TRIES: u32 = 16;
 
 /// A relay on a loopback port of its own. Dropping it resets every connection and frees the port.
 #[derive(Debug)]
@@ -47,6 +52,28 @@ impl Relay {
     /// Fails if the host has no port or descriptor to give, if its kernel cannot drop packets for us, and for an
     /// `upstream` that is not IPv4.
     pub fn start(upstream: SocketAddr) -> io::Result<Self> {
+        Self::start_at((Ipv4Addr::LOCALHOST, 0).into(), upstream)
+    }
+
+    /// Two relays before one `upstream`, at the same port of 127.0.0.1 and 127.0.0.2: a host, and the one that a name
+    /// moves to.
+    pub fn start_two(upstream: SocketAddr) -> io::Result<(Self, Self)> {
+        let mut tries = 0;
+        loop {
+            let first = Self::start(upstream)?;
+            let there = SocketAddr::from((ELSEWHERE, first.addr().port()));
+            match Self::start_at(there, upstream) {
+                Ok(second) => return Ok((first, second)),
+                // Somebody has that port there.
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse && tries < TRIES => {
+                    tries += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn start_at(at: SocketAddr, upstream: SocketAddr) -> io::Result<Self> {
         if !upstream.is_ipv4() {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
@@ -55,7 +82,7 @@ impl Relay {
         }
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         let (orders, inbox) = mpsc::channel();
-        let engine = Engine::new(upstream, inbox, wake.try_clone()?)?;
+        let engine = Engine::new(at, upstream, inbox, wake.try_clone()?)?;
         let addr = engine.addr();
         let thread = thread::Builder::new()
             .name("lab-relay".into())

@@ -1,8 +1,16 @@
-//! A start that takes as long as wished.
+//! Reading data that takes as long as wished.
 
 use std::time::Duration;
 
 use super::{Server, ServerError};
+use crate::world::admin::Admin;
+
+/// The setting by which a server waits after each key that it reads, in microseconds.
+const KEY_DELAY: &str = "key-load-delay";
+
+/// The setting that says after how many bytes a loading server looks at its clients: after each key.
+const LOOK_EVERY: &str = "loading-process-events-interval-bytes";
+const LOOK_EVERY_BYTES: &str = "1024";
 
 /// Keys beyond the scenario's own, so that a start can be drawn out in small steps.
 const PADDING_KEYS: usize = 500;
@@ -21,24 +29,42 @@ impl Server {
     /// (`key-load-delay`, a setting that servers keep for such tests). The padding stays.
     /// Redis 6 looks at its clients too rarely while it loads: [`ServerError::TooOld`].
     pub fn restart_loading_for(&self, span: Duration) -> Result<(), ServerError> {
+        let delay = self.prepare_to_load(span)?;
+        self.rewrite()?;
+        self.sigterm()?;
+        self.begin(&[
+            format!("--{KEY_DELAY}"),
+            delay,
+            format!("--{LOOK_EVERY}"),
+            LOOK_EVERY_BYTES.into(),
+        ])?;
+        self.wait_until_refusing("LOADING")
+    }
+
+    /// Has the server drop its data and read them anew (DEBUG RELOAD), as a replica does after a full resync, so that it
+    /// answers `-LOADING` for about `span`, on the connections that stand; returns when it does.
+    ///
+    /// Delay, padding and Redis 6 as for [`restart_loading_for`](Self::restart_loading_for). Until it has loaded the
+    /// laboratory's own connection is answered `-LOADING` too.
+    pub fn reload_for(&self, span: Duration) -> Result<(), ServerError> {
+        let delay = self.prepare_to_load(span)?;
+        self.config_set(KEY_DELAY, &delay)?;
+        self.config_set(LOOK_EVERY, LOOK_EVERY_BYTES)?;
+        Admin::connect(self.addr(), &self.access())?.send(&[b"DEBUG", b"RELOAD"])?;
+        self.wait_until_refusing("LOADING")
+    }
+
+    /// Pads the data, and says how long to wait after each key, in microseconds.
+    fn prepare_to_load(&self, span: Duration) -> Result<String, ServerError> {
         if !self.binary.has_settings_of_7() {
             return Err(ServerError::TooOld {
                 binary: self.binary.to_string(),
-                what: "draw out its start",
+                what: "draw out its loading",
             });
         }
         self.pad()?;
-        self.rewrite()?;
         let keys = self.count_keys()?;
-        self.sigterm()?;
-        let delay_micros = span.as_micros() / u128::from(keys.max(1));
-        self.begin(&[
-            "--key-load-delay".into(),
-            delay_micros.to_string(),
-            "--loading-process-events-interval-bytes".into(),
-            "1024".into(),
-        ])?;
-        self.wait_until_refusing("LOADING")
+        Ok((span.as_micros() / u128::from(keys.max(1))).to_string())
     }
 
     fn pad(&self) -> Result<(), ServerError> {

@@ -172,6 +172,19 @@ fn a_loading_server_says_so_and_then_has_its_data() {
 }
 
 #[test]
+fn a_server_that_reads_its_data_anew_says_so_on_the_connections_that_stand() {
+    let server = start(&[]);
+    set(&server, "k", "v");
+    let mut client = Client::connect(server.addr());
+    assert_eq!(client.ask("EXISTS k"), ":1");
+    server.reload_for(Duration::from_millis(300)).unwrap();
+    let answer = client.ask("GET k");
+    assert!(answer.starts_with("-LOADING"), "{answer}");
+    server.wait_until_serving(GUARD).unwrap();
+    assert_eq!(client.ask("EXISTS k"), ":1");
+}
+
+#[test]
 fn the_laboratory_gets_in_past_maxclients_and_a_changed_password() {
     let server = start(&[("requirepass", "old")]);
     server.config_set("requirepass", "new").unwrap();

@@ -1,20 +1,19 @@
 //! Our own faces as contenders: calls come from the lab, line by line, and go through a client of ours.
 
+mod asynchronous;
+mod blocking;
+
 use std::io;
 use std::process::ExitCode;
-use std::sync::mpsc;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
 use seawall::blocking::Client;
-use seawall::{
-    Builder, Cause, Cmd, Error, Event, Kind, Pipeline, Sent, Stats, Value, asynchronous, journal,
-};
-use seawall_lab::contender::serve::{Inbox, InboxError, Outbox};
+use seawall::{Builder, Cause, Cmd, Error, Event, Kind, Pipeline, Sent, Stats, Value, journal};
+use seawall_lab::contender::serve::{InboxError, Outbox};
 use seawall_lab::contender::{
-    Answer, Call, Event as Told, Failure, Order, Refused, Reply, Request, Restarted, Settings,
+    Ability, Answer, Call, Event as Told, Failure, Refused, Reply, Restarted, Settings,
 };
 use seawall_lab::run::Contender;
 
@@ -57,8 +56,8 @@ impl Face {
 impl Contend {
     pub(crate) fn run(self) -> ExitCode {
         let result = match self.face {
-            Face::Blocking => blocking(),
-            Face::Tokio => tokio(),
+            Face::Blocking => blocking::contend(),
+            Face::Tokio => asynchronous::contend(),
         };
         match result {
             Ok(()) => ExitCode::SUCCESS,
@@ -68,100 +67,6 @@ impl Contend {
             }
         }
     }
-}
-
-/// Speaks for the blocking client until the lab says stop.
-fn blocking() -> Result<(), ContendError> {
-    let mut inbox = Inbox::new(io::stdin().lock());
-    let Some(Order::Hello(settings)) = inbox.next_order()? else {
-        return Err(ContendError::NoHello);
-    };
-    let (outbox, writer) = Outbox::start(io::stdout());
-    let client = builder(&settings, &outbox)?.build()?;
-    outbox.say(&Answer::Ready {
-        name: "seawall-blocking".into(),
-        version: env!("CARGO_PKG_VERSION").into(),
-    });
-
-    let (sender, receiver) = mpsc::channel::<(Instant, Call)>();
-    let receiver = Arc::new(Mutex::new(receiver));
-    let workers: Vec<_> = (0..settings.workers)
-        .map(|_| {
-            let (client, outbox, receiver) =
-                (client.clone(), outbox.clone(), Arc::clone(&receiver));
-            std::thread::spawn(move || work(&client, &outbox, &receiver))
-        })
-        .collect();
-    loop {
-        match inbox.next_order()? {
-            Some(Order::Call(call)) => {
-                // The workers end only when this side does.
-                let _ = sender.send((Instant::now(), call));
-            }
-            Some(Order::Hello(_)) => return Err(ContendError::NoHello),
-            Some(Order::Stop) => break,
-            None => return Ok(()),
-        }
-    }
-    drop(sender);
-    for worker in workers {
-        // A panic has been told on standard error, and the lab counts its call as hung.
-        let _ = worker.join();
-    }
-    finish(&client.stats(), &outbox);
-    writer.finish()?;
-    Ok(())
-}
-
-/// Speaks for the client for tokio until the lab says stop.
-fn tokio() -> Result<(), ContendError> {
-    let mut inbox = Inbox::new(io::stdin().lock());
-    let Some(Order::Hello(settings)) = inbox.next_order()? else {
-        return Err(ContendError::NoHello);
-    };
-    let (outbox, writer) = Outbox::start(io::stdout());
-    let client = builder(&settings, &outbox)?.build_async()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?;
-    outbox.say(&Answer::Ready {
-        name: "seawall-tokio".into(),
-        version: env!("CARGO_PKG_VERSION").into(),
-    });
-    let mut tasks = tokio::task::JoinSet::new();
-    loop {
-        match inbox.next_order()? {
-            Some(Order::Call(call)) => {
-                let (client, outbox, read_at) = (client.clone(), outbox.clone(), Instant::now());
-                while tasks.try_join_next().is_some() {}
-                tasks.spawn_on(
-                    async move { outbox.say(&answer_async(&client, &call, read_at).await) },
-                    runtime.handle(),
-                );
-            }
-            Some(Order::Hello(_)) => return Err(ContendError::NoHello),
-            Some(Order::Stop) => break,
-            None => return Ok(()),
-        }
-    }
-    // A panic has been told on standard error, and the lab counts its call as hung.
-    runtime.block_on(async { while tasks.join_next().await.is_some() {} });
-    finish(&client.stats(), &outbox);
-    writer.finish()?;
-    Ok(())
-}
-
-async fn answer_async(client: &asynchronous::Client, call: &Call, read_at: Instant) -> Answer {
-    let client = client.within(left(call, read_at));
-    answer(
-        call.id,
-        match &call.request {
-            Request::Command(words) => single(client.call(&cmd(words)).await),
-            Request::Transaction(commands) => list(client.transaction(&pipeline(commands)).await),
-            Request::Pipeline(commands) => list(client.pipeline(&pipeline(commands)).await),
-        },
-    )
 }
 
 /// What is left of a call's deadline, which runs from when its line was read.
@@ -184,6 +89,14 @@ fn single(outcome: Result<Value, Error>) -> Result<Reply, Failure> {
         .map_err(|error| failure(&error))
 }
 
+fn ready(name: &str, can: &[Ability]) -> Answer {
+    Answer::Ready {
+        name: name.into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        can: can.to_vec(),
+    }
+}
+
 fn finish(stats: &Stats, outbox: &Outbox) {
     outbox.say(&Answer::Stats(vec![
         ("dials".into(), stats.dialled),
@@ -193,30 +106,18 @@ fn finish(stats: &Stats, outbox: &Outbox) {
     outbox.say(&Answer::Bye);
 }
 
+/// Calls that may wait for a connection: all that the lab's 2,000 a second bring within their deadline of 1 s. The default
+/// is half of that, and the ride-out (500 ms) alone would fill it; an application of this rate has to say so too.
+const WAITERS_MAX: &str = "2048";
+
 fn builder(settings: &Settings, outbox: &Outbox) -> Result<Builder, ContendError> {
     let deadline = Duration::from_millis(settings.deadline_ms);
     let outbox = outbox.clone();
     Ok(Client::builder(&settings.url)?
         .deadline(deadline)?
         .pool_size(settings.workers.max(1))?
+        .set("waiters_max", WAITERS_MAX)?
         .on_event(move |event| tell(&outbox, event)))
-}
-
-fn work(client: &Client, outbox: &Outbox, receiver: &Mutex<mpsc::Receiver<(Instant, Call)>>) {
-    loop {
-        let next = receiver
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .recv();
-        let Ok((read_at, call)) = next else { return };
-        let client = client.within(left(&call, read_at));
-        let outcome = match &call.request {
-            Request::Command(words) => single(client.call(&cmd(words))),
-            Request::Transaction(commands) => list(client.transaction(&pipeline(commands))),
-            Request::Pipeline(commands) => list(client.pipeline(&pipeline(commands))),
-        };
-        outbox.say(&answer(call.id, outcome));
-    }
 }
 
 fn cmd(words: &[Vec<u8>]) -> Cmd {
@@ -321,6 +222,9 @@ fn tell(outbox: &Outbox, event: &Event<'_>) {
             },
         },
         Event::Lost { cause, .. } => Told::Lost { cause: Some(cause) },
+        Event::NameStale { .. } => Told::Other {
+            kind: "name-stale".into(),
+        },
         _ => return,
     };
     outbox.say(&Answer::Event(told));
@@ -334,6 +238,9 @@ enum ContendError {
         "the first line must be `hello`, and only the first (this command is for the lab: see docs/contenders.md)"
     )]
     NoHello,
+    /// The lab must not ask for what this face did not say it can do.
+    #[error("this face cannot do what the lab asks for")]
+    Unable,
     /// The lab's line could not be read.
     #[error(transparent)]
     Inbox(#[from] InboxError),
