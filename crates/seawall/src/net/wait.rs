@@ -37,10 +37,9 @@ pub(crate) fn ready_at(
     let mut fds = [PollFd::from_borrowed_fd(fd, flags)];
     loop {
         match poll(&mut fds, timeout(now, until).as_ref()) {
-            Ok(0) => {}
+            // A signal: its handler ran, the wait goes on. Doors that must act on signals lay a ground of their own.
+            Ok(0) | Err(rustix::io::Errno::INTR) => {}
             Ok(_) => return Ok(true),
-            // A signal: its handler ran, the wait goes on. Doors that must act on signals wait in their own shell.
-            Err(rustix::io::Errno::INTR) => {}
             Err(errno) => return Err(errno.into()),
         }
         now = clock::now();
