@@ -84,7 +84,6 @@ impl Builder {
     }
 
     /// Makes the client for tokio. Nothing is dialled yet, and no runtime is needed to make it.
-    #[cfg(feature = "tokio")]
     pub fn build_async(self) -> Result<crate::asynchronous::Client, Error> {
         Ok(crate::asynchronous::Client::at(self.home()?))
     }

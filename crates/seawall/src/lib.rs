@@ -13,7 +13,6 @@
 //! have run ([`Error::may_have_run`]), and what to do. What may have run is sent again only if running it twice
 //! changes nothing.
 
-#[cfg(feature = "tokio")]
 pub mod asynchronous;
 pub mod blocking;
 mod builder;

@@ -2,21 +2,28 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "tokio")]
 use seawall_model::Cause;
 use seawall_wire::Value;
+use seawall_wire::error::ServerError;
 
 use super::dedicated;
 use super::exchange::{self, Board, Request};
 use super::lease::Lease;
+use super::park::acquire_own;
+#[cfg(feature = "tokio")]
 use super::subscribe::Subscription;
+use crate::blocking;
 use crate::builder::Builder;
-use crate::command::{Arg, Cmd};
-use crate::error::{Error, Kind};
+use crate::command::{Arg, Cmd, Nature};
+use crate::error::Error;
+#[cfg(feature = "tokio")]
+use crate::error::Kind;
 use crate::journal::Record;
 use crate::link::call::Call;
 use crate::link::home::Home;
 use crate::link::shared::Link;
-use crate::link::sink::{ValueSink, Whole};
+use crate::link::sink::{ValueSink, Whole, Word};
 use crate::pipeline::Pipeline;
 use crate::reply::FromReply;
 use crate::stats::Stats;
@@ -77,6 +84,40 @@ impl Client {
         self.drive(&mut call, &link, &request, &mut reply).await?;
         let value = reply.unwrap_or(Value::Null);
         T::from_reply(value).map_err(|wrong| Error::wrong_type(&wrong, &name, &link.name))
+    }
+
+    /// Sends a command and returns its reply as it is. Unlike an [`Error`], which may be logged, the refusal that comes
+    /// with it quotes the server word for word.
+    pub async fn exchange(&self, cmd: &Cmd) -> Result<Value, (Error, Option<ServerError>)> {
+        let name = cmd.name();
+        let nature = cmd.nature();
+        let link = self.home.link().map_err(|error| (error, None))?;
+        cmd.refuse_session(nature, &link.name)
+            .map_err(|error| (error, None))?;
+        let mut call = Call::new(&link, self.home.conduct(), &name, nature, self.deadline);
+        let request = Request {
+            replies: 1,
+            whole: false,
+            pack: &|connection, _, now| connection.queue(now, 1, |out| cmd.pack(out)),
+        };
+        let mut sink = Word::default();
+        match self.drive(&mut call, &link, &request, &mut sink).await {
+            Ok(()) => Ok(sink.reply.unwrap_or(Value::Null)),
+            Err(error) => Err((error, sink.refusal)),
+        }
+    }
+
+    /// Borrows a raw connection for a shell of the caller's own, which waits for its socket by itself.
+    pub async fn raw_lease(&self) -> Result<blocking::Lease, Error> {
+        let link = self.home.link()?;
+        let conduct = self.home.conduct().clone();
+        let lent = {
+            let mut call = Call::new(&link, &conduct, "LEASE", Nature::lease(), self.deadline);
+            let lent = acquire_own(&mut call).await?;
+            call.leased();
+            lent
+        };
+        Ok(blocking::Lease::of(link, conduct, lent, None))
     }
 
     /// Sends the commands of a pipeline in one write, and gives each its own result, in order.
@@ -150,6 +191,7 @@ impl Client {
     /// Subscribes to channels, on a connection of its own that is made again when it is lost.
     ///
     /// The channels are chosen once, here: none at all is refused ([`Cause::BadSettings`]), since nothing could ever come.
+    #[cfg(feature = "tokio")]
     pub async fn subscribe<C: Arg>(
         &self,
         channels: impl IntoIterator<Item = C>,
@@ -204,6 +246,7 @@ impl Client {
     }
 
     /// The error that says so, once it is closed.
+    #[cfg(feature = "tokio")]
     pub(super) fn closed(&self) -> Option<Error> {
         let closed = self.home.current().ledger().is_closed();
         closed.then(|| Error::new(Kind::Refused, Cause::ClientClosed, "", &self.home.name()))

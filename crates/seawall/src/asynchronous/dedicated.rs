@@ -7,11 +7,11 @@ use std::time::Duration;
 use seawall_model::Close;
 use seawall_policy::health::State;
 use seawall_wire::Value;
-use tokio::time::timeout;
 
 use super::exchange::{self, Request};
 use super::own::{Came, Own};
 use super::park::{acquire_own, sleep_until};
+use super::runtime;
 use crate::clock;
 use crate::error::Error;
 use crate::link::call::{Again, Call};
@@ -49,7 +49,10 @@ pub(super) async fn drive(
                     own.part();
                 }
                 match said.answer {
-                    Some(error) => return Err(call.answered(error)),
+                    Some(error) => {
+                        sink.refused(&error);
+                        return Err(call.answered(error));
+                    }
                     None => Again::At(sent_at),
                 }
             }
@@ -113,7 +116,7 @@ async fn converse(
     loop {
         let now = clock::now();
         let until = call.deadline.answer_by().min(now + GLANCE);
-        let ended = match timeout(until.since(now), own.step()).await {
+        let ended = match runtime::timeout(until.since(now), own.step()).await {
             Ok(Ok(())) => None,
             Ok(Err(close)) => Some(close),
             Err(_) => {

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use seawall_model::{Cause, Close, Moment, Provenance};
 use seawall_wire::Value;
-use tokio::time::timeout;
 
 use super::park::{self, Acquired, sleep_until};
+use super::runtime;
 use super::shared::{Fate, Shared, Ticket};
 use crate::clock;
 use crate::error::Error;
@@ -104,7 +104,10 @@ pub(super) async fn drive(
                             shared.retire();
                         }
                         match said.answer {
-                            Some(error) => return Err(call.answered(error)),
+                            Some(error) => {
+                                sink.refused(&error);
+                                return Err(call.answered(error));
+                            }
                             None => Again::At(sent_at),
                         }
                     }
@@ -187,7 +190,7 @@ async fn submit(
             }
             // It ended a moment ago: its driver is about to say so.
             None if call.deadline.too_late_to_send(now) => return Err(call.nothing_came()),
-            None => tokio::task::yield_now().await,
+            None => runtime::yield_now().await,
         }
     }
 }
@@ -235,7 +238,7 @@ async fn watch(call: &Call<'_>, request: &mut UnderWay<'_>, sent_at: Moment) -> 
             call.overdue_at(silent_since)
         };
         let until = look.min(call.deadline.answer_by());
-        if let Ok(fate) = timeout(until.since(now), &mut request.ticket.fate).await {
+        if let Ok(fate) = runtime::timeout(until.since(now), &mut request.ticket.fate).await {
             return ended(fate.ok());
         }
         now = clock::now();
@@ -244,7 +247,7 @@ async fn watch(call: &Call<'_>, request: &mut UnderWay<'_>, sent_at: Moment) -> 
             if call.deadline.too_late_to_answer(now) {
                 return End::Late(Loss::unknown(Close::Ours), Provenance::Written);
             }
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            runtime::sleep(Duration::from_millis(1)).await;
             now = clock::now();
             continue;
         };
@@ -280,7 +283,7 @@ async fn late(request: &mut UnderWay<'_>, loss: Loss, sent_at: Moment) -> End {
         // Silence for a whole deadline condemns the connection: what it still holds must not run later. How far the
         // request got is final only when it is closed.
         shared.abandon();
-        return match timeout(LAST_WORD, &mut request.ticket.fate).await {
+        return match runtime::timeout(LAST_WORD, &mut request.ticket.fate).await {
             Ok(Ok(Fate::Lost { loss, trail, .. })) => {
                 End::Late(loss, trail.first().copied().unwrap_or(Provenance::Written))
             }
@@ -322,7 +325,7 @@ pub(super) async fn examine(link: &Link, loss: &mut Loss) {
     let until = asked + EXAMINE_MAX;
     link.decide(crate::link::ledger::Ledger::examine);
     while !link.ledger().examined_since(asked) && clock::now() < until {
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        runtime::sleep(Duration::from_millis(1)).await;
     }
     link.ledger().name_anew(asked, loss);
 }

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use seawall_model::{Cause, Close, Provenance};
 use seawall_wire::Value;
-use seawall_wire::error::{ErrorKind, ServerError};
-use tokio::time::timeout;
+use seawall_wire::error::ErrorKind;
+#[cfg(feature = "tokio")]
+use seawall_wire::error::ServerError;
 
 use super::exchange;
 use super::own::{Came, Own};
 use super::park::acquire_own;
+use super::runtime;
 use crate::clock;
 use crate::command::{Cmd, Nature};
 use crate::error::{Error, Kind};
@@ -67,7 +69,7 @@ impl Lease {
             // Replies to what was sent before are taken in meanwhile, or both sides would wait for each other.
             let step = match self.own.live().map(Live::write_some) {
                 Some(Ok(_)) if !self.own.wants_write() => return Ok(()),
-                _ => timeout(until.since(clock::now()), self.own.step()).await,
+                _ => runtime::timeout(until.since(clock::now()), self.own.step()).await,
             };
             match step {
                 Ok(Ok(())) => {}
@@ -107,7 +109,7 @@ impl Lease {
                 Err(Cause::ClientClosed) => return Err(self.gone()),
                 Err(cause) => return Err(self.lose(Close::Ours, Some(cause))),
             }
-            match timeout(until.since(clock::now()), self.own.step()).await {
+            match runtime::timeout(until.since(clock::now()), self.own.step()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(close)) => {
                     // What came before the end is still to be taken.
@@ -146,6 +148,7 @@ impl Lease {
     }
 
     /// The error for a refusal by the server.
+    #[cfg(feature = "tokio")]
     pub(super) fn refused(&self, error: ServerError) -> Error {
         Error::server(error, &self.sent, &self.link.name, false)
     }

@@ -5,15 +5,20 @@
 
 mod client;
 mod dedicated;
+mod event_loop;
 mod exchange;
 mod lease;
 mod own;
 mod park;
+mod runtime;
 mod shared;
+#[cfg(feature = "tokio")]
 mod subscribe;
 #[cfg(test)]
 mod tests;
 
 pub use client::Client;
+pub use event_loop::{EventLoop, Task, Watch, enter};
 pub use lease::Lease;
+#[cfg(feature = "tokio")]
 pub use subscribe::{Happening, Message, Subscription};

@@ -1,16 +1,13 @@
 //! A connection that one task has for itself, watched by its runtime.
 
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use seawall_model::{Cause, Close, Moment, Provenance};
+use seawall_model::{Cause, Close, Provenance};
 use seawall_wire::Value;
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 
 use super::exchange::examine;
-use super::park::sleep_until;
+use super::runtime::{self, Watched, Woken};
 use crate::clock;
 use crate::fork;
 use crate::link::connection::{Incoming, Loss};
@@ -28,29 +25,6 @@ pub(super) enum Came {
     Other(Value),
 }
 
-/// A socket as tokio watches it.
-pub(super) type Watched = AsyncFd<OwnedFd>;
-
-/// Until the peer's last words are waited for no longer.
-pub(super) async fn silence(mute: Option<Moment>) {
-    sleep_until(mute.unwrap_or(Moment::NEVER)).await;
-}
-
-/// Watches the socket of a connection.
-#[expect(
-    unsafe_code,
-    reason = "the runtime trusts its caller that a watched descriptor stays open, and says so this way"
-)]
-pub(super) fn watch(live: &Live) -> io::Result<Watched> {
-    // A descriptor of its own for the same socket: the runtime must hold one for as long as it watches. It is let go of
-    // before the connection's, whose close is the one that counts.
-    let socket = live.stream.fd().try_clone_to_owned()?;
-    // SAFETY: an `OwnedFd` keeps the descriptor open until the watch, which owns it, is dropped.
-    let watched =
-        unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE | Interest::WRITABLE) };
-    watched.map_err(Into::into)
-}
-
 /// A connection of one's own. Dropped clean, it goes back; dropped in the middle of something, it is closed.
 pub(super) struct Own {
     link: Arc<Link>,
@@ -64,7 +38,7 @@ pub(super) struct Own {
 
 impl Own {
     pub(super) fn new(link: Arc<Link>, lent: Lent<Box<Live>>) -> io::Result<Self> {
-        match watch(&lent.connection) {
+        match Watched::new(&lent.connection) {
             Ok(watched) => Ok(Self {
                 link,
                 watched: Some(watched),
@@ -116,23 +90,18 @@ impl Own {
         let mute = live.mute;
         if blocked {
             // So that the next wait for room is one for new room.
-            let _ = watched.try_io(Interest::WRITABLE, |_| -> io::Result<()> {
-                Err(io::ErrorKind::WouldBlock.into())
-            });
+            watched.is_full();
         }
-        let mut ready = tokio::select! {
-            biased;
-            ready = watched.readable() => ready.map_err(|error| close_of(&error))?,
-            ready = watched.writable(), if blocked => {
-                drop(ready);
-                return Ok(());
-            }
-            () = silence(mute), if mute.is_some() => return Err(Close::Reset),
-        };
+        let woken = runtime::first_of(watched, None, blocked, mute).await;
+        match woken.map_err(|error| close_of(&error))? {
+            Woken::Readable => {}
+            Woken::Writable | Woken::Rung => return Ok(()),
+            Woken::Late => return Err(Close::Reset),
+        }
         match live.read_some(clock::now()) {
             Ok(Step::Moved) => Ok(()),
             Ok(Step::WouldBlock) => {
-                ready.clear_ready();
+                watched.is_drained();
                 Ok(())
             }
             Err(error) => Err(close_of(&error)),

@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_channel::oneshot;
 use seawall_model::Moment;
-use tokio::sync::oneshot;
-use tokio::time::{sleep, timeout};
 
+use super::runtime::{sleep, timeout};
 use crate::clock;
 use crate::error::Error;
 use crate::link::call::Call;
@@ -52,7 +52,7 @@ impl Drop for Place<'_> {
     fn drop(&mut self) {
         self.told.close();
         if !self.link.ledger().leave(self.ticket)
-            && let Ok(Told::Granted(lent)) = self.told.try_recv()
+            && let Ok(Some(Told::Granted(lent))) = self.told.try_recv()
         {
             self.link.give_back(lent.connection, lent.usage);
         }

@@ -9,15 +9,14 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use futures_channel::oneshot;
 use seawall_model::{Cause, Close, Moment, Provenance};
 use seawall_policy::health::Answered;
 use seawall_wire::Value;
 use seawall_wire::facts::Access;
-use tokio::io::Interest;
-use tokio::sync::{Notify, oneshot};
 
 use super::exchange::examine;
-use super::own::{Watched, silence, watch};
+use super::runtime::{self, Bell, Watched, Woken};
 use crate::clock;
 use crate::command::Nature;
 use crate::fork;
@@ -48,7 +47,7 @@ pub(super) enum Fate {
 /// The shared connection.
 pub(super) struct Shared {
     state: Mutex<State>,
-    bell: Notify,
+    bell: Bell,
     pub(super) established: Moment,
     pub(super) server: Server,
     link: Weak<Link>,
@@ -99,7 +98,7 @@ pub(super) struct Ticket {
 impl Shared {
     /// Puts a connection up for all tasks of this runtime.
     pub(super) fn put_up(link: &Arc<Link>, mut lent: Lent<Box<Live>>) -> io::Result<Arc<Self>> {
-        let watched = match watch(&lent.connection) {
+        let watched = match Watched::new(&lent.connection) {
             Ok(watched) => watched,
             Err(error) => {
                 link.give_back(lent.connection, lent.usage);
@@ -108,7 +107,7 @@ impl Shared {
         };
         lent.connection.state.be_careful();
         let shared = Arc::new(Self {
-            bell: Notify::new(),
+            bell: Bell::default(),
             established: lent.established,
             server: lent.connection.server.clone(),
             link: Arc::downgrade(link),
@@ -123,7 +122,7 @@ impl Shared {
         });
         // Not inside the task: a runtime that shuts down may drop it before it has run at all.
         let ending = Ending(Arc::clone(&shared));
-        tokio::spawn(Arc::clone(&shared).drive(watched, ending));
+        runtime::spawn(Arc::clone(&shared).drive(watched, ending));
         Ok(shared)
     }
 
@@ -162,7 +161,7 @@ impl Shared {
             });
             id
         };
-        self.bell.notify_one();
+        self.bell.ring();
         Some(Ticket { id, fate })
     }
 
@@ -223,7 +222,7 @@ impl Shared {
         if retired && let Some(link) = self.link.upgrade() {
             link.decide(Ledger::shared_retired);
         }
-        self.bell.notify_one();
+        self.bell.ring();
     }
 
     /// It is given up: everything on it is told so, and it is closed. Not left to the driver, whose runtime may be what
@@ -243,7 +242,7 @@ impl Shared {
 
     /// The client was closed: it ends once nothing is owed any more.
     pub(super) fn closing(&self) {
-        self.bell.notify_one();
+        self.bell.ring();
     }
 
     fn end_now(&self, loss: &Loss) {
@@ -251,7 +250,7 @@ impl Shared {
             mourners.tell(loss);
         }
         // The driver finds it ended.
-        self.bell.notify_one();
+        self.bell.ring();
     }
 
     /// What its end would prove now.
@@ -266,21 +265,15 @@ impl Shared {
         let loss = loop {
             self.write(&watched);
             let (blocked, mute) = self.waits();
-            tokio::select! {
-                biased;
-                ready = watched.readable() => match ready {
-                    Ok(mut ready) => match self.read(|| ready.clear_ready()) {
-                        Ok(()) => {}
-                        Err(end) => break end,
-                    },
-                    Err(_) => break self.loss(Close::Reset, None),
+            match runtime::first_of(&watched, Some(&self.bell), blocked, mute).await {
+                Ok(Woken::Readable) => match self.read(&watched) {
+                    Ok(()) => {}
+                    Err(end) => break end,
                 },
-                () = self.bell.notified() => {
-                    // Tasks that are ready to run add their requests to the same write.
-                    tokio::task::yield_now().await;
-                }
-                ready = watched.writable(), if blocked => drop(ready),
-                () = silence(mute), if mute.is_some() => break self.loss(Close::Reset, None),
+                // Tasks that are ready to run add their requests to the same write.
+                Ok(Woken::Rung) => runtime::yield_now().await,
+                Ok(Woken::Writable) => {}
+                Ok(Woken::Late) | Err(_) => break self.loss(Close::Reset, None),
             }
             if self.is_over() {
                 let cause = if self.retired.load(Ordering::Relaxed) {
@@ -313,7 +306,7 @@ impl Shared {
                 return true;
             }
             if self.retired.load(Ordering::Relaxed) {
-                return state.asked.iter().all(|asked| asked.caller.is_closed());
+                return state.asked.iter().all(|asked| asked.caller.is_canceled());
             }
             state.asked.is_empty()
         };
@@ -326,7 +319,7 @@ impl Shared {
     /// Somebody waits no more.
     pub(super) fn left(&self) {
         if self.retired.load(Ordering::Relaxed) {
-            self.bell.notify_one();
+            self.bell.ring();
         }
     }
 
@@ -343,16 +336,14 @@ impl Shared {
             Ok(Step::Moved) => {}
             Ok(Step::WouldBlock) => {
                 // So that the next wait for room is one for new room.
-                let _ = watched.try_io(Interest::WRITABLE, |_| -> io::Result<()> {
-                    Err(io::ErrorKind::WouldBlock.into())
-                });
+                watched.is_full();
             }
             Err(_) => live.fall_mute(clock::now()),
         }
     }
 
     /// Reads what has come and hands it out.
-    fn read(&self, drained: impl FnOnce()) -> Result<(), Loss> {
+    fn read(&self, watched: &Watched) -> Result<(), Loss> {
         let now = clock::now();
         let mut answered: Vec<(oneshot::Sender<Fate>, Vec<Value>)> = Vec::new();
         let mut proof: Option<Answered> = None;
@@ -366,7 +357,7 @@ impl Shared {
             let ended = match live.read_some(now) {
                 Ok(Step::Moved) => None,
                 Ok(Step::WouldBlock) => {
-                    drained();
+                    watched.is_drained();
                     return Ok(());
                 }
                 Err(error) => Some(close_of(&error)),

@@ -105,8 +105,18 @@ impl Lease {
             call.leased();
             lent
         };
+        Ok(Self::of(link, conduct, lent, ground))
+    }
+
+    /// Of a connection that was lent already.
+    pub(crate) fn of(
+        link: Arc<Link>,
+        conduct: Conduct,
+        lent: Lent<Box<Live>>,
+        ground: Option<Arc<dyn Ground>>,
+    ) -> Self {
         let generation = fork::generation();
-        Ok(Self {
+        Self {
             link,
             conduct,
             lent: Some(lent),
@@ -116,7 +126,7 @@ impl Lease {
             ground,
             wait: None,
             talk: Talk::begin(),
-        })
+        }
     }
 
     /// Writes a command, all of it, within the deadline. Its reply is taken by [`recv`](Self::recv).
@@ -129,6 +139,14 @@ impl Lease {
     ///
     /// Errors: what is no whole request is refused before anything is sent.
     pub fn send_packed(&mut self, requests: &[u8], patience: Patience) -> Result<(), Error> {
+        self.queue_packed(requests)?;
+        self.write_out(patience)
+    }
+
+    /// Queues requests that were packed already, for a shell that waits by itself: [`flush`](Self::flush) writes them.
+    ///
+    /// Errors: what is no whole request is refused before anything is queued.
+    pub fn queue_packed(&mut self, requests: &[u8]) -> Result<(), Error> {
         let mut rest = requests;
         let mut scanner = RequestScanner::new(Limits::default());
         let mut queue = Vec::new();
@@ -154,7 +172,57 @@ impl Lease {
                 out.extend_from_slice(request);
             })?;
         }
-        self.write_out(patience)
+        Ok(())
+    }
+
+    /// Writes what is queued as far as the socket takes it without waiting: whether that was all.
+    pub fn flush(&mut self) -> Result<bool, Error> {
+        let live = self.live()?;
+        match live.write_some() {
+            Ok(Step::Moved) => Ok(true),
+            Ok(Step::WouldBlock) => Ok(false),
+            Err(_) => {
+                let now = clock::now();
+                live.fall_mute(now);
+                let close = match live.read_some(now) {
+                    Err(error) => close_of(&error),
+                    Ok(_) => Close::Reset,
+                };
+                Err(self.lose(close, None))
+            }
+        }
+    }
+
+    /// The reply to what was sent is overdue: has the endpoint looked at.
+    pub fn overdue(&mut self, since: Moment) -> Result<(), Error> {
+        let cause = self
+            .live()?
+            .state
+            .loss(Close::Abandoned, clock::now())
+            .cause;
+        self.link
+            .decide(|ledger, now| ledger.overdue(now, since, cause));
+        Ok(())
+    }
+
+    /// Whether the endpoint is down.
+    pub fn is_down(&self) -> bool {
+        matches!(self.link.ledger().health.state(), State::Down { .. })
+    }
+
+    /// How long a reader waits for what is owed by default: the client's deadline, and a blocking command's own timeout
+    /// besides; `None` where that has no end.
+    pub fn patience(&self) -> Option<Duration> {
+        match self.wait {
+            None => Some(self.conduct.deadline),
+            Some(Blocking::For(span)) => Some(self.conduct.deadline.saturating_add(span)),
+            Some(Blocking::Forever) => None,
+        }
+    }
+
+    /// Whether the server may hold the reply back, by the word of the command.
+    pub fn is_held_back(&self) -> bool {
+        self.wait.is_some()
     }
 
     fn enqueue(
@@ -275,7 +343,12 @@ impl Lease {
             };
             let until = look.min(deadline.answer_by());
             let live = self.live()?;
-            let ready = ground::ready(ground.as_deref(), live.stream.fd(), Interest::Read, until);
+            let ready = if patience == Patience::For(Duration::ZERO) {
+                // Who does not wait need not ask whether to wait.
+                Ok(true)
+            } else {
+                ground::ready(ground.as_deref(), live.stream.fd(), Interest::Read, until)
+            };
             match ready {
                 Ok(true) => {
                     if let Err(error) = live.read_some(clock::now()) {
@@ -310,10 +383,6 @@ impl Lease {
             Ok(Some(incoming)) => self.take(incoming, take).map(Some),
             Ok(None) | Err(_) => Err(self.lose(close, None)),
         }
-    }
-
-    fn is_down(&self) -> bool {
-        matches!(self.link.ledger().health.state(), State::Down { .. })
     }
 
     /// Whether a read would find bytes, in the buffer or in the socket, within `within`.

@@ -34,6 +34,10 @@ pub(crate) fn refusal(frame: &[u8], limits: &Limits) -> Option<ServerError> {
     }
     match Value::decode(frame, limits) {
         Ok((Value::Error(error), _)) => Some(error),
+        Ok((Value::Attributed { value, .. }, _)) => match *value {
+            Value::Error(error) => Some(error),
+            _ => None,
+        },
         _ => None,
     }
 }
@@ -127,5 +131,38 @@ impl Sink for Whole {
 impl ValueSink for Whole {
     fn take(&mut self, value: Value) {
         self.0.push(value);
+    }
+}
+
+/// Takes the reply of a single command, or the server's refusal, word for word.
+#[derive(Default)]
+pub(crate) struct Word {
+    pub(crate) reply: Option<Value>,
+    pub(crate) refusal: Option<ServerError>,
+}
+
+impl Sink for Word {
+    fn take_frame(&mut self, frame: &[u8], limits: &Limits) -> Result<(), WireError> {
+        self.take(Value::decode(frame, limits)?.0);
+        Ok(())
+    }
+    fn refused(&mut self, error: &ServerError) {
+        self.refusal = Some(error.clone());
+    }
+    fn shows_writes(&self) -> bool {
+        true
+    }
+    fn errors(&self, _: usize, _: &mut dyn FnMut(&ServerError)) {
+        // As above.
+    }
+    fn taken(&self) -> usize {
+        usize::from(self.reply.is_some())
+    }
+    fn restart(&mut self) {}
+}
+
+impl ValueSink for Word {
+    fn take(&mut self, value: Value) {
+        self.reply = Some(value);
     }
 }

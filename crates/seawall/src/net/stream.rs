@@ -232,7 +232,7 @@ mod tests {
     fn a_patient_socket_is_written_without_waiting() {
         let (mut ours, _theirs) = pair();
         let error = loop {
-            if let Err(error) = ours.write(&[0; 64 * 1024]) {
+            if let Err(error) = ours.write(&vec![0; 64 * 1024]) {
                 break error;
             }
         };
