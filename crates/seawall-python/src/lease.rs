@@ -100,6 +100,56 @@ impl Lease {
         self.work(py, |lease| lease.send_packed(bytes, patience))
     }
 
+    /// Queues packed commands, and writes what the socket takes without waiting: whether that was all. The rest is
+    /// written by `flush`.
+    fn send_some(&self, py: Python<'_>, packed: &Bound<'_, PyBytes>) -> PyResult<bool> {
+        let bytes = packed.as_bytes();
+        self.work(py, |lease| {
+            lease.queue_packed(bytes)?;
+            lease.flush()
+        })
+    }
+
+    /// Writes what is queued as far as the socket takes it without waiting: whether that was all.
+    fn flush(&self, py: Python<'_>) -> PyResult<bool> {
+        self.work(py, blocking::Lease::flush)
+    }
+
+    /// The reply has been overdue for so many seconds: has the endpoint looked at.
+    fn overdue(&self, py: Python<'_>, since: f64) -> PyResult<()> {
+        let silent = span(since)?;
+        self.work(py, |lease| {
+            let now = seawall::now();
+            lease.overdue(seawall::Moment::from_nanos(
+                now.as_nanos().saturating_sub(silent.as_nanos() as u64),
+            ))
+        })
+    }
+
+    /// How long a reader waits for what is owed by default, in seconds; `None` where that has no end.
+    #[getter]
+    fn patience(&self) -> Option<f64> {
+        let lease = self.lock();
+        let patience = lease
+            .as_ref()
+            .map_or(Some(std::time::Duration::ZERO), blocking::Lease::patience);
+        patience.map(|patience| patience.as_secs_f64())
+    }
+
+    /// Whether the server may hold the reply back, by the word of the command.
+    #[getter]
+    fn held_back(&self) -> bool {
+        self.lock()
+            .as_ref()
+            .is_some_and(blocking::Lease::is_held_back)
+    }
+
+    /// Whether the endpoint is down.
+    #[getter]
+    fn down(&self) -> bool {
+        self.lock().as_ref().is_some_and(blocking::Lease::is_down)
+    }
+
     /// Reads the next reply: `(value, is_push)`, or `None` if nothing came within `within` seconds. A negative `within`
     /// is the pool's own deadline, `None` waits until something comes or the endpoint goes down.
     #[pyo3(signature = (codec, decode, within))]

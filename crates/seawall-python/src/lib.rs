@@ -3,6 +3,7 @@
 //! Rules: no Python call, allocation or release while a Rust lock is held (finalizers re-enter); the interpreter is let
 //! go of while a call waits; nothing here keeps a Python object alive but for the length of a call.
 
+mod aio;
 mod ground;
 mod lease;
 mod link;
@@ -17,6 +18,9 @@ use pyo3::prelude::*;
 fn _ext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<link::Link>()?;
     module.add_class::<lease::Lease>()?;
+    module.add_class::<aio::AsyncLink>()?;
+    module.add_class::<aio::Executor>()?;
+    module.add_class::<aio::Ticket>()?;
     module.add_class::<reply::Codec>()?;
     module.add_function(wrap_pyfunction!(trouble::install, module)?)?;
     module.add_function(wrap_pyfunction!(pack::pack, module)?)?;

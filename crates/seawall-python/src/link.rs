@@ -7,7 +7,7 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use seawall::blocking::{Client, Frames};
-use seawall::{Cause, Cmd, Error, Kind};
+use seawall::{Cause, Cmd, Error, Kind, Stats};
 use seawall_wire::Limits;
 
 use crate::ground::Threads;
@@ -122,52 +122,7 @@ impl Link {
     /// What happened so far, and how things stand.
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let stats = py.detach(|| self.client.stats());
-        let dict = PyDict::new(py);
-        dict.set_item("endpoint", &*stats.endpoint)?;
-        dict.set_item("state", stats.state.to_string())?;
-        let outage = stats
-            .outage
-            .map(|trouble| (trouble.cause.name(), trouble.lasting));
-        dict.set_item("cause", outage.map(|(cause, _)| cause))?;
-        dict.set_item("lasting", outage.map(|(_, lasting)| lasting.as_secs_f64()))?;
-        dict.set_item(
-            "writes_refused",
-            stats.writes_refused.map(|trouble| trouble.cause.name()),
-        )?;
-        for (name, count) in [
-            ("outages", stats.outages),
-            ("calls", stats.calls),
-            ("answered", stats.answered),
-            ("refused", stats.refused),
-            ("may_have_run", stats.may_have_run),
-            ("retried", stats.retried),
-            ("retries_refused", stats.retries_refused),
-            ("dialled", stats.dialled),
-            ("journal_bytes", stats.journal_bytes),
-        ] {
-            dict.set_item(name, count)?;
-        }
-        for (name, count) in [
-            ("idle", stats.idle),
-            ("in_use", stats.in_use),
-            ("dialling", stats.dialling),
-            ("waiting", stats.waiting),
-        ] {
-            dict.set_item(name, count)?;
-        }
-        for (name, counts) in [
-            ("failed", &stats.failed),
-            ("lost", &stats.lost),
-            ("dials_failed", &stats.dials_failed),
-        ] {
-            let by_cause = PyDict::new(py);
-            for (cause, count) in counts.iter() {
-                by_cause.set_item(cause.name(), count)?;
-            }
-            dict.set_item(name, by_cause)?;
-        }
-        dict.set_item("run_id", stats.run_id.as_deref())?;
-        Ok(dict)
+        stats_as_dict(py, &stats)
     }
 
     /// Closes what rests, and refuses what waits. Calls in flight end by themselves.
@@ -180,4 +135,54 @@ impl Link {
 pub(crate) fn span(seconds: f64) -> PyResult<Duration> {
     Duration::try_from_secs_f64(seconds.max(0.0))
         .map_err(|_| trouble::data_error(format!("a timeout of {seconds} s is no span of time")))
+}
+
+/// Statistics as Python shows them.
+pub(crate) fn stats_as_dict<'py>(py: Python<'py>, stats: &Stats) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    dict.set_item("endpoint", &*stats.endpoint)?;
+    dict.set_item("state", stats.state.to_string())?;
+    let outage = stats
+        .outage
+        .map(|trouble| (trouble.cause.name(), trouble.lasting));
+    dict.set_item("cause", outage.map(|(cause, _)| cause))?;
+    dict.set_item("lasting", outage.map(|(_, lasting)| lasting.as_secs_f64()))?;
+    dict.set_item(
+        "writes_refused",
+        stats.writes_refused.map(|trouble| trouble.cause.name()),
+    )?;
+    for (name, count) in [
+        ("outages", stats.outages),
+        ("calls", stats.calls),
+        ("answered", stats.answered),
+        ("refused", stats.refused),
+        ("may_have_run", stats.may_have_run),
+        ("retried", stats.retried),
+        ("retries_refused", stats.retries_refused),
+        ("dialled", stats.dialled),
+        ("journal_bytes", stats.journal_bytes),
+    ] {
+        dict.set_item(name, count)?;
+    }
+    for (name, count) in [
+        ("idle", stats.idle),
+        ("in_use", stats.in_use),
+        ("dialling", stats.dialling),
+        ("waiting", stats.waiting),
+    ] {
+        dict.set_item(name, count)?;
+    }
+    for (name, counts) in [
+        ("failed", &stats.failed),
+        ("lost", &stats.lost),
+        ("dials_failed", &stats.dials_failed),
+    ] {
+        let by_cause = PyDict::new(py);
+        for (cause, count) in counts.iter() {
+            by_cause.set_item(cause.name(), count)?;
+        }
+        dict.set_item(name, by_cause)?;
+    }
+    dict.set_item("run_id", stats.run_id.as_deref())?;
+    Ok(dict)
 }

@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString};
 use seawall_wire::decode::{Aggregate, Size, Visitor, visit};
-use seawall_wire::{Limits, WireError};
+use seawall_wire::{Limits, Value, WireError};
 
 use crate::trouble;
 
@@ -201,5 +201,51 @@ impl<'a> Visitor<'a> for Builder<'_, '_> {
             Some(Open::Map(map, _)) => self.put(map.into_any()),
             Some(Open::Attribute | Open::Parts(_)) | None => {}
         }
+    }
+}
+
+/// Builds the object that a value is.
+pub(crate) fn of_value<'py>(
+    py: Python<'py>,
+    value: Value,
+    codec: &Codec,
+    decode: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    let decode = decode && codec.decode;
+    let text = |bytes: &[u8]| {
+        if decode {
+            codec.text(py, bytes)
+        } else {
+            Ok(PyBytes::new(py, bytes).into_any())
+        }
+    };
+    let list = |values: Vec<Value>| -> PyResult<Bound<'py, PyAny>> {
+        let values = values
+            .into_iter()
+            .map(|value| of_value(py, value, codec, decode));
+        Ok(PyList::new(py, values.collect::<PyResult<Vec<_>>>()?)?.into_any())
+    };
+    match value {
+        Value::Null => Ok(py.None().into_bound(py)),
+        Value::Bool(value) => Ok(PyBool::new(py, value).to_owned().into_any()),
+        Value::Int(value) => Ok(PyInt::new(py, value).into_any()),
+        Value::Double(value) => Ok(PyFloat::new(py, value).into_any()),
+        Value::BigNumber(digits) => py.get_type::<PyInt>().call1((&*digits,)),
+        Value::Simple(bytes) | Value::Bulk(bytes) | Value::Verbatim { text: bytes, .. } => {
+            text(&bytes)
+        }
+        Value::Error(error) => trouble::of_reply(py, error.message.as_bytes()),
+        Value::Array(values) | Value::Set(values) | Value::Push(values) => list(values),
+        Value::Map(pairs) => {
+            let map = PyDict::new(py);
+            for (key, value) in pairs {
+                map.set_item(
+                    of_value(py, key, codec, decode)?,
+                    of_value(py, value, codec, decode)?,
+                )?;
+            }
+            Ok(map.into_any())
+        }
+        Value::Attributed { value, .. } => of_value(py, *value, codec, decode),
     }
 }

@@ -8,7 +8,7 @@
     r.set("greeting", "hello")
 """
 
-from . import errors
+from . import asyncio, errors
 from ._deadline import deadline
 from ._ext import __version__
 from .client import Redis, from_url
@@ -23,6 +23,7 @@ __all__ = [
     "SSLConnection",
     "UnixDomainSocketConnection",
     "__version__",
+    "asyncio",
     "deadline",
     "errors",
     "from_url",

@@ -1,0 +1,51 @@
+"""The retry policy of :mod:`seawall._retry`, for tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from .. import _deadline
+
+
+class SafeRetry(Retry):
+    """Bound to one connection: how often, when, and whether it is safe to try again is the engine's decision."""
+
+    def __init__(self, policy: Retry, connection: Any) -> None:
+        super().__init__(policy._backoff, policy._retries, policy._supported_errors)
+        self._connection = connection
+
+    def __deepcopy__(self, memo: Any) -> Retry:
+        return Retry(NoBackoff(), self._retries, self._supported_errors)
+
+    async def call_with_retry(
+        self,
+        do: Callable[[], Awaitable[Any]],
+        fail: Callable[..., Any],
+        is_retryable: Callable[[Exception], bool] | None = None,
+        with_failure_count: bool = False,
+    ) -> Any:
+        connection = self._connection
+        left = _deadline.left()
+        span = connection._patience() if left is None else min(left, connection._patience())
+        until = time.monotonic() + span
+        attempt = 1
+        while True:
+            connection._begin(attempt)
+            try:
+                return await do()
+            except self._supported_errors as error:
+                pause = None
+                if is_retryable is None or is_retryable(error):
+                    pause = connection._again(error, until - time.monotonic())
+                await (fail(error, attempt) if with_failure_count else fail(error))
+                if pause is None:
+                    raise
+                attempt += 1
+                if pause > 0:
+                    await asyncio.sleep(pause)

@@ -1,0 +1,344 @@
+"""Connections as redis.asyncio knows them, each a lease from the engine's pool on the loop's own readiness."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from typing import Any
+
+import redis.asyncio.connection as _redis
+from redis._parsers import _AsyncRESP3Parser
+from redis.asyncio.retry import Retry
+from redis.exceptions import ConnectionError as _RedisConnectionError
+from redis.exceptions import ResponseError as _RedisResponseError
+from redis.maint_notifications import MaintNotificationsConfig
+
+from .. import _config, _deadline, _ext, errors
+from . import _loops
+from ._retry import SafeRetry
+
+__all__ = ["Connection", "SSLConnection", "UnixDomainSocketConnection"]
+
+#: A reply that is not held back is overdue after this many seconds: then the endpoint is looked at.
+_OVERDUE = 0.25
+#: How often a read without an end looks whether the endpoint has gone down, in seconds.
+_GLANCE = 0.5
+
+
+def _found(future: asyncio.Future[bool], found: bool) -> None:
+    if not future.done():
+        future.set_result(found)
+
+
+async def _ready(lease: _ext.Lease, seconds: float | None, *, write: bool = False) -> bool:
+    """Waits until the socket can be read (or written), ``seconds`` at most; whether it can."""
+    number = lease.fileno()
+    if number < 0:
+        return True
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[bool] = loop.create_future()
+    loop.add_reader(number, _found, future, True)
+    if write:
+        loop.add_writer(number, _found, future, True)
+    timer = None if seconds is None else loop.call_later(max(0.0, seconds), _found, future, False)
+    try:
+        return await future
+    finally:
+        loop.remove_reader(number)
+        if write:
+            loop.remove_writer(number)
+        if timer is not None:
+            timer.cancel()
+
+
+class LeaseParser(_AsyncRESP3Parser):
+    """Reads replies from a lease, only inside a read call of its user."""
+
+    def __init__(self, socket_read_size: int = 0) -> None:
+        super().__init__(socket_read_size)
+        self.pubsub_push_handler_func = self._as_it_is
+        self.node_moving_push_handler_func = None
+        self.maintenance_push_handler_func = None
+        self.oss_cluster_maint_push_handler_func = None
+        self._connection: Any = None
+
+    async def _as_it_is(self, response: Any) -> Any:
+        return response
+
+    def on_connect(self, connection: Any) -> None:
+        self._connection = connection
+        self.encoder = connection.encoder
+        self._connected = True
+
+    def on_disconnect(self) -> None:
+        self._connection = None
+        self._connected = False
+
+    async def can_read(self) -> bool:
+        lease = self._lease()
+        return lease.can_read(0.0)
+
+    def _lease(self) -> _ext.Lease:
+        connection = self._connection
+        lease = None if connection is None else connection._lease
+        if lease is None:
+            raise errors.ConnectionError("Connection closed")
+        return lease
+
+    async def read_response(
+        self, disable_decoding: bool = False, push_request: bool = False, within: float | None = None
+    ) -> Any:
+        """``within`` seconds; ``None`` is the pool's deadline, and a blocking command's own timeout besides."""
+        while True:
+            lease = self._lease()
+            came = lease.read(self._connection._codec, not disable_decoding, 0.0)
+            if came is None:
+                came = await self._wait(lease, disable_decoding, within)
+            response, push = came
+            if push:
+                response = await self.handle_push_response(response)
+                if push_request:
+                    return response
+                continue
+            if isinstance(response, _RedisConnectionError):
+                raise response
+            if isinstance(response, list) and response and isinstance(response[0], _RedisConnectionError):
+                raise response[0]
+            return response
+
+    async def _wait(self, lease: _ext.Lease, disable_decoding: bool, within: float | None) -> Any:
+        codec = self._connection._codec
+        began = time.monotonic()
+        span = lease.patience if within is None else (None if within == math.inf else within)
+        if within is None:
+            left = _deadline.left()
+            if left is not None:
+                span = left if span is None else min(span, left)
+        asked = within is not None or lease.held_back
+        while True:
+            waited = time.monotonic() - began
+            rest = None if span is None else span - waited
+            if rest is not None and rest <= 0:
+                if within is None:
+                    raise lease.late()
+                raise asyncio.TimeoutError
+            pause = _GLANCE if rest is None else rest
+            if not asked:
+                pause = min(pause, max(0.0, _OVERDUE - waited))
+            await _ready(lease, pause)
+            came = lease.read(codec, not disable_decoding, 0.0)
+            if came is not None:
+                return came
+            if not asked and time.monotonic() - began >= _OVERDUE:
+                asked = True
+                lease.overdue(time.monotonic() - began)
+            if rest is None and lease.down:
+                raise lease.late()
+
+
+class _Leased:
+    """What makes a connection class of redis.asyncio's a lease."""
+
+    _lease: _ext.Lease | None = None
+    _link: _ext.AsyncLink | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._ours = _config.take_ours(kwargs)
+        _config.refuse_foreign_tls(kwargs)
+        policy = kwargs.get("retry")
+        self._retries_wanted = policy is None or policy.get_retries() != 0
+        self._attempt = 1
+        kwargs.setdefault("maint_notifications_config", MaintNotificationsConfig(enabled=False))
+        kwargs["parser_class"] = LeaseParser
+        super().__init__(*args, **kwargs)
+        encoder = self.encoder
+        self._codec = _ext.Codec(encoder.encoding, encoder.encoding_errors, bool(encoder.decode_responses))
+
+    def __del__(self, *_: Any) -> None:
+        lease, self._lease = self._lease, None
+        if lease is not None:
+            lease.abandon()
+
+    # -- the retry policy, which is told what its connection has sent --
+
+    @property
+    def retry(self) -> Retry:
+        return self._retry
+
+    @retry.setter
+    def retry(self, policy: Retry) -> None:
+        self._retry = SafeRetry(policy, self)
+
+    def _patience(self) -> float:
+        timeout = self.socket_timeout
+        return _config.DEADLINE if timeout is None else timeout
+
+    def _begin(self, attempt: int) -> None:
+        self._attempt = attempt
+        if self._lease is not None:
+            self._lease.begin(attempt)
+
+    def _again(self, error: Exception, left: float) -> float | None:
+        lease = self._lease
+        if lease is None or left <= 0 or not self._retries_wanted:
+            return None
+        return lease.again(left)
+
+    # -- dialling is the engine's --
+
+    @property
+    def is_connected(self) -> bool:
+        return self._lease is not None and self._lease.fileno() >= 0
+
+    # What `_config` asks of a connection, as the sync ones call it.
+    @property
+    def _socket_timeout(self) -> Any:
+        return self.socket_timeout
+
+    @property
+    def _socket_connect_timeout(self) -> Any:
+        return self.socket_connect_timeout
+
+    async def _connect(self) -> None:
+        loop = asyncio.get_running_loop()
+        link = self._link = _loops.link_for(loop, _config.spec_of(self, self._ours))
+        future, ticket = link.lease(_deadline.left())
+        try:
+            self._lease = await future
+        except asyncio.CancelledError:
+            ticket.give_up()
+            raise
+        self._lease.begin(self._attempt)
+        self._attempt = 1
+
+    async def connect(self) -> None:
+        await self.connect_check_health()
+
+    async def connect_check_health(self, check_health: bool = True, retry_socket_connect: bool = True) -> None:
+        if self.is_connected:
+            return
+        await self._connect()
+        try:
+            if not self.redis_connect_func:
+                await self.on_connect_check_health(check_health=check_health)
+            else:
+                self._parser.on_connect(self)
+                awaited = self.redis_connect_func(self)
+                if awaited is not None and hasattr(awaited, "__await__"):
+                    await awaited
+        except BaseException:
+            await self.disconnect()
+            raise
+        self._connect_callbacks = [ref for ref in self._connect_callbacks if ref()]
+        for ref in self._connect_callbacks:
+            callback = ref()
+            task = callback(self) if callback is not None else None
+            if task is not None and hasattr(task, "__await__"):
+                await task
+
+    async def on_connect_check_health(self, check_health: bool = True) -> None:
+        # HELLO, AUTH, SETNAME and SELECT are done.
+        self._reset_himport_state()
+        self._parser.on_connect(self)
+        await self.activate_maint_notifications_handling_if_enabled(check_health=check_health)
+
+    async def check_health(self) -> None:
+        """Without effect: probes are the engine's, on connections of their own."""
+
+    async def disconnect(
+        self,
+        nowait: bool = False,
+        error: Exception | None = None,
+        failure_count: int | None = None,
+        health_check_failed: bool = False,
+    ) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        self._reset_himport_state()
+        self._parser.on_disconnect()
+        self.reset_should_reconnect()
+        if self._lease is not None:
+            # Kept for `_again`, which asks what was lost with it.
+            self._lease.abandon()
+
+    def _rest(self) -> None:
+        """Gives the connection back to the engine's pool; the next ``connect`` takes one."""
+        lease, self._lease = self._lease, None
+        self._parser.on_disconnect()
+        if lease is not None:
+            lease.release()
+
+    def getpeername(self) -> str | None:
+        return None
+
+    # -- talking --
+
+    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        if not self.is_connected:
+            await self.connect_check_health(check_health=False)
+        lease = self._lease
+        assert lease is not None
+        if isinstance(command, str):
+            packed = command.encode()
+        elif isinstance(command, bytes):
+            packed = command
+        else:
+            packed = b"".join(command)
+        try:
+            if lease.send_some(packed):
+                return
+            until = time.monotonic() + self._patience()
+            while not lease.flush():
+                rest = until - time.monotonic()
+                if rest <= 0:
+                    raise lease.late()
+                await _ready(lease, rest, write=True)
+        except BaseException:
+            self._close()
+            raise
+
+    async def send_command(self, *args: Any, **kwargs: Any) -> None:
+        await self.send_packed_command(_ext.pack((args,), self._codec), check_health=kwargs.get("check_health", True))
+
+    def pack_command(self, *args: Any) -> list[bytes]:
+        return [_ext.pack((args,), self._codec)]
+
+    def pack_commands(self, commands: Any) -> list[bytes]:
+        return [_ext.pack(commands, self._codec)]
+
+    async def read_response(
+        self,
+        disable_decoding: bool = False,
+        timeout: float | None = None,
+        *,
+        disconnect_on_error: bool = True,
+        push_request: bool | None = False,
+    ) -> Any:
+        try:
+            response = await self._parser.read_response(
+                disable_decoding=disable_decoding, push_request=bool(push_request), within=timeout
+            )
+        except asyncio.TimeoutError:
+            # The caller's own timeout: the read can be asked for again.
+            return None
+        except BaseException:
+            if disconnect_on_error:
+                self._close()
+            raise
+        if isinstance(response, _RedisResponseError):
+            raise response from None
+        return response
+
+
+class Connection(_Leased, _redis.Connection):
+    """A TCP connection: takes what ``redis.asyncio.Connection`` takes, and Seawall's settings besides."""
+
+
+class SSLConnection(_Leased, _redis.SSLConnection):
+    """A TLS connection: takes what ``redis.asyncio.SSLConnection`` takes, and Seawall's settings besides."""
+
+
+class UnixDomainSocketConnection(_Leased, _redis.UnixDomainSocketConnection):
+    """A connection over a Unix socket."""

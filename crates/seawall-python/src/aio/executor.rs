@@ -1,0 +1,351 @@
+//! Runs the engine's tasks on one loop of asyncio.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fmt;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Wake, Waker};
+use std::thread::ThreadId;
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::PyWeakrefReference;
+use rustix::event::{EventfdFlags, eventfd};
+use seawall::Moment;
+use seawall::asynchronous::{EventLoop, Task, Watch, enter};
+
+use super::job::Job;
+use super::link::Done;
+use super::socket::WatchedSocket;
+
+/// What may be touched from any thread.
+pub(crate) struct Core {
+    queue: Mutex<VecDeque<Arc<Job>>>,
+    /// Every task that has not ended: a loop that ends drops them, and with them what they hold.
+    jobs: Mutex<HashMap<u64, Arc<Job>>>,
+    next: AtomicU64,
+    timers: Mutex<BTreeMap<(Moment, u64), Waker>>,
+    done: Mutex<Vec<Done>>,
+    /// The loop's thread, and whether it is inside one of the entries: then nobody need be called.
+    thread: ThreadId,
+    inside: AtomicBool,
+    bell: OwnedFd,
+    /// The loop, weakly: it owns us.
+    event_loop: Py<PyWeakrefReference>,
+    over: AtomicBool,
+    /// Ourselves as Python knows us, weakly.
+    executor: Mutex<Option<Py<PyWeakrefReference>>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Core({} tasks)", lock(&self.jobs).len())
+    }
+}
+
+impl Core {
+    pub(super) fn enqueue(&self, job: Arc<Job>) {
+        if self.over.load(Ordering::Acquire) {
+            return;
+        }
+        lock(&self.queue).push_back(job);
+        let here =
+            self.inside.load(Ordering::Acquire) && std::thread::current().id() == self.thread;
+        if !here {
+            self.ring();
+        }
+    }
+
+    /// Calls for a tick from another thread, or from outside of the entries.
+    fn ring(&self) {
+        // A counter that is full is ringing already.
+        let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
+    }
+
+    pub(super) fn is_here(&self) -> bool {
+        std::thread::current().id() == self.thread
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
+    /// A call is over: its future is resolved at the end of this entry.
+    pub(super) fn finish(&self, done: Done) {
+        lock(&self.done).push(done);
+    }
+
+    pub(super) fn event_loop<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let event_loop = self.event_loop.bind(py).upgrade();
+        event_loop.ok_or_else(|| PyRuntimeError::new_err("the event loop is gone"))
+    }
+
+    pub(super) fn executor(&self, py: Python<'_>) -> PyResult<Py<Executor>> {
+        let executor = lock(&self.executor)
+            .as_ref()
+            .map(|executor| executor.clone_ref(py));
+        let executor = executor.and_then(|executor| executor.bind(py).upgrade());
+        match executor {
+            Some(executor) => Ok(executor.cast_into::<Executor>()?.unbind()),
+            None => Err(PyRuntimeError::new_err("the event loop's executor is gone")),
+        }
+    }
+
+    fn spawn_job(self: &Arc<Self>, task: Task) -> Arc<Job> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let job = Job::new(number, self, task);
+        lock(&self.jobs).insert(number, Arc::clone(&job));
+        job
+    }
+
+    fn run_job(&self, job: &Arc<Job>) {
+        if job.run() {
+            lock(&self.jobs).remove(&job.number);
+        }
+    }
+
+    /// Drops a task, if it has not ended.
+    fn give_up(&self, job: &Job) {
+        let held = lock(&self.jobs).remove(&job.number);
+        if held.is_some() {
+            job.give_up();
+        }
+    }
+
+    /// Runs what is ready until nothing is.
+    fn run_ready(&self) {
+        loop {
+            let job = lock(&self.queue).pop_front();
+            match job {
+                Some(job) => self.run_job(&job),
+                None => return,
+            }
+        }
+    }
+
+    /// Wakes whose time has come.
+    fn ring_timers(&self) {
+        let now = seawall::now();
+        let due = {
+            let mut timers = lock(&self.timers);
+            let later = timers.split_off(&(now, u64::MAX));
+            std::mem::replace(&mut *timers, later)
+        };
+        for waker in due.into_values() {
+            waker.wake();
+        }
+    }
+
+    fn first_timer(&self) -> Option<Moment> {
+        lock(&self.timers).keys().next().map(|&(at, _)| at)
+    }
+
+    /// Drops every task.
+    fn end(&self) {
+        self.over.store(true, Ordering::Release);
+        let jobs = std::mem::take(&mut *lock(&self.jobs));
+        let queue = std::mem::take(&mut *lock(&self.queue));
+        for job in jobs.into_values().chain(queue) {
+            job.give_up();
+        }
+        lock(&self.timers).clear();
+        let done = std::mem::take(&mut *lock(&self.done));
+        drop(done);
+    }
+}
+
+/// The loop as the engine sees it.
+#[derive(Debug)]
+struct Door(Arc<Core>);
+
+impl EventLoop for Door {
+    fn spawn(&self, task: Task) {
+        let job = self.0.spawn_job(task);
+        job.wake();
+    }
+
+    fn watch(&self, socket: OwnedFd) -> io::Result<Box<dyn Watch>> {
+        let watched = Python::attach(|py| WatchedSocket::start(py, &self.0, socket));
+        match watched {
+            Ok(watched) => Ok(Box::new(watched)),
+            Err(error) => Err(io::Error::other(error.to_string())),
+        }
+    }
+
+    fn wake_at(&self, at: Moment, waker: &Waker) -> u64 {
+        let number = self.0.next.fetch_add(1, Ordering::Relaxed);
+        lock(&self.0.timers).insert((at, number), waker.clone());
+        number
+    }
+
+    fn forget(&self, at: Moment, number: u64) {
+        let timer = lock(&self.0.timers).remove(&(at, number));
+        drop(timer);
+    }
+}
+
+/// Runs the engine's tasks on one loop; kept by the loop.
+#[pyclass(frozen, weakref, module = "seawall._ext")]
+pub(crate) struct Executor {
+    core: Arc<Core>,
+    door: Arc<dyn EventLoop>,
+    /// A tick was asked for, and has not come.
+    ticking: AtomicBool,
+    /// The earliest timer that the loop was asked for.
+    armed: Mutex<Option<Moment>>,
+}
+
+#[pymethods]
+impl Executor {
+    /// For the loop that runs on this thread.
+    #[new]
+    fn new(event_loop: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
+        let bell = bell.map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
+        let core = Arc::new(Core {
+            queue: Mutex::default(),
+            jobs: Mutex::default(),
+            next: AtomicU64::new(1),
+            timers: Mutex::default(),
+            done: Mutex::default(),
+            thread: std::thread::current().id(),
+            inside: AtomicBool::new(false),
+            bell,
+            event_loop: PyWeakrefReference::new(event_loop)?.unbind(),
+            over: AtomicBool::new(false),
+            executor: Mutex::default(),
+        });
+        Ok(Self {
+            door: Arc::new(Door(Arc::clone(&core))),
+            core,
+            ticking: AtomicBool::new(false),
+            armed: Mutex::default(),
+        })
+    }
+
+    /// Has the loop call us when another thread has woken a task. Once, right after it was made.
+    fn attach(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let this = slf.get();
+        let event_loop = this.core.event_loop(slf.py())?;
+        let ourselves = PyWeakrefReference::new(slf)?.unbind();
+        *lock(&this.core.executor) = Some(ourselves);
+        let rung = slf.getattr("rung")?;
+        event_loop.call_method1("add_reader", (this.core.bell.as_raw_fd(), rung))?;
+        Ok(())
+    }
+
+    /// Another thread has woken a task.
+    fn rung(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let mut count = [0; 8];
+        let _ = rustix::io::read(&slf.get().core.bell, &mut count);
+        Self::enter(slf, |_| ())
+    }
+
+    /// A tick that was asked for.
+    fn tick(slf: &Bound<'_, Self>) -> PyResult<()> {
+        slf.get().ticking.store(false, Ordering::Release);
+        Self::enter(slf, |_| ())
+    }
+
+    /// A timer that was asked for.
+    fn alarm(slf: &Bound<'_, Self>) -> PyResult<()> {
+        *lock(&slf.get().armed) = None;
+        Self::enter(slf, |_| ())
+    }
+
+    /// Drops everything: the loop is closed, or about to be.
+    fn close(&self) {
+        enter(&self.door, || self.core.end());
+    }
+}
+
+impl Executor {
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    /// An entry: does `work`, runs what is ready, resolves what is done, and asks for what comes next.
+    pub(crate) fn enter<T>(
+        slf: &Bound<'_, Self>,
+        work: impl FnOnce(&Arc<Core>) -> T,
+    ) -> PyResult<T> {
+        let this = slf.get();
+        let core = &this.core;
+        let outermost = !core.inside.swap(true, Ordering::AcqRel);
+        let result = enter(&this.door, || {
+            let result = work(core);
+            if outermost {
+                core.ring_timers();
+                core.run_ready();
+            }
+            result
+        });
+        if outermost {
+            core.inside.store(false, Ordering::Release);
+            this.settle(slf)?;
+        }
+        Ok(result)
+    }
+
+    /// Begins a task, and runs it as far as it goes. What it woke runs in the next tick, with what others begin until
+    /// then: all of it in one write.
+    pub(crate) fn begin(slf: &Bound<'_, Self>, task: Task) -> PyResult<Arc<Job>> {
+        let this = slf.get();
+        let core = &this.core;
+        if core.is_over() || !core.is_here() {
+            return Err(PyRuntimeError::new_err(
+                "this client belongs to an event loop of another thread, or to one that is closed",
+            ));
+        }
+        let job = core.spawn_job(task);
+        let outermost = !core.inside.swap(true, Ordering::AcqRel);
+        enter(&this.door, || core.run_job(&job));
+        if outermost {
+            core.inside.store(false, Ordering::Release);
+            this.settle(slf)?;
+        }
+        Ok(job)
+    }
+
+    /// Drops a task whose caller has gone.
+    pub(crate) fn give_up(slf: &Bound<'_, Self>, job: &Job) -> PyResult<()> {
+        Self::enter(slf, |core| core.give_up(job))
+    }
+
+    /// Resolves the futures of what is done; asks for a tick and a timer where they are needed.
+    fn settle(&self, slf: &Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        let done = std::mem::take(&mut *lock(&self.core.done));
+        for done in done {
+            done.resolve(py)?;
+        }
+        let waiting = !lock(&self.core.queue).is_empty();
+        let first = self.core.first_timer();
+        let arm = first.filter(|&first| lock(&self.armed).is_none_or(|armed| first < armed));
+        if !waiting && arm.is_none() {
+            return Ok(());
+        }
+        let event_loop = self.core.event_loop(py)?;
+        if waiting && !self.ticking.swap(true, Ordering::AcqRel) {
+            event_loop.call_method1("call_soon", (slf.getattr("tick")?,))?;
+        }
+        if let Some(at) = arm {
+            *lock(&self.armed) = Some(at);
+            let delay = at.since(seawall::now()).as_secs_f64();
+            event_loop.call_method1("call_later", (delay, slf.getattr("alarm")?))?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Executor {
+    fn drop(&mut self) {
+        enter(&self.door, || self.core.end());
+    }
+}

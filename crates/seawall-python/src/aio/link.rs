@@ -1,0 +1,195 @@
+//! The supervised way to one deployment, as one loop of asyncio holds it.
+
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+use seawall::asynchronous::Client;
+use seawall::blocking;
+use seawall::{Cause, Cmd, Error, Kind};
+use seawall_wire::Value;
+use seawall_wire::error::ServerError;
+
+use super::executor::{Core, Executor};
+use super::job::Job;
+use crate::lease::Lease;
+use crate::link::span;
+use crate::reply::{self, Codec};
+use crate::{pack, trouble};
+
+/// A call that is over, and the future that waits for it.
+pub(super) struct Done {
+    future: Py<PyAny>,
+    what: What,
+}
+
+enum What {
+    Reply {
+        outcome: Result<Value, (Error, Option<ServerError>)>,
+        codec: Py<Codec>,
+        decode: bool,
+    },
+    Lease(Result<Box<blocking::Lease>, Error>),
+}
+
+impl Done {
+    /// Resolves the future, unless its caller has gone.
+    pub(super) fn resolve(self, py: Python<'_>) -> PyResult<()> {
+        let future = self.future.bind(py);
+        if future.call_method0("done")?.is_truthy()? {
+            return Ok(());
+        }
+        let result = match self.what {
+            What::Reply {
+                outcome: Ok(value),
+                codec,
+                decode,
+            } => reply::of_value(py, value, codec.get(), decode),
+            What::Reply {
+                outcome: Err((error, _)),
+                ..
+            } if error.kind() == Kind::Settings && error.cause() == Cause::BadSettings => {
+                Ok(py.NotImplemented().into_bound(py))
+            }
+            What::Reply {
+                outcome: Err((error, refusal)),
+                ..
+            } => {
+                let refusal = refusal.as_ref().map(|refusal| &*refusal.message);
+                Err(trouble::of_error(py, &error, refusal))
+            }
+            What::Lease(Ok(lease)) => Lease::new(py, *lease)
+                .and_then(|lease| Bound::new(py, lease))
+                .map(Bound::into_any),
+            What::Lease(Err(error)) => Err(trouble::of_error(py, &error, None)),
+        };
+        match result {
+            Ok(value) => future.call_method1("set_result", (value,))?,
+            Err(error) => future.call_method1("set_exception", (error,))?,
+        };
+        Ok(())
+    }
+}
+
+/// A call under way.
+#[pyclass(frozen, module = "seawall._ext")]
+pub(crate) struct Ticket {
+    executor: Py<Executor>,
+    job: Arc<Job>,
+}
+
+#[pymethods]
+impl Ticket {
+    /// Its caller has gone: it is taken back if nothing of it was sent; else its reply goes to nobody.
+    fn give_up(&self, py: Python<'_>) -> PyResult<()> {
+        Executor::give_up(self.executor.bind(py), &self.job)
+    }
+}
+
+/// A pool, its endpoint's health and its journal, for the tasks of one loop.
+#[pyclass(frozen, weakref, module = "seawall._ext")]
+pub(crate) struct AsyncLink {
+    client: Client,
+    executor: Py<Executor>,
+}
+
+#[pymethods]
+impl AsyncLink {
+    /// A link for a URL, with settings by their names on top.
+    #[new]
+    fn new(
+        py: Python<'_>,
+        executor: Py<Executor>,
+        url: &str,
+        settings: Vec<(String, String)>,
+    ) -> PyResult<Self> {
+        let open = move || -> Result<Client, Error> {
+            let mut builder = Client::builder(url)?;
+            for (name, value) in settings {
+                builder = builder.set(&name, &value)?;
+            }
+            builder.build_async()
+        };
+        let client = open().map_err(|error| trouble::of_error(py, &error, None))?;
+        Ok(Self { client, executor })
+    }
+
+    /// Begins one command: the future of its reply, and the ticket to give it up by. The reply is `NotImplemented` for
+    /// one that needs a connection of its own.
+    #[pyo3(signature = (args, codec, decode, within))]
+    fn execute<'py>(
+        &self,
+        py: Python<'py>,
+        args: &Bound<'py, PyTuple>,
+        codec: Py<Codec>,
+        decode: bool,
+        within: Option<f64>,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        let mut cmd = Cmd::new("");
+        pack::words(&mut cmd, args, codec.get())?;
+        let client = self.client_for(within)?;
+        self.begin(py, move |core, future| async move {
+            let outcome = client.exchange(&cmd).await;
+            core.finish(Done {
+                future,
+                what: What::Reply {
+                    outcome,
+                    codec,
+                    decode,
+                },
+            });
+        })
+    }
+
+    /// Takes a connection from the pool, to be used alone: its future, and the ticket to give it up by.
+    #[pyo3(signature = (within))]
+    fn lease<'py>(&self, py: Python<'py>, within: Option<f64>) -> PyResult<Bound<'py, PyTuple>> {
+        let client = self.client_for(within)?;
+        self.begin(py, move |core, future| async move {
+            let lease = client.raw_lease().await.map(Box::new);
+            core.finish(Done {
+                future,
+                what: What::Lease(lease),
+            });
+        })
+    }
+
+    /// What happened so far, and how things stand.
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, pyo3::types::PyDict>> {
+        crate::link::stats_as_dict(py, &self.client.stats())
+    }
+
+    /// Closes what rests, and refuses what waits. Calls in flight end by themselves.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        Executor::enter(self.executor.bind(py), |_| self.client.close())
+    }
+}
+
+impl AsyncLink {
+    fn client_for(&self, within: Option<f64>) -> PyResult<Client> {
+        Ok(match within {
+            None => self.client.clone(),
+            Some(within) => self.client.within(span(within)?),
+        })
+    }
+
+    fn begin<'py, F>(
+        &self,
+        py: Python<'py>,
+        task: impl FnOnce(Arc<Core>, Py<PyAny>) -> F,
+    ) -> PyResult<Bound<'py, PyTuple>>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let executor = self.executor.bind(py);
+        let core = executor.get().core();
+        let future = core.event_loop(py)?.call_method0("create_future")?;
+        let task = task(Arc::clone(core), future.clone().unbind());
+        let job = Executor::begin(executor, Box::pin(task))?;
+        let ticket = Ticket {
+            executor: self.executor.clone_ref(py),
+            job,
+        };
+        PyTuple::new(py, [future, Bound::new(py, ticket)?.into_any()])
+    }
+}

@@ -1,0 +1,185 @@
+//! A socket that a loop watches.
+
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::{Context, Poll, Waker};
+
+use pyo3::prelude::*;
+use seawall::asynchronous::Watch;
+
+use super::executor::{Core, Executor};
+
+/// What the loop found, and who waits for it.
+#[derive(Default)]
+struct Side {
+    ready: AtomicBool,
+    waker: Mutex<Option<Waker>>,
+}
+
+impl Side {
+    fn found(&self) {
+        self.ready.store(true, Ordering::Release);
+        let waker = self
+            .waker
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    fn poll(&self, context: &Context<'_>) -> Poll<()> {
+        if self.ready.swap(false, Ordering::AcqRel) {
+            return Poll::Ready(());
+        }
+        let before = {
+            let mut waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner);
+            match &*waker {
+                Some(same) if same.will_wake(context.waker()) => None,
+                _ => waker.replace(context.waker().clone()),
+            }
+        };
+        drop(before);
+        Poll::Pending
+    }
+}
+
+/// What the loop tells of one socket.
+#[derive(Default)]
+struct Readiness {
+    read: Side,
+    write: Side,
+    /// The loop watches for room to write.
+    writing: AtomicBool,
+}
+
+/// Called by the loop when there is something to read.
+#[pyclass(frozen, module = "seawall._ext")]
+struct Reader {
+    executor: Py<Executor>,
+    readiness: Arc<Readiness>,
+}
+
+#[pymethods]
+impl Reader {
+    fn __call__(&self, py: Python<'_>) -> PyResult<()> {
+        let executor = self.executor.bind(py);
+        Executor::enter(executor, |_| self.readiness.read.found())
+    }
+}
+
+/// Called by the loop when there is room to write.
+#[pyclass(frozen, module = "seawall._ext")]
+struct Writer {
+    executor: Py<Executor>,
+    readiness: Arc<Readiness>,
+    socket: RawFd,
+}
+
+#[pymethods]
+impl Writer {
+    fn __call__(&self, py: Python<'_>) -> PyResult<()> {
+        let executor = self.executor.bind(py);
+        // Room is asked for anew each time there was none: else the loop would call without end.
+        let event_loop = executor.get().core().event_loop(py)?;
+        event_loop.call_method1("remove_writer", (self.socket,))?;
+        self.readiness.writing.store(false, Ordering::Release);
+        Executor::enter(executor, |_| self.readiness.write.found())
+    }
+}
+
+/// A socket that a loop watches until this is dropped.
+pub(super) struct WatchedSocket {
+    core: Weak<Core>,
+    readiness: Arc<Readiness>,
+    executor: Py<Executor>,
+    socket: OwnedFd,
+}
+
+impl WatchedSocket {
+    pub(super) fn start(py: Python<'_>, core: &Arc<Core>, socket: OwnedFd) -> PyResult<Self> {
+        let executor = core.executor(py)?;
+        let readiness = Arc::<Readiness>::default();
+        let reader = Reader {
+            executor: executor.clone_ref(py),
+            readiness: Arc::clone(&readiness),
+        };
+        let event_loop = core.event_loop(py)?;
+        event_loop.call_method1("add_reader", (socket.as_raw_fd(), Bound::new(py, reader)?))?;
+        Ok(Self {
+            core: Arc::downgrade(core),
+            readiness,
+            executor,
+            socket,
+        })
+    }
+
+    fn watch_for_room(&self) -> io::Result<()> {
+        if self.readiness.writing.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let Some(core) = self.core.upgrade() else {
+            return Err(io::ErrorKind::NotConnected.into());
+        };
+        let started = Python::attach(|py| {
+            let writer = Writer {
+                executor: self.executor.clone_ref(py),
+                readiness: Arc::clone(&self.readiness),
+                socket: self.socket.as_raw_fd(),
+            };
+            let event_loop = core.event_loop(py)?;
+            event_loop
+                .call_method1(
+                    "add_writer",
+                    (self.socket.as_raw_fd(), Bound::new(py, writer)?),
+                )
+                .map(drop)
+        });
+        started.map_err(|error| io::Error::other(error.to_string()))
+    }
+}
+
+impl Watch for WatchedSocket {
+    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.readiness.read.poll(context).map(Ok)
+    }
+
+    fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.readiness.write.poll(context).is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        match self.watch_for_room() {
+            Ok(()) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+}
+
+impl Drop for WatchedSocket {
+    fn drop(&mut self) {
+        let Some(core) = self.core.upgrade() else {
+            return;
+        };
+        if core.is_over() && !core.is_here() {
+            // Its loop is closed, and its selector with it.
+            return;
+        }
+        let number = self.socket.as_raw_fd();
+        let forgotten = Python::try_attach(|py| -> PyResult<()> {
+            let event_loop = core.event_loop(py)?;
+            if event_loop.call_method0("is_closed")?.is_truthy()? {
+                return Ok(());
+            }
+            event_loop.call_method1("remove_reader", (number,))?;
+            if self.readiness.writing.load(Ordering::Acquire) {
+                event_loop.call_method1("remove_writer", (number,))?;
+            }
+            Ok(())
+        });
+        // A loop that is being torn down watches nothing any more.
+        drop(forgotten);
+    }
+}
