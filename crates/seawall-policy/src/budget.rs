@@ -3,6 +3,11 @@
 //! Retries help while few calls fail, and harm when most do: a server that cannot answer 2,000 calls a second will not
 //! answer 6,000. So every retry is paid for by calls: when everything fails, the load grows by the share, never to a
 //! multiple.
+//!
+//! A connection that many calls share takes all of them along when it is lost, and the share would soon be used up by
+//! calls that had nothing to do with the reason. So they cost it one retry together, since they are one reconnect, and
+//! each is paid for by an answer of the last ten seconds instead: where nothing is answered nothing is carried over, and
+//! where everything is, the load is doubled at most.
 
 use seawall_model::Moment;
 use std::time::Duration;
@@ -39,16 +44,23 @@ impl BudgetSettings {
     /// How many retries `calls` calls within one window allow.
     pub const fn allowed(&self, calls: u64) -> u64 {
         let share = calls.saturating_mul(self.share_percent as u64) / 100;
-        let floor = self.floor_per_second as u64 * WINDOW.as_secs();
+        let floor = self.floor();
         if share > floor { share } else { floor }
+    }
+
+    /// How many are allowed within one window whatever happens.
+    const fn floor(&self) -> u64 {
+        self.floor_per_second as u64 * WINDOW.as_secs()
     }
 }
 
 /// The account of one endpoint: calls pay in, retries are paid from it.
 ///
 /// At the moment of every retry, that retry and those of the ten seconds before it are at most
-/// [`allowed`](BudgetSettings::allowed) by the calls of these ten seconds. Counting is in buckets and errs to the
-/// strict side: a bucket that is only partly inside the window counts with all its retries and none of its calls.
+/// [`allowed`](BudgetSettings::allowed) by the calls of these ten seconds; requests that were carried over are at most
+/// as many as the answers of these ten seconds, or the floor, and each connection that they came from is one of the
+/// retries. Counting is in buckets and errs to the strict side: a bucket that is only partly inside the window counts
+/// with all that it paid out and nothing that was paid in.
 ///
 /// Moments may come a little out of order, as threads do: an older one is counted as of the newest seen.
 #[derive(Clone, Debug)]
@@ -62,12 +74,16 @@ pub struct Budget {
     newest: u64,
     slot: usize,
     ends: Moment,
+    /// The last lost connection that was paid for.
+    paid_loss: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Bucket {
     calls: u64,
     retries: u64,
+    answers: u64,
+    carried: u64,
 }
 
 impl Budget {
@@ -76,6 +92,8 @@ impl Budget {
         const EMPTY: Bucket = Bucket {
             calls: 0,
             retries: 0,
+            answers: 0,
+            carried: 0,
         };
         Self {
             settings,
@@ -84,6 +102,7 @@ impl Budget {
             newest: 0,
             slot: 0,
             ends: Moment::from_nanos(BUCKET_NANOS),
+            paid_loss: None,
         }
     }
 
@@ -106,6 +125,35 @@ impl Budget {
         true
     }
 
+    /// Calls were answered.
+    pub fn answered(&mut self, now: Moment, answers: u64) {
+        let slot = self.advance(now);
+        self.buckets[slot].answers += answers;
+        self.total.answers += answers;
+    }
+
+    /// Takes out of the account that a request is carried over to another connection, from one that many shared and
+    /// that was lost for another's sake. `loss` is the number of that connection. If there are no answers to pay with
+    /// it is a retry like any other; `false` if nothing is left for that either.
+    #[must_use]
+    pub fn carry(&mut self, now: Moment, loss: u64) -> bool {
+        let slot = self.advance(now);
+        let leaving = self.oldest(slot);
+        let answers = self.total.answers - leaving.answers;
+        if self.total.carried >= answers.max(self.settings.floor()) {
+            return self.withdraw(now);
+        }
+        if self.paid_loss != Some(loss) {
+            if !self.withdraw(now) {
+                return false;
+            }
+            self.paid_loss = Some(loss);
+        }
+        self.buckets[slot].carried += 1;
+        self.total.carried += 1;
+        true
+    }
+
     /// How many retries could be taken out now.
     pub fn left(&mut self, now: Moment) -> u64 {
         let slot = self.advance(now);
@@ -113,14 +161,19 @@ impl Budget {
     }
 
     fn left_at(&self, newest_slot: usize) -> u64 {
-        let leaving = self.buckets[(newest_slot + 1) % self.buckets.len()];
+        let leaving = self.oldest(newest_slot);
         let calls = self.total.calls - leaving.calls;
         self.settings
             .allowed(calls)
             .saturating_sub(self.total.retries)
     }
 
-    /// Forgets what left the window, and answers the slot for `now`.
+    /// The bucket that is about to leave the window.
+    fn oldest(&self, newest_slot: usize) -> Bucket {
+        self.buckets[(newest_slot + 1) % self.buckets.len()]
+    }
+
+    /// Forgets what left the window, and answers the slot for `now`. At most one round over the buckets.
     fn advance(&mut self, now: Moment) -> usize {
         // All calls but one in half a second.
         if now >= self.ends {
@@ -139,6 +192,8 @@ impl Budget {
             let slot = &mut self.buckets[((self.newest + step) % len) as usize];
             self.total.calls -= slot.calls;
             self.total.retries -= slot.retries;
+            self.total.answers -= slot.answers;
+            self.total.carried -= slot.carried;
             *slot = Bucket::default();
         }
         self.newest += steps;
@@ -197,27 +252,96 @@ mod tests {
         );
     }
 
+    #[test]
+    fn what_a_lost_connection_took_along_costs_one_retry_and_an_answer_each() {
+        let mut budget = Budget::new(BudgetSettings {
+            share_percent: 20,
+            floor_per_second: 1,
+        });
+        let now = Moment::ORIGIN + SECOND;
+        for _ in 0..100 {
+            budget.call(now);
+        }
+        budget.answered(now, 60);
+        let carried =
+            |budget: &mut Budget, loss| (0..1_000).take_while(|_| budget.carry(now, loss)).count();
+        let before = budget.left(now);
+        assert!((0..30).all(|_| budget.carry(now, 7)));
+        assert_eq!(budget.left(now), before - 1);
+        assert!((0..30).all(|_| budget.carry(now, 8)));
+        assert_eq!(budget.left(now), before - 2);
+        let rest = carried(&mut budget, 8);
+        assert_eq!(rest as u64, before - 2, "without answers they are retries");
+        assert_eq!(carried(&mut budget, 9), 0);
+    }
+
+    #[test]
+    fn where_nothing_is_answered_only_the_floor_is_carried_over() {
+        let mut budget = Budget::new(BudgetSettings {
+            share_percent: 0,
+            floor_per_second: 1,
+        });
+        for _ in 0..1_000 {
+            budget.call(Moment::ORIGIN);
+        }
+        let carried = (0..1_000)
+            .take_while(|_| budget.carry(Moment::ORIGIN, 1))
+            .count();
+        assert_eq!(
+            carried,
+            10 + 9,
+            "of the ten retries one paid for the connection"
+        );
+        assert_eq!(budget.left(Moment::ORIGIN), 0);
+    }
+
     proptest! {
         /// The exact account, by lists of moments, is never stricter than the buckets.
         #[test]
         fn retries_never_exceed_what_the_calls_of_the_window_allow(
-            steps in prop::collection::vec((0_u64..400, 0_u8..3), 1..1_500),
+            steps in prop::collection::vec((0_u64..400, 0_u8..6), 1..1_500),
         ) {
             let settings = BudgetSettings { share_percent: 20, floor_per_second: 1 };
             let mut budget = Budget::new(settings.clone());
-            let (mut calls, mut retries) = (Vec::new(), Vec::new());
+            let (mut calls, mut answers) = (Vec::new(), Vec::new());
+            let (mut retries, mut carried) = (Vec::new(), Vec::new());
             let mut now = Moment::ORIGIN;
+            let mut loss = 0;
             for (millis, what) in steps {
                 now += Duration::from_millis(millis);
-                if what == 0 {
-                    budget.call(now);
-                    calls.push(now);
-                } else if budget.withdraw(now) {
-                    retries.push(now);
-                    let inside = |list: &[Moment]| {
-                        list.iter().filter(|at| now.since(**at) < WINDOW).count() as u64
-                    };
+                // What left the window is forgotten now, so that a difference is what the step took out.
+                budget.left(now);
+                let before = budget.total;
+                let granted = match what {
+                    0 => {
+                        budget.call(now);
+                        calls.push(now);
+                        false
+                    }
+                    1 => {
+                        budget.answered(now, 1);
+                        answers.push(now);
+                        false
+                    }
+                    2 => {
+                        loss += 1;
+                        false
+                    }
+                    3 => budget.withdraw(now),
+                    _ => budget.carry(now, loss),
+                };
+                let inside = |list: &[Moment]| {
+                    list.iter().filter(|at| now.since(**at) < WINDOW).count() as u64
+                };
+                let after = budget.total;
+                retries.extend((before.retries < after.retries).then_some(now));
+                carried.extend((before.carried < after.carried).then_some(now));
+                if granted {
+                    prop_assert!(after != before, "for nothing");
                     prop_assert!(inside(&retries) <= settings.allowed(inside(&calls)));
+                }
+                if before.carried < after.carried {
+                    prop_assert!(inside(&carried) <= inside(&answers).max(10));
                 }
             }
         }

@@ -9,6 +9,11 @@ use seawall_wire::facts::Replay;
 /// third one that was lost in the same burst; what fails three times fails for a reason that a fourth does not cure.
 pub const ATTEMPTS_MAX: u32 = 3;
 
+/// How many times a call is carried over from a lost connection that it shared, without that being an attempt of its
+/// own. 8: where every tenth reply costs the connection, each of sixty calls on it is lost every second time, and one in
+/// 256 is lost eight times; what is always there when a connection dies may be why it does.
+pub const CARRIED_MAX: u32 = 8;
+
 /// Which replay classes the caller lets be sent again after they may have run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ReplayAllowance {
@@ -33,10 +38,16 @@ pub struct Attempted {
     /// Whether a later write to one of its keys left this client since the first attempt that may have run. Only asked
     /// for [`Replay::Overwrite`].
     pub later_write_left: bool,
-    /// How many times the call was sent until now, this time included if a byte was offered; 0 if it never was.
+    /// How many times the call was sent until now, this time included if a byte was offered; 0 if it never was. Those
+    /// that ended in [`Verdict::CarryOver`] do not count.
     pub attempts: u32,
     /// How many times it may be sent. Default [`ATTEMPTS_MAX`].
     pub attempts_max: u32,
+    /// How many times it was carried over already.
+    pub carried: u32,
+    /// It shared the connection of this number, which ended while an older request was owed its reply: it was taken
+    /// along, and may have nothing to do with the reason. `None`: it failed for itself.
+    pub taken_along: Option<u64>,
     /// Why it failed.
     pub cause: Cause,
     /// When that was noticed.
@@ -73,6 +84,9 @@ pub enum Verdict {
     Park,
     /// Send it again at this moment, by way of admission. It was paid for.
     RetryAt(Moment),
+    /// Send it again at once, by way of admission: its connection was lost for another's sake, and this was no attempt
+    /// of its own. It was paid for.
+    CarryOver,
     /// Tell the caller.
     GiveUp(Why),
 }
@@ -114,6 +128,9 @@ impl Why {
 /// - What may have run goes again if its class and the caller allow it, at most [`ATTEMPTS_MAX`] times, inside the
 ///   deadline and within the budget. The first retry after a connection died goes at once, since that says something
 ///   of one connection and the next one will do; a late reply says something of the server, and is given a pause.
+/// - What was [taken along](Attempted::taken_along) by a connection that many shared goes again under the same
+///   conditions, at once, but counts as no attempt of its own, and is paid for together with the others: see
+///   [`Budget::carry`]. At most [`CARRIED_MAX`] times; and never where a call is to be sent only once.
 pub fn decide(attempt: &Attempted, budget: &mut Budget, backoff: &mut Backoff) -> Verdict {
     let now = attempt.now;
     if !retryable(attempt.cause) {
@@ -122,12 +139,22 @@ pub fn decide(attempt: &Attempted, budget: &mut Budget, backoff: &mut Backoff) -
     if now >= attempt.deadline {
         return Verdict::GiveUp(Why::Deadline);
     }
-    let carried = attempt.attempts > 0 && is_unavailable(attempt.cause);
-    if attempt.sent == Sent::No && !carried {
+    let turned_away = attempt.attempts > 0 && is_unavailable(attempt.cause);
+    if attempt.sent == Sent::No && !turned_away {
         return Verdict::Park;
     }
     if attempt.sent == Sent::Perhaps && !attempt.may_repeat() {
         return Verdict::GiveUp(Why::MayHaveRun);
+    }
+    if let Some(loss) = attempt.taken_along
+        && attempt.attempts_max > 1
+        && attempt.carried < CARRIED_MAX
+    {
+        return if budget.carry(now, loss) {
+            Verdict::CarryOver
+        } else {
+            Verdict::GiveUp(Why::Budget)
+        };
     }
     if attempt.attempts >= attempt.attempts_max {
         return Verdict::GiveUp(Why::Attempts);
@@ -204,6 +231,8 @@ mod tests {
             later_write_left: false,
             attempts: 1,
             attempts_max: ATTEMPTS_MAX,
+            carried: 0,
+            taken_along: None,
             cause: Cause::ConnectionReset,
             now: at(0),
             deadline: at(1_000),
@@ -334,6 +363,61 @@ mod tests {
             };
             assert!(when > at(0) && when <= at(longest), "{when}");
         }
+    }
+
+    #[test]
+    fn what_was_taken_along_goes_again_at_once_and_that_is_no_attempt_of_its_own() {
+        let along = Attempted {
+            taken_along: Some(1),
+            attempts: ATTEMPTS_MAX,
+            ..lost(Replay::Read)
+        };
+        let mut budget = Budget::new(BudgetSettings::default());
+        budget.answered(at(0), 1_000);
+        for _ in 0..500 {
+            assert_eq!(decide_with(&along, &mut budget), Verdict::CarryOver);
+        }
+        assert_eq!(budget.left(at(0)), 99, "one reconnect is one retry");
+        let always = Attempted {
+            carried: CARRIED_MAX,
+            ..along
+        };
+        assert_eq!(verdict(&always), Verdict::GiveUp(Why::Attempts));
+        let once = Attempted {
+            attempts: 1,
+            attempts_max: 1,
+            ..along
+        };
+        assert_eq!(verdict(&once), Verdict::GiveUp(Why::Attempts));
+    }
+
+    #[test]
+    fn what_was_taken_along_keeps_to_its_class_its_deadline_and_the_budget() {
+        let along = |replay| Attempted {
+            taken_along: Some(1),
+            ..lost(replay)
+        };
+        let may_have_run = Verdict::GiveUp(Why::MayHaveRun);
+        assert_eq!(verdict(&along(Replay::Never)), may_have_run);
+        assert_eq!(verdict(&along(Replay::SameState)), may_have_run);
+        let unsent = Attempted {
+            sent: Sent::No,
+            ..along(Replay::Never)
+        };
+        assert_eq!(verdict(&unsent), Verdict::Park);
+        let late = Attempted {
+            now: at(1_000),
+            ..along(Replay::Read)
+        };
+        assert_eq!(verdict(&late), Verdict::GiveUp(Why::Deadline));
+        let mut spent = Budget::new(BudgetSettings {
+            share_percent: 20,
+            floor_per_second: 0,
+        });
+        assert_eq!(
+            decide_with(&along(Replay::Read), &mut spent),
+            Verdict::GiveUp(Why::Budget)
+        );
     }
 
     #[test]

@@ -189,12 +189,12 @@ settings! {
 
     attempts, set_attempts: NonZeroU32 = count(3), CountFromOne { max: 10 };
     "SEAWALL_ATTEMPTS", default Some("3"), like "2", also [];
-    "How often a call may be sent in all, the first time included.";
+    "How often a call may be sent in all, the first time included. A read or overwrite on a connection that many calls share and that is lost under another one is carried over to the next without counting, up to 8 times; with `1` nothing is sent again.";
     "More answers more calls through a flapping network, and loads a struggling server more.";
 
     retry_budget, set_retry_budget: Percent = Percent::fixed(20), Share;
     "SEAWALL_RETRY_BUDGET", default Some("20%"), like "10%", also [];
-    "How many calls may be sent again, as a share of the calls of the last 10 s; ten a second are always allowed.";
+    "How many calls may be sent again, as a share of the calls of the last 10 s; ten a second are always allowed. Calls that a lost shared connection took along count as one together; no more of them are sent again than were answered in the last 10 s.";
     "A larger share answers more calls in a bad network, and multiplies the load of a server that fails under load.";
 
     // -- connections --

@@ -1,5 +1,5 @@
 use crate::sim::{CallAt, End, Fault, FaultAt, Flaw, Outcome, Schedule, run, shortest};
-use seawall_model::Moment;
+use seawall_model::{Cause, Moment};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -68,13 +68,10 @@ fn whatever_breaks_the_rules_hold() {
         broken.map(account).unwrap_or_default()
     );
     let sum = |of: fn(&Outcome) -> usize| outcomes.iter().map(of).sum::<usize>();
-    let (answered, retries, outages) = (
-        sum(Outcome::answered),
-        sum(|o| o.retries),
-        sum(|o| o.outages),
-    );
+    let (answered, outages) = (sum(Outcome::answered), sum(|o| o.outages));
+    let (retries, carried) = (sum(|o| o.retries), sum(|o| o.carried));
     println!(
-        "{} runs: {answered} calls answered, {retries} retries, {outages} outages",
+        "{} runs: {answered} calls answered, {retries} retries, {carried} carried over, {outages} outages",
         outcomes.len()
     );
     assert!(
@@ -84,6 +81,10 @@ fn whatever_breaks_the_rules_hold() {
     assert!(
         retries > outcomes.len() / 10,
         "the simulation has to bring about retries"
+    );
+    assert!(
+        carried > outcomes.len() / 10,
+        "the simulation has to bring about connections that take calls along"
     );
     assert!(
         outages > outcomes.len() / 10,
@@ -209,5 +210,34 @@ fn a_server_with_too_many_clients_serves_those_it_has() {
             "seed {seed}"
         );
         assert_eq!(outcome.outages, 0, "nobody had to dial");
+    }
+}
+
+#[test]
+fn reads_that_others_losses_take_along_are_answered_and_stay_within_the_bounds() {
+    for seed in 0..50 {
+        let fault = FaultAt {
+            at: at(1_000),
+            lasts: Duration::from_secs(2),
+            fault: Fault::Lossy,
+        };
+        // Seven are always under way on the one connection, and it lives for twenty answers.
+        let read = CallAt::read(at(500));
+        let schedule = Schedule::crafted(seed, fault, read, Duration::from_millis(3)).shared();
+        let outcome = run(&schedule, Flaw::None);
+        assert!(outcome.broken.is_none(), "{:?}", outcome.broken);
+        let calls = outcome.ends.len();
+        let ended = |how| outcome.ends.iter().filter(|end| **end == Some(how)).count();
+        // The waiting room is small here, and may be full while a connection is made.
+        let turned_away = ended(End::Refused(Cause::TooManyWaiting));
+        let lost = calls - outcome.answered() - turned_away;
+        let (carried, retries) = (outcome.carried, outcome.retries);
+        let account = format!(
+            "seed {seed}: {calls} calls, {lost} lost, {turned_away} turned away, {carried} carried over, {retries} retried"
+        );
+        assert!(carried > calls / 10, "{account}");
+        assert!(turned_away * 20 < calls, "{account}");
+        // One that is three times the oldest of those that are lost gives up.
+        assert!(lost * 500 < calls, "{account}");
     }
 }

@@ -65,6 +65,7 @@ enum End {
     Lost {
         loss: Loss,
         suspect: bool,
+        taken_along: Option<u64>,
         taken: Vec<Value>,
         trail: Vec<Provenance>,
     },
@@ -126,6 +127,7 @@ pub(super) async fn drive(
             End::Lost {
                 mut loss,
                 suspect,
+                taken_along,
                 taken,
                 trail,
             } => {
@@ -137,7 +139,7 @@ pub(super) async fn drive(
                     loss.cause = Cause::ClosedByServer;
                 }
                 let provenance = trail.first().copied().unwrap_or(Provenance::Written);
-                match call.lost(&loss, &shared.server, provenance) {
+                match call.lost_with(&loss, &shared.server, provenance, taken_along) {
                     Again::Fail(error) => Again::Fail(error.with(|report| report.trail = trail)),
                     again @ Again::At(_) => again,
                 }
@@ -301,11 +303,13 @@ fn ended(fate: Option<Fate>) -> End {
         Some(Fate::Lost {
             loss,
             suspect,
+            taken_along,
             taken,
             trail,
         }) => End::Lost {
             loss,
             suspect,
+            taken_along,
             taken,
             trail,
         },
@@ -313,6 +317,7 @@ fn ended(fate: Option<Fate>) -> End {
         None => End::Lost {
             loss: Loss::unknown(Close::Ours),
             suspect: false,
+            taken_along: None,
             taken: Vec::new(),
             trail: Vec::new(),
         },

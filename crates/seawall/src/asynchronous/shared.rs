@@ -37,6 +37,8 @@ pub(super) enum Fate {
         loss: Loss,
         /// It may be what the connection was closed for: its reply may be large, or nobody's else may.
         suspect: bool,
+        /// The connection, if it ended while an older request was owed its reply: this one was only taken along.
+        taken_along: Option<u64>,
         /// The replies that had come.
         taken: Vec<Value>,
         /// How far each unanswered part of it got, oldest first.
@@ -381,13 +383,8 @@ impl Shared {
         };
         if let Some(link) = self.link.upgrade() {
             let well = answered_well(&answered);
-            match proof {
-                Some(proof) => link.decide(|ledger, now| {
-                    ledger.counters.answered += well;
-                    ledger.replied(now, proof)
-                }),
-                None if well > 0 => link.ledger().counters.answered += well,
-                None => {}
+            if proof.is_some() || well > 0 {
+                link.decide(|ledger, now| ledger.answered_shared(now, well, proof));
             }
         }
         for (caller, values) in answered {
@@ -447,12 +444,15 @@ impl Mourners {
     fn tell(self, loss: &Loss) {
         let mut trail = self.trail.into_iter();
         let any_bulky = self.asked.iter().any(|asked| asked.bulky);
-        for asked in self.asked {
+        // What was given up for its silence says something of the server, and that is every request's own trouble.
+        let ended = !matches!(loss.close, Close::Abandoned | Close::Ours);
+        for (place, asked) in self.asked.into_iter().enumerate() {
             let trail = trail.by_ref().take(asked.parts()).collect();
             // A caller that has gone need not know.
             let _ = asked.caller.send(Fate::Lost {
                 loss: *loss,
                 suspect: asked.bulky || !any_bulky,
+                taken_along: (ended && place > 0).then_some(self.connection),
                 taken: asked.taken,
                 trail,
             });

@@ -441,6 +441,8 @@ impl Lease {
             later_write_left: true,
             attempts: self.talk.attempts,
             attempts_max: self.conduct.attempts_max,
+            carried: 0,
+            taken_along: None,
             cause,
             now,
             deadline: until,
@@ -448,7 +450,7 @@ impl Lease {
         let mut ledger = self.link.ledger();
         let ledger = &mut *ledger;
         match retry::decide(&attempted, &mut ledger.budget, &mut ledger.backoff) {
-            Verdict::Park => (now < until).then_some(Duration::ZERO),
+            Verdict::Park | Verdict::CarryOver => (now < until).then_some(Duration::ZERO),
             Verdict::RetryAt(at) => Some(at.since(now)),
             Verdict::GiveUp(_) => None,
         }

@@ -44,7 +44,10 @@ pub(crate) struct Call<'a> {
     pub(crate) nature: Nature,
     pub(crate) deadline: Deadline,
     started: Moment,
+    /// How often it was sent.
     attempts: u32,
+    /// How often of these it was taken along by a lost connection, and carried over.
+    carried: u32,
     usage: Use,
     asked: bool,
     first: Option<Cause>,
@@ -93,6 +96,7 @@ impl<'a> Call<'a> {
             deadline,
             started,
             attempts: 0,
+            carried: 0,
             usage: if nature.blocking.is_some() {
                 Use::Apart
             } else {
@@ -184,7 +188,7 @@ impl<'a> Call<'a> {
                 command: CommandName::from(self.name).as_str(),
                 cause,
                 attempt: self.attempts,
-                attempts_max: self.conduct.attempts_max,
+                attempts_max: self.conduct.attempts_max + self.carried,
                 waited: clock::now().since(at),
             });
         }
@@ -223,7 +227,7 @@ impl<'a> Call<'a> {
         let replay = self.nature.replay;
         let later = self.later_write_left();
         let free = self.sent == Sent::No && provenance.sent_if_aborted() == Sent::No;
-        let tries_left = self.attempts < self.conduct.attempts_max;
+        let tries_left = self.attempts - self.carried < self.conduct.attempts_max;
         free || (tries_left && retry::may_repeat(replay, self.conduct.allowance, later))
     }
 
@@ -235,8 +239,8 @@ impl<'a> Call<'a> {
         provenance: Provenance,
         cause: Cause,
     ) -> Option<Moment> {
-        match self.verdict(now, provenance, cause) {
-            Verdict::Park => Some(now),
+        match self.verdict(now, provenance, cause, None) {
+            Verdict::Park | Verdict::CarryOver => Some(now),
             Verdict::RetryAt(at) => Some(at),
             Verdict::GiveUp(_) => None,
         }
@@ -254,9 +258,25 @@ impl<'a> Call<'a> {
 
     /// Its connection ended (or was given up) under it.
     pub(crate) fn lost(&mut self, loss: &Loss, server: &Server, provenance: Provenance) -> Again {
+        self.lost_with(loss, server, provenance, None)
+    }
+
+    /// As [`lost`](Self::lost), for one that many shared: its number, if it was lost while an older request was owed its
+    /// reply.
+    pub(crate) fn lost_with(
+        &mut self,
+        loss: &Loss,
+        server: &Server,
+        provenance: Provenance,
+        taken_along: Option<u64>,
+    ) -> Again {
         let now = clock::now();
         self.over(loss, server, provenance);
-        match self.verdict(now, provenance, loss.cause) {
+        match self.verdict(now, provenance, loss.cause, taken_along) {
+            Verdict::CarryOver => {
+                self.carried += 1;
+                Again::At(now)
+            }
             Verdict::Park if now < self.deadline.send_by() => Again::At(now),
             Verdict::RetryAt(at) => Again::At(at),
             Verdict::Park => {
@@ -344,7 +364,13 @@ impl<'a> Call<'a> {
         self.ends(self.error(kind, Cause::Cancelled, clock::now()))
     }
 
-    fn verdict(&self, now: Moment, provenance: Provenance, cause: Cause) -> Verdict {
+    fn verdict(
+        &self,
+        now: Moment,
+        provenance: Provenance,
+        cause: Cause,
+        taken_along: Option<u64>,
+    ) -> Verdict {
         let attempted = Attempted {
             // What an earlier attempt may have done stays true for the next one.
             sent: match self.sent {
@@ -354,8 +380,10 @@ impl<'a> Call<'a> {
             replay: self.nature.replay,
             allowance: self.conduct.allowance,
             later_write_left: self.later_write_left(),
-            attempts: self.attempts,
+            attempts: self.attempts - self.carried,
             attempts_max: self.conduct.attempts_max,
+            carried: self.carried,
+            taken_along,
             cause,
             now,
             deadline: self.deadline.send_by(),
@@ -450,7 +478,9 @@ impl<'a> Call<'a> {
     fn goes_again(&self, family: Family, cause: Cause) -> bool {
         let now = clock::now();
         match family {
-            Family::Unavailable => self.verdict(now, Provenance::Queued, cause) == Verdict::Park,
+            Family::Unavailable => {
+                self.verdict(now, Provenance::Queued, cause, None) == Verdict::Park
+            }
             Family::WritesRefused => {
                 self.nature.access == Access::Write && now < self.deadline.send_by()
             }

@@ -27,6 +27,8 @@ pub(crate) struct Live {
     /// A write failed. Nothing more is written, and until then the peer's last words are waited for.
     pub(crate) mute: Option<Moment>,
     pub(crate) patience: Patience,
+    /// A write was told that the connection was reset. The kernel tells it once: a read only finds an end.
+    reset: bool,
 }
 
 /// What one write or read did.
@@ -46,6 +48,7 @@ impl Live {
             server: Server::default(),
             mute: None,
             patience: Patience::default(),
+            reset: false,
         }
     }
 
@@ -75,21 +78,27 @@ impl Live {
                 Ok(n) => self.state.accepted(n),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Step::WouldBlock),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                Err(error) => return Err(self.failed(error)),
             }
         }
         match self.stream.flush() {
             Ok(()) => Ok(Step::Moved),
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Step::WouldBlock),
-            Err(error) => Err(error),
+            Err(error) => Err(self.failed(error)),
         }
+    }
+
+    /// A write failed. `EPIPE` says nothing more than the read that follows, since the peer ended its side in order first.
+    fn failed(&mut self, error: io::Error) -> io::Error {
+        self.reset |= error.kind() == ErrorKind::ConnectionReset;
+        error
     }
 
     /// Reads once, and all that the socket will not announce again: after this it may be waited for.
     pub(crate) fn read_some(&mut self, now: Moment) -> io::Result<Step> {
         loop {
             match self.stream.read(self.state.room()) {
-                Ok(0) => return Err(self.torn(ErrorKind::UnexpectedEof.into())),
+                Ok(0) => return Err(self.end()),
                 Ok(n) => {
                     self.state.received(n, now);
                     if !self.stream.has_unread() {
@@ -111,7 +120,7 @@ impl Live {
         let read = self.stream.read_patiently(self.state.room());
         let now = clock();
         let step = match read {
-            Ok(0) => Err(self.torn(ErrorKind::UnexpectedEof.into())),
+            Ok(0) => Err(self.end()),
             Ok(n) => {
                 self.state.received(n, now);
                 Ok(Step::Moved)
@@ -133,6 +142,16 @@ impl Live {
             self.patience = self.stream.be_patient();
         }
         self.patience == Patience::Has && Stream::patience_fits(rest)
+    }
+
+    /// A read found the end.
+    fn end(&mut self) -> io::Error {
+        let end = if self.reset {
+            ErrorKind::ConnectionReset
+        } else {
+            ErrorKind::UnexpectedEof
+        };
+        self.torn(end.into())
     }
 
     /// The stream ended. If it did so inside a record, it did so inside something that the peer was saying.
@@ -217,5 +236,65 @@ pub(crate) fn wire_cause(error: &WireError) -> Cause {
         Cause::ReplyTooLarge
     } else {
         Cause::ProtocolError
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+    use socket2::SockRef;
+    use std::io::Write;
+    use std::net::{TcpListener, TcpStream};
+
+    /// A connection, and its peer's end.
+    fn pair() -> (Live, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let addr = listener.local_addr().expect("an address");
+        let socket = TcpStream::connect(addr).expect("it is there");
+        socket.set_nonblocking(true).expect("it can be set");
+        let (peer, _) = listener.accept().expect("it has come");
+        let state = Connection::new(seawall_wire::Limits::default(), clock::now());
+        (Live::new(1, Stream::Tcp(socket), state), peer)
+    }
+
+    fn wait(live: &Live) {
+        let until = clock::now() + Duration::from_secs(10);
+        let came =
+            crate::net::wait::ready(live.stream.fd(), crate::net::wait::Interest::Read, until);
+        assert!(came.expect("it can be waited for"), "nothing came");
+    }
+
+    #[test]
+    fn a_reset_that_a_write_met_first_is_not_read_as_an_end_in_order() {
+        let (mut live, mut peer) = pair();
+        peer.write_all(b"+OK\r\n").expect("it is sent");
+        let abruptly = SockRef::from(&peer).set_linger(Some(Duration::ZERO));
+        abruptly.expect("it can be set");
+        drop(peer);
+        wait(&live);
+        live.state
+            .queue(clock::now(), 1, |out| out.extend_from_slice(b"PING\r\n"));
+        live.write_some().expect_err("it was reset");
+        let close = live.read_last_words(clock::now(), |_, _| false);
+        assert_eq!(close, Close::Reset);
+        let words = live.state.next_incoming().expect("they are whole");
+        assert!(matches!(words, Some(Incoming::Reply(_))), "its last words");
+    }
+
+    #[test]
+    fn an_end_in_order_that_a_write_met_first_is_one() {
+        let (mut live, peer) = pair();
+        drop(peer);
+        wait(&live);
+        // The first write is answered by a reset, the second one fails.
+        for _ in 0..2 {
+            live.state
+                .queue(clock::now(), 1, |out| out.extend_from_slice(b"PING\r\n"));
+            let _ = live.write_some();
+            wait(&live);
+        }
+        let close = live.read_last_words(clock::now(), |_, _| false);
+        assert_eq!(close, Close::Fin);
     }
 }

@@ -6,6 +6,7 @@ mod demoted;
 mod outage;
 mod runtimes;
 mod subscribed;
+mod taken_along;
 
 use std::future::Future;
 use std::net::SocketAddr;

@@ -19,6 +19,8 @@ pub(crate) struct Call {
     pub(crate) spec: CallAt,
     pub(crate) deadline: Deadline,
     attempts: u32,
+    /// How many of these were lost for another's sake.
+    carried: u32,
     /// Its last write's number among all that left.
     own_write: u64,
     /// An attempt of it may have run.
@@ -35,6 +37,7 @@ impl Call {
             spec,
             deadline: Deadline::NEVER,
             attempts: 0,
+            carried: 0,
             own_write: 0,
             may_have_run: false,
             sent_at: Moment::ORIGIN,
@@ -103,7 +106,7 @@ impl World {
         let Some(conn) = self.conns.get_mut(&id) else {
             return;
         };
-        conn.busy = Some(call);
+        conn.busy.push(call);
         let (dead, swallowed) = (conn.dead, conn.swallowed);
         let this = &mut self.calls[call];
         this.attempts += 1;
@@ -186,6 +189,12 @@ impl World {
             Ending::Reply => {
                 self.give_back(hop);
                 self.end(hop.call, End::Answered);
+                let answers = if self.flaw == Flaw::CarriesForFree {
+                    1_000
+                } else {
+                    1
+                };
+                self.budget.answered(self.now, answers);
                 let change = self.health.replied(self.now, reply);
                 self.changed(change);
             }
@@ -195,7 +204,7 @@ impl World {
                     .health
                     .server_said(self.now, Family::Unavailable, cause, reply);
                 self.changed(change);
-                self.attempt_failed(hop.call, Sent::No, cause);
+                self.attempt_failed(hop.call, Sent::No, cause, None);
             }
             Ending::WritesRefused(cause) => {
                 self.give_back(hop);
@@ -203,7 +212,7 @@ impl World {
                     .health
                     .server_said(self.now, Family::WritesRefused, cause, reply);
                 self.changed(change);
-                self.attempt_failed(hop.call, Sent::No, cause);
+                self.attempt_failed(hop.call, Sent::No, cause, None);
             }
         }
         self.settle();
@@ -225,8 +234,9 @@ impl World {
     fn give_back(&mut self, hop: Hop) {
         self.calls[hop.call].conn = None;
         if let Some(conn) = self.conns.get_mut(&hop.conn) {
-            conn.busy = None;
+            conn.busy.retain(|call| *call != hop.call);
             conn.last_used = self.now;
+            conn.heard = self.now;
         }
     }
 
@@ -241,21 +251,33 @@ impl World {
     }
 
     pub(crate) fn attempt_over(&mut self, hop: Hop) {
-        if self.is_current(hop) {
-            self.conns.remove(&hop.conn);
-            self.attempt_failed(hop.call, Sent::Perhaps, Cause::ReplyTimeout);
+        if self.is_current(hop) && self.has_been_silent(hop.call) {
+            self.give_up(hop.conn);
             self.settle();
         }
     }
 
-    /// Its connection is gone.
-    pub(crate) fn attempt_lost(&mut self, call: usize, cause: Cause) {
-        let written = self.calls[call].sent_at == self.now;
-        let sent = if written { Sent::No } else { Sent::Perhaps };
-        self.attempt_failed(call, sent, cause);
+    /// Whether nothing came on its connection since it was sent: then it is not the call alone that waits.
+    fn has_been_silent(&self, call: usize) -> bool {
+        let Call { conn, sent_at, .. } = self.calls[call];
+        let conn = conn.and_then(|id| self.conns.get(&id));
+        conn.is_none_or(|conn| conn.heard <= sent_at)
     }
 
-    fn attempt_failed(&mut self, call: usize, sent: Sent, cause: Cause) {
+    /// Its connection is gone.
+    pub(crate) fn attempt_lost(&mut self, call: usize, cause: Cause, taken_along: Option<u64>) {
+        let written = self.calls[call].sent_at == self.now;
+        let sent = if written { Sent::No } else { Sent::Perhaps };
+        self.attempt_failed(call, sent, cause, taken_along);
+    }
+
+    pub(crate) fn attempt_failed(
+        &mut self,
+        call: usize,
+        sent: Sent,
+        cause: Cause,
+        taken_along: Option<u64>,
+    ) {
         let later_write_left = self.later_write_left(call);
         let this = &mut self.calls[call];
         this.conn = None;
@@ -274,7 +296,9 @@ impl World {
             replay,
             allowance: this.spec.allowance,
             later_write_left,
-            attempts: this.attempts,
+            attempts: this.attempts - this.carried,
+            carried: this.carried,
+            taken_along,
             attempts_max: ATTEMPTS_MAX,
             cause,
             now: self.now,
@@ -298,6 +322,16 @@ impl World {
                     self.check.retry_paid(self.now, call);
                 }
                 self.at(at, Event::Again(call));
+            }
+            Verdict::CarryOver => {
+                self.calls[call].carried += 1;
+                self.carried += 1;
+                self.note(23, call as u64);
+                if self.flaw != Flaw::RetriesForFree {
+                    let loss = taken_along.unwrap_or_default();
+                    self.check.carried_over(self.now, call, loss);
+                }
+                self.ask(call);
             }
             Verdict::GiveUp(Why::MayHaveRun) => self.end(call, End::MayHaveRun),
             Verdict::GiveUp(Why::Deadline) => self.end(call, End::Late),
@@ -336,8 +370,17 @@ impl World {
     }
 
     fn abandon(&mut self, call: usize) {
-        if let Some(id) = self.calls[call].conn.take() {
-            self.conns.remove(&id);
+        let silent = self.has_been_silent(call);
+        let Some(id) = self.calls[call].conn.take() else {
+            return;
+        };
+        let Some(conn) = self.conns.get_mut(&id) else {
+            return;
+        };
+        conn.busy.retain(|other| *other != call);
+        // Where it is shared and goes on, the reply goes to nobody.
+        if silent || !conn.shared {
+            self.give_up(id);
         }
     }
 

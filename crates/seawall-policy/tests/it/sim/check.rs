@@ -3,13 +3,14 @@ use seawall_model::{Cause, Moment};
 use seawall_policy::health::{Change, State};
 use seawall_policy::retry::ReplayAllowance;
 use seawall_wire::facts::{Access, Replay};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// What must always hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rule {
     RetriesWithinBudget,
+    CarriedWithinAnswers,
     RetriesArePaidFor,
     NothingRunsTwice,
     EndsByDeadline,
@@ -56,7 +57,13 @@ pub(crate) struct Checker {
     broken: Option<Broken>,
     calls: Vec<Watched>,
     begun: Vec<Moment>,
-    retries: Vec<Moment>,
+    /// Retries, and reconnects for what lost connections took along.
+    paid: Vec<Moment>,
+    answers: Vec<Moment>,
+    /// What was sent again, for its own sake or another's.
+    again: Vec<Moment>,
+    /// The lost connections that this was paid for.
+    reconnects: BTreeSet<u64>,
     /// Keys of the writes that left, in order, each with its call.
     writes: Vec<(u8, usize)>,
     waiting: BTreeMap<u64, Access>,
@@ -98,7 +105,10 @@ impl Checker {
             broken: None,
             calls: schedule.calls().map(watched).collect(),
             begun: Vec::new(),
-            retries: Vec::new(),
+            paid: Vec::new(),
+            answers: Vec::new(),
+            again: Vec::new(),
+            reconnects: BTreeSet::new(),
             writes: Vec::new(),
             waiting: BTreeMap::new(),
             dials: 0,
@@ -142,13 +152,36 @@ impl Checker {
     }
 
     pub(crate) fn retry_paid(&mut self, now: Moment, call: usize) {
-        self.retries.push(now);
         self.calls[call].paid += 1;
-        let inside = |list: &[Moment]| list.iter().filter(|at| now.since(**at) < WINDOW).count();
-        let (retries, calls) = (inside(&self.retries), inside(&self.begun));
-        let allowed = (calls * SHARE_PERCENT / 100).max(FLOOR_PER_SECOND * 10);
+        self.again.push(now);
+        self.pays(now);
+    }
+
+    fn pays(&mut self, now: Moment) {
+        self.paid.push(now);
+        let (retries, allowed) = (inside(&self.paid, now), self.retries_allowed(now));
+        let calls = inside(&self.begun, now);
         self.hold(retries <= allowed, Rule::RetriesWithinBudget, now, || {
             format!("{retries} retries in ten seconds with {calls} calls")
+        });
+    }
+
+    fn retries_allowed(&self, now: Moment) -> usize {
+        (inside(&self.begun, now) * SHARE_PERCENT / 100).max(FLOOR_PER_SECOND * 10)
+    }
+
+    /// A call goes again that a lost connection took along.
+    pub(crate) fn carried_over(&mut self, now: Moment, call: usize, loss: u64) {
+        self.calls[call].paid += 1;
+        self.again.push(now);
+        if self.reconnects.insert(loss) {
+            self.pays(now);
+        }
+        let again = inside(&self.again, now);
+        let answers = inside(&self.answers, now);
+        let allowed = answers.max(FLOOR_PER_SECOND * 10) + self.retries_allowed(now);
+        self.hold(again <= allowed, Rule::CarriedWithinAnswers, now, || {
+            format!("{again} were sent again in ten seconds with {answers} answers")
         });
     }
 
@@ -196,6 +229,9 @@ impl Checker {
     pub(crate) fn ended(&mut self, now: Moment, call: usize, end: End) {
         let answer_by = self.calls[call].answer_by;
         self.calls[call].end = Some(end);
+        if end == End::Answered {
+            self.answers.push(now);
+        }
         self.hold(now <= answer_by, Rule::EndsByDeadline, now, || {
             format!("call {call} ended {:?} too late", now.since(answer_by))
         });
@@ -322,6 +358,10 @@ impl Checker {
         }
         self.broken
     }
+}
+
+fn inside(list: &[Moment], now: Moment) -> usize {
+    list.iter().filter(|at| now.since(**at) < WINDOW).count()
 }
 
 /// The rule of replay in the checker's own words.

@@ -26,6 +26,8 @@ pub(crate) enum Flaw {
     DoubleBudget,
     /// Retries are not paid for at all.
     RetriesForFree,
+    /// What a lost connection took along is carried over without answers to pay for it.
+    CarriesForFree,
     /// Nothing ever looks whether the server is back.
     NeverProbes,
     /// A lost connection is taken for a failed probe.
@@ -50,6 +52,7 @@ impl Flaw {
         (Self::ResendsWrites, Rule::NothingRunsTwice, 3),
         (Self::DoubleBudget, Rule::RetriesWithinBudget, 12),
         (Self::RetriesForFree, Rule::RetriesArePaidFor, 4),
+        (Self::CarriesForFree, Rule::CarriedWithinAnswers, 60),
         (Self::NeverProbes, Rule::ComesBack, 3),
         (Self::JumpsToConclusions, Rule::KillsAreNoOutage, 4),
         (Self::LastComeFirstServed, Rule::FirstComeFirstServed, 3),

@@ -1,7 +1,8 @@
 use super::Flaw;
 use super::check::End;
+use super::schedule::Carrying;
 use super::world::{Ending, Event, World};
-use seawall_model::{Cause, Moment};
+use seawall_model::{Cause, Moment, Sent};
 use seawall_policy::ageing::{Checkout, LeftLike, Life};
 use seawall_policy::dial::Dial;
 use seawall_policy::health::{Admission, Answered};
@@ -15,7 +16,12 @@ use std::time::Duration;
 pub(crate) struct Conn {
     pub(crate) established: Moment,
     pub(crate) last_used: Moment,
-    pub(crate) busy: Option<usize>,
+    /// The calls that wait for an answer on it, the oldest first.
+    pub(crate) busy: Vec<usize>,
+    /// It carries whatever comes.
+    pub(crate) shared: bool,
+    /// When something last came on it.
+    pub(crate) heard: Moment,
     /// The peer ended it; nobody has looked yet.
     pub(crate) dead: Option<Cause>,
     /// Something between swallows what is sent over it.
@@ -27,10 +33,17 @@ impl Conn {
         Self {
             established: now,
             last_used: now,
-            busy: None,
+            busy: Vec::new(),
+            shared: false,
+            heard: now,
             dead: None,
             swallowed: false,
         }
+    }
+
+    /// Whether it carries others' calls, and takes more.
+    fn carries_on(&self) -> bool {
+        self.shared && !self.busy.is_empty()
     }
 
     fn life(&self) -> Life {
@@ -62,14 +75,14 @@ impl World {
             return;
         };
         conn.dead = Some(cause);
-        if let Some(call) = conn.busy {
+        if let Some(&call) = conn.busy.first() {
             let hop = self.calls[call].hop(call, id);
             self.after(latency, Event::Comes(hop, Ending::Lost(cause)));
         }
     }
 
     pub(crate) fn swallow_idle(&mut self) {
-        for conn in self.conns.values_mut().filter(|conn| conn.busy.is_none()) {
+        for conn in self.conns.values_mut().filter(|conn| conn.busy.is_empty()) {
             conn.swallowed = true;
         }
     }
@@ -97,19 +110,35 @@ impl World {
                 .connection_failed(self.now, conn.established, cause)
         };
         self.changed(change);
-        if let Some(call) = conn.busy {
-            self.attempt_lost(call, cause);
+        for (place, call) in conn.busy.into_iter().enumerate() {
+            // The oldest is what it was lost with; the others only shared it.
+            let taken_along = (place > 0).then_some(u64::from(id));
+            self.attempt_lost(call, cause, taken_along);
         }
     }
 
-    /// An idle connection that is fit for use.
-    fn take_idle(&mut self) -> Option<u32> {
+    /// A shared connection has been silent for too long, and is given up.
+    pub(crate) fn give_up(&mut self, id: u32) {
+        let Some(conn) = self.conns.remove(&id) else {
+            return;
+        };
+        for call in conn.busy {
+            self.attempt_failed(call, Sent::Perhaps, Cause::ReplyTimeout, None);
+        }
+    }
+
+    /// The one that is shared, or an idle connection that is fit for use.
+    fn take_conn(&mut self) -> Option<u32> {
+        if let Some((&id, _)) = self.conns.iter().find(|(_, conn)| conn.carries_on()) {
+            return Some(id);
+        }
         loop {
             let (&id, conn) = self
                 .conns
-                .iter()
+                .iter_mut()
                 .rev()
-                .find(|(_, conn)| conn.busy.is_none())?;
+                .find(|(_, conn)| conn.busy.is_empty())?;
+            conn.shared = self.carrying == Carrying::All;
             let checkout = self.ageing.checkout(self.now, conn.life(), LeftLike::Clean);
             match (checkout, conn.dead) {
                 (Checkout::Use, _) | (Checkout::Peek, None) => return Some(id),
@@ -127,7 +156,7 @@ impl World {
         let at_hand = self
             .conns
             .values()
-            .any(|conn| conn.busy.is_none() && conn.dead.is_none());
+            .any(|conn| (conn.busy.is_empty() || conn.carries_on()) && conn.dead.is_none());
         if admission != Admission::Send && at_hand {
             return self
                 .health
@@ -155,7 +184,7 @@ impl World {
             let deadline = self.calls[call].deadline.send_by();
             match self.admission(call) {
                 Admission::Send => {
-                    let conn = if wanted == 0 { self.take_idle() } else { None };
+                    let conn = if wanted == 0 { self.take_conn() } else { None };
                     match conn {
                         // Looking at dead connections may have changed what is admitted.
                         Some(id) if self.admission(call) == Admission::Send => {

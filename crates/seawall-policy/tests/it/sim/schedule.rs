@@ -21,6 +21,9 @@ pub(crate) enum Fault {
     SaveFailed,
     /// Requests run, and their connections are reset instead of answered.
     LoseReplies,
+    /// Every request takes [`Fault::LOSSY_TAKES`], and one in [`Fault::LOSSY_EVERY`] runs and has its connection reset
+    /// instead of its answer, with all that are under way on it.
+    Lossy,
     /// New connections hear that there are too many.
     MaxClients,
     /// New connections hear that the password is wrong.
@@ -31,6 +34,11 @@ pub(crate) enum Fault {
     SwallowIdle,
     /// Every connection is closed, on a healthy server. Has no length.
     Kill,
+}
+
+impl Fault {
+    pub(crate) const LOSSY_TAKES: Duration = Duration::from_millis(20);
+    pub(crate) const LOSSY_EVERY: u64 = 20;
 }
 
 /// One fault.
@@ -105,12 +113,22 @@ pub(crate) enum GateBy {
     TrialWrites,
 }
 
+/// How many calls a connection carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Carrying {
+    /// One at a time.
+    One,
+    /// One connection carries all of them.
+    All,
+}
+
 /// Everything that decides a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Schedule {
     pub(crate) seed: u64,
     pub(crate) gate_by: GateBy,
     pub(crate) pool_max: usize,
+    pub(crate) carrying: Carrying,
     pub(crate) entries: Vec<Entry>,
 }
 
@@ -156,6 +174,18 @@ impl Schedule {
                 ..any
             });
         }
+        // Apart from the seed's other chances, which stay as they were.
+        let carrying = if Rng::new(!seed).below(3) == 0 {
+            Carrying::All
+        } else {
+            Carrying::One
+        };
+        if carrying == Carrying::All {
+            for call in &mut calls {
+                // Blocking commands have connections of their own.
+                call.blocking = Blocking::No;
+            }
+        }
         let entries = faults
             .into_iter()
             .map(Entry::Fault)
@@ -170,6 +200,7 @@ impl Schedule {
             seed,
             gate_by,
             pool_max: 1 + rng.below(8) as usize,
+            carrying,
             entries,
         }
     }
@@ -186,7 +217,16 @@ impl Schedule {
             seed,
             gate_by: GateBy::TrialWrites,
             pool_max: 8,
+            carrying: Carrying::One,
             entries,
+        }
+    }
+
+    /// The same, with one connection for all calls.
+    pub(crate) fn shared(self) -> Self {
+        Self {
+            carrying: Carrying::All,
+            ..self
         }
     }
 
@@ -336,8 +376,8 @@ impl fmt::Display for Schedule {
         lines.sort_by_key(|(at, _)| *at);
         writeln!(
             f,
-            "seed {}, a pool of {}, gate by {:?}:",
-            self.seed, self.pool_max, self.gate_by
+            "seed {}, a pool of {}, a connection carries {:?}, gate by {:?}:",
+            self.seed, self.pool_max, self.carrying, self.gate_by
         )?;
         for (at, entry) in lines {
             match entry {

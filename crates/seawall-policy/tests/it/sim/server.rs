@@ -80,11 +80,16 @@ impl Server {
             Word::Unavailable(Cause::Loading)
         } else if access == Access::Write && self.writes_refused(now) {
             Word::WritesRefused(Cause::SaveFailed)
-        } else if self.until(now, Fault::LoseReplies).is_some() {
+        } else if self.until(now, Fault::LoseReplies).is_some() || self.loses(now) {
             Word::RunsInVain
         } else {
             Word::Runs
         }
+    }
+
+    fn loses(&self, now: Moment) -> bool {
+        // Requests arrive at any nanosecond.
+        self.until(now, Fault::Lossy).is_some() && now.as_nanos().is_multiple_of(Fault::LOSSY_EVERY)
     }
 
     pub(crate) fn writes_refused(&self, now: Moment) -> bool {
@@ -96,6 +101,8 @@ impl Server {
         let slow = self.until(now, Fault::Slow).is_some();
         if slow {
             Duration::from_millis(120)
+        } else if self.until(now, Fault::Lossy).is_some() {
+            Fault::LOSSY_TAKES
         } else {
             Duration::from_micros(30)
         }

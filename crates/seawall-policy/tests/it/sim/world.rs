@@ -1,5 +1,5 @@
 use super::check::{Checker, End, FLOOR_PER_SECOND, SHARE_PERCENT, WAITERS_MAX};
-use super::schedule::{Fault, GateBy, Schedule};
+use super::schedule::{Carrying, Fault, GateBy, Schedule};
 use super::server::{Server, Word};
 use super::trips::Trip;
 use super::{Broken, Flaw};
@@ -29,6 +29,7 @@ pub(crate) struct Outcome {
     /// How long after the last fault the endpoint was found to be up, if it was not.
     pub(crate) found_after: Option<Duration>,
     pub(crate) retries: usize,
+    pub(crate) carried: usize,
     pub(crate) outages: usize,
 }
 
@@ -103,6 +104,7 @@ pub(crate) struct World {
     pub(crate) server: Server,
     pub(crate) gate_by: GateBy,
     pub(crate) pool_max: usize,
+    pub(crate) carrying: Carrying,
 
     pub(crate) health: Health,
     pub(crate) budget: Budget,
@@ -129,6 +131,7 @@ pub(crate) struct World {
     pub(crate) check: Checker,
     trace: u64,
     pub(crate) retries: usize,
+    pub(crate) carried: usize,
     outages: usize,
 }
 
@@ -156,6 +159,7 @@ pub(crate) fn run(schedule: &Schedule, flaw: Flaw) -> Outcome {
     let World {
         trace,
         retries,
+        carried,
         outages,
         ..
     } = world;
@@ -165,6 +169,7 @@ pub(crate) fn run(schedule: &Schedule, flaw: Flaw) -> Outcome {
         ends,
         found_after,
         retries,
+        carried,
         outages,
     }
 }
@@ -209,6 +214,7 @@ impl World {
             server: Server::new(schedule),
             gate_by: schedule.gate_by,
             pool_max: schedule.pool_max,
+            carrying: schedule.carrying,
             health: Health::new(health, seed),
             budget: Budget::new(budget),
             backoff: Backoff::new(BackoffSettings::default(), seed),
@@ -229,6 +235,7 @@ impl World {
             check: Checker::new(schedule),
             trace: 0xcbf2_9ce4_8422_2325,
             retries: 0,
+            carried: 0,
             outages: 0,
         };
         for (index, fault) in schedule.faults().enumerate() {

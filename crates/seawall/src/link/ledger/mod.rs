@@ -411,6 +411,18 @@ impl<C, W> Ledger<C, W> {
         orders
     }
 
+    /// Calls were answered over the shared connection: `well` of them by no error. `reply` is what the last one proves.
+    pub(crate) fn answered_shared(
+        &mut self,
+        now: Moment,
+        well: u64,
+        reply: Option<Answered>,
+    ) -> Orders<C, W> {
+        self.counters.answered += well;
+        self.budget.answered(now, well);
+        reply.map_or_else(Orders::none, |reply| self.replied(now, reply))
+    }
+
     /// Replies came on the shared connection, to requests of which `reply` was the last to be sent.
     pub(crate) fn replied(&mut self, now: Moment, reply: Answered) -> Orders<C, W> {
         let mut orders = Orders::none();

@@ -1,0 +1,83 @@
+//! Calls that a lost connection takes along, though they have nothing to do with the reason.
+
+use std::time::Duration;
+
+use seawall::Cause;
+use seawall_lab::world::{Fault, Lost};
+
+use super::{client, ends, fill, key, value};
+use crate::ground::{asked, relay, server};
+
+const TASKS: u64 = 40;
+const READS: u64 = 100;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reads_that_anothers_loss_takes_along_are_answered_and_double_the_load_at_most() {
+    let server = server();
+    fill(&server, 10);
+    let relay = relay(&server);
+    let client = client(relay.addr(), "deadline=8s&ride_out=8s");
+    client.ping().await.expect("the server is well");
+    // One of fifty costs the connection, and with it up to thirty-nine that are under way.
+    relay.set(Fault::lose_reply(50, Lost::Reset, &["GET"]));
+    let tasks: Vec<_> = (0..TASKS)
+        .map(|task| {
+            let client = client.clone();
+            tokio::spawn(async move {
+                for round in 0..READS {
+                    // The long values are left out: a reset takes along what is still being sent of them.
+                    let number = 1 + (task + round) % 6;
+                    let got: String = client
+                        .get(key(number))
+                        .await
+                        .unwrap_or_else(|error| panic!("task {task}, round {round}: {error}"));
+                    assert!(got == value(number), "task {task}, round {round}");
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        ends("the reads", task).await.expect("all are answered");
+    }
+    let calls = TASKS * READS;
+    let resent = asked(&server, "get") - calls;
+    let cut = relay.counters().resets;
+    assert!(cut >= calls / 50, "{cut} connections lost");
+    assert!(
+        resent > calls / 5,
+        "{resent} sent again: nothing was taken along"
+    );
+    // As many as were answered, a fifth of the calls, and the floor of both.
+    assert!(resent < calls + calls / 5 + 100, "{resent} sent again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_nothing_is_answered_no_more_is_sent_again_than_the_floor() {
+    let server = server();
+    fill(&server, 10);
+    let relay = relay(&server);
+    let client = client(relay.addr(), "deadline=1s&attempts=10");
+    client.ping().await.expect("the server is well");
+    let before = asked(&server, "get");
+    relay.set(Fault::lose_reply(1, Lost::Reset, &["GET"]));
+    let calls: Vec<_> = (0..400)
+        .map(|number| {
+            let client = client.within(Duration::from_secs(8));
+            tokio::spawn(async move { client.get::<String>(key(number % 10)).await })
+        })
+        .collect();
+    for call in calls {
+        let outcome = ends("a read", call).await.expect("no panic");
+        let error = outcome.expect_err("no reply comes");
+        assert!(
+            matches!(
+                error.cause(),
+                Cause::ConnectionReset | Cause::ClosedMidReply | Cause::ClosedByServer
+            ),
+            "{error}"
+        );
+    }
+    // Every call once, a hundred retries, and a hundred that were carried over.
+    let ran = asked(&server, "get") - before;
+    assert!(ran <= 400 + 200, "{ran} reads ran");
+}
