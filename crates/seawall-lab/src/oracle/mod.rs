@@ -49,8 +49,12 @@ pub const OUTAGE_MIN: Duration = Duration::from_millis(50);
 /// How long the server must have been down before a client's policy may turn calls away. The engine's own ride-out is
 /// 500 ms from when it first notices, which is never before the server went; the difference is the probe's resolution.
 pub const RIDE_OUT: Duration = Duration::from_millis(450);
-/// How long after the server's return a client may still turn calls away: the promise for its first good answer.
+/// How long after the server's return a client may still turn calls away, at least: the promise for its first good answer.
 pub const RETURN: Duration = Duration::from_millis(100);
+/// After a long outage it may be this share of it. The promise is one at the median, and held there: who asks again every
+/// fiftieth of the outage, give or take a fifth, as the engine's own probes do, learns of the return by then; the rest is
+/// for the probe itself to be answered.
+pub const RETURN_SHARE: u32 = 35;
 
 /// Everything that a run left behind.
 pub struct Evidence<'a> {

@@ -1,4 +1,4 @@
-use super::{Case, RETURN, RIDE_OUT};
+use super::{Case, RETURN, RETURN_SHARE, RIDE_OUT};
 use crate::contender::{Failure, Refused};
 use crate::run::Outcome;
 use crate::scenario::Expect;
@@ -127,7 +127,10 @@ fn past_the_ride_out(at: Moment, timeline: &Timeline, closed: impl Fn(Serving) -
         }
         if !closed(interval.serving) {
             // Back for long enough that a client ought to know.
-            if interval.to.min(at).since(interval.from) > RETURN {
+            let known_after = gone_since.map_or(RETURN, |since: Moment| {
+                RETURN.max(interval.from.since(since) / RETURN_SHARE)
+            });
+            if interval.to.min(at).since(interval.from) > known_after {
                 gone_since = None;
             }
         } else if gone_since.is_none() {
@@ -233,6 +236,24 @@ mod tests {
             .refused(ms(3050))
             .call(Read::default(), ms(3500))
             .refused(ms(3500))
+            .judge();
+        assert_eq!(
+            (score.availability.excepted, score.availability.all.possible),
+            (1, 1)
+        );
+    }
+
+    #[test]
+    fn after_a_long_outage_the_return_may_be_noticed_later_and_not_much() {
+        let outage = Trial::new()
+            .serving(0, 1000, Serving::All)
+            .serving(1000, 8000, Serving::Nothing)
+            .serving(8000, 10_000, Serving::All);
+        let score = outage
+            .call(Read::default(), ms(8190))
+            .refused(ms(8190))
+            .call(Read::default(), ms(8210))
+            .refused(ms(8210))
             .judge();
         assert_eq!(
             (score.availability.excepted, score.availability.all.possible),

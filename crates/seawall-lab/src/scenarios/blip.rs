@@ -10,10 +10,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario::new("blip", Chapter::ServerGone, story)
             .through_relay()
             .lasts_ms(2200)
-            .at_ms(800, "refused", |stage| {
-                stage.path(Fault::ResetAll)?;
-                stage.path(Fault::Refuse)
-            })
+            .at_ms(800, "refused", |stage| stage.path(Fault::Gone))
             .at_ms(1100, "accepted again", Stage::clear_path)
             .cause(Cause::ConnectionRefused)
             .holds(Hold::FirstGood(Duration::from_millis(500)))

@@ -219,6 +219,7 @@ impl Engine {
             Some(fault @ (Fault::ResetAll | Fault::FinAll | Fault::HalfClose)) => {
                 (None, Some(fault))
             }
+            Some(Fault::Gone) => (Some(Fault::Refuse), Some(Fault::ResetAll)),
             other => (other, None),
         };
         self.shared.rules = Rules::new(fault);
@@ -250,7 +251,7 @@ fn strike(fault: &Fault, flow: &mut Flow, shared: &mut Shared) -> Result<(), Ove
 
 fn doorway(fault: Option<&Fault>) -> Doorway {
     match fault {
-        Some(Fault::Refuse) => Doorway::Shut,
+        Some(Fault::Refuse | Fault::Gone) => Doorway::Shut,
         Some(Fault::BlackHole) => Doorway::Unreachable,
         _ => Doorway::Open,
     }

@@ -8,6 +8,9 @@ pub enum Fault {
     Refuse,
     /// One shot: every live connection is reset, towards the client and towards the server. Nothing stays in force.
     ResetAll,
+    /// The server's process has ended: every live connection is reset, and new ones get ECONNREFUSED. Not the same as
+    /// [`ResetAll`](Self::ResetAll) and then [`Refuse`](Self::Refuse): who dials quickly comes in between.
+    Gone,
     /// One shot: every live connection gets a FIN towards the client and is reset towards the server. Nothing stays in
     /// force.
     FinAll,

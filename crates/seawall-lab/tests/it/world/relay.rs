@@ -1,5 +1,6 @@
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -106,6 +107,31 @@ fn every_live_connection_is_reset_and_the_next_one_is_not() {
         assert_eq!(client.saw(), Saw::Reset);
     }
     assert_eq!((relay.counters().resets, relay.counters().live), (2, 0));
+    assert_eq!(greeted(&relay).ask("PING"), "+PONG");
+}
+
+#[test]
+fn when_the_server_is_gone_nobody_comes_in_between_reset_and_refusal() {
+    let (_server, relay) = world();
+    let mut client = greeted(&relay);
+    let (addr, over) = (relay.addr(), AtomicBool::new(false));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                drop(TcpStream::connect(addr));
+            }
+        });
+        relay.set(Fault::Gone);
+        let live = relay.counters().live;
+        over.store(true, Ordering::Relaxed);
+        assert_eq!(live, 0);
+    });
+    assert_eq!(client.saw(), Saw::Reset);
+    assert_eq!(
+        connect_error(relay.addr(), GUARD),
+        io::ErrorKind::ConnectionRefused
+    );
+    relay.clear();
     assert_eq!(greeted(&relay).ask("PING"), "+PONG");
 }
 
