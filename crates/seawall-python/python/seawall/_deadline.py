@@ -7,7 +7,8 @@ import contextvars
 import time
 from collections.abc import Iterator
 
-_until: contextvars.ContextVar[float | None] = contextvars.ContextVar("seawall_deadline", default=None)
+#: When the innermost block ends, on the monotonic clock.
+UNTIL: contextvars.ContextVar[float | None] = contextvars.ContextVar("seawall_deadline", default=None)
 
 
 @contextlib.contextmanager
@@ -18,15 +19,15 @@ def deadline(seconds: float) -> Iterator[None]:
     tasks of asyncio alike.
     """
     until = time.monotonic() + seconds
-    outer = _until.get()
-    token = _until.set(until if outer is None else min(until, outer))
+    outer = UNTIL.get()
+    token = UNTIL.set(until if outer is None else min(until, outer))
     try:
         yield
     finally:
-        _until.reset(token)
+        UNTIL.reset(token)
 
 
 def left() -> float | None:
     """Seconds left to the innermost deadline, never below zero; ``None`` without one."""
-    until = _until.get()
+    until = UNTIL.get()
     return None if until is None else max(0.0, until - time.monotonic())

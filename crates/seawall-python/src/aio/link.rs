@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use seawall::asynchronous::Client;
@@ -36,7 +37,7 @@ impl Done {
     /// Resolves the future, unless its caller has gone.
     pub(super) fn resolve(self, py: Python<'_>) -> PyResult<()> {
         let future = self.future.bind(py);
-        if future.call_method0("done")?.is_truthy()? {
+        if future.call_method0(intern!(py, "done"))?.is_truthy()? {
             return Ok(());
         }
         let result = match self.what {
@@ -64,8 +65,8 @@ impl Done {
             What::Lease(Err(error)) => Err(trouble::of_error(py, &error, None)),
         };
         match result {
-            Ok(value) => future.call_method1("set_result", (value,))?,
-            Err(error) => future.call_method1("set_exception", (error,))?,
+            Ok(value) => future.call_method1(intern!(py, "set_result"), (value,))?,
+            Err(error) => future.call_method1(intern!(py, "set_exception"), (error,))?,
         };
         Ok(())
     }
@@ -183,7 +184,7 @@ impl AsyncLink {
     {
         let executor = self.executor.bind(py);
         let core = executor.get().core();
-        let future = core.event_loop(py)?.call_method0("create_future")?;
+        let future = core.event_loop(py)?.call_method0(intern!(py, "create_future"))?;
         let task = task(Arc::clone(core), future.clone().unbind());
         let job = Executor::begin(executor, Box::pin(task))?;
         let ticket = Ticket {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from asyncio import get_running_loop
 from typing import Any
 
 import redis
@@ -48,21 +49,25 @@ class Redis(redis.asyncio.Redis):
         client.auto_close_connection_pool = True if close is None else close
         return client
 
-    async def execute_command(self, *args: Any, **options: Any) -> Any:
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        """Runs a command: the coroutine of its reply."""
+        # Not a coroutine itself: each one around another costs a task a tenth of its time.
         if _base_is_watched():
             # Somebody instruments redis-py: the wrapper around it sees each command once, and comes back below.
-            return await super().execute_command(*args, **options)
-        return await self._run(args, options)
+            return super().execute_command(*args, **options)
+        return self._run(args, options)
 
     async def _run(self, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         pool = self.connection_pool
-        ask = getattr(pool, "_link", None)
-        link = None if ask is None or self.single_connection_client else ask()
-        if link is None:
+        known = getattr(pool, "_loop_known", None)
+        if known is not None and known() is get_running_loop():
+            link = pool._link_known
+        else:
+            link = _link_of(pool)
+        if link is None or self.single_connection_client:
             return await super().execute_command(*args, **options)
-        future, ticket = link.execute(
-            args, pool._codec_known or pool._codec(), NEVER_DECODE not in options, _deadline.left()
-        )
+        within = None if _deadline.UNTIL.get() is None else _deadline.left()
+        future, ticket = link.execute(args, pool._codec_known or pool._codec(), NEVER_DECODE not in options, within)
         try:
             response = await future
         except asyncio.CancelledError:
@@ -75,9 +80,15 @@ class Redis(redis.asyncio.Redis):
         if response is NotImplemented:
             # It needs a connection of its own: SELECT, WATCH, MONITOR, ..
             return await super().execute_command(*args, **options)
-        callback = self.response_callbacks.get(args[0])
+        name, callbacks = args[0], self.response_callbacks
+        # Looked up as it is written first: the dictionary's own `get` turns each name into capitals.
+        callback = dict.get(callbacks, name)
         if callback is None:
-            return response
+            if name.isupper():
+                return response
+            callback = callbacks.get(name)
+            if callback is None:
+                return response
         if options:
             options.pop(NEVER_DECODE, None)
             options.pop(EMPTY_RESPONSE, None)
@@ -89,6 +100,11 @@ class Redis(redis.asyncio.Redis):
 
 
 _PLAIN = redis.asyncio.Redis.execute_command
+
+
+def _link_of(pool: Any) -> Any:
+    ask = getattr(pool, "_link", None)
+    return None if ask is None else ask()
 
 
 def _base_is_watched() -> bool:
