@@ -29,10 +29,14 @@ def is_plain(commands: Any) -> bool:
 def answers(pipeline: Any, commands: Any, replies: list[Any]) -> list[Any]:
     """The replies after their callbacks; errors stay as they are."""
     callbacks = pipeline.response_callbacks
+    as_written = dict.get  # the dictionary's own `get` turns each name into capitals
     data = []
     for reply, (args, options) in zip(replies, commands):
         if not isinstance(reply, Exception):
-            callback = callbacks.get(args[0])
+            name = args[0]
+            callback = as_written(callbacks, name)
+            if callback is None and not name.isupper():
+                callback = callbacks.get(name)
             if callback is not None:
                 if options:
                     options.pop("keys", None)
