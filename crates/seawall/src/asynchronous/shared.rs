@@ -509,11 +509,11 @@ fn take(
         if !matches!(value, Value::Error(_)) {
             // Only all replies of a pipeline together show that its writes were taken.
             let last = front.taken.len() + 1 == front.replies;
-            let refused = front
-                .taken
-                .iter()
-                .any(|taken| matches!(taken, Value::Error(_)));
-            let write = last && !refused && front.access == Access::Write;
+            let refused = || {
+                let mut taken = front.taken.iter();
+                taken.any(|taken| matches!(taken, Value::Error(_)))
+            };
+            let write = last && front.access == Access::Write && !refused();
             let before = proof.is_some_and(|proof| proof.access == Access::Write);
             *proof = Some(Answered {
                 established_at,
