@@ -8,7 +8,7 @@ use seawall_wire::Value;
 use tokio::time::timeout;
 
 use super::park::{self, Acquired, sleep_until};
-use super::shared::{Fate, Shared, Ticket};
+use super::shared::{Fate, NotTaken, Shared, Ticket, Waiter};
 use crate::clock;
 use crate::error::Error;
 use crate::link::call::{Again, Call};
@@ -160,6 +160,7 @@ async fn submit(
     request: &Request<'_>,
     from: usize,
 ) -> Result<(Arc<Shared>, Ticket, Moment), Error> {
+    let mut waiter: Option<Waiter> = None;
     loop {
         let shared = match park::acquire(call).await? {
             Acquired::Own(lent) => {
@@ -175,20 +176,33 @@ async fn submit(
             return Err(error);
         }
         let now = clock::now();
-        let submitted = shared.and_then(|shared| {
+        if let Some(shared) = shared {
             let replies = request.replies - from;
             let pack = |connection: &mut Connection| (request.pack)(connection, from, now);
-            let ticket = shared.submit(now, replies, request.whole, call.nature, pack)?;
-            Some((shared, ticket))
-        });
-        match submitted {
-            Some((shared, ticket)) => {
-                call.sending();
-                return Ok((shared, ticket, now));
+            match shared.submit(now, replies, request.whole, call.nature, pack) {
+                Ok(ticket) => {
+                    call.sending();
+                    return Ok((shared, ticket, now));
+                }
+                Err(NotTaken::Full) => {
+                    let waits = Waiter(shared);
+                    // Counted anew, and the next one has its turn only once this one is through.
+                    drop(waiter.take());
+                    // Whether there is room now or the time is up: it asks again.
+                    let _ = timeout(call.deadline.send_by().since(now), waits.turn()).await;
+                    waiter = Some(waits);
+                }
+                // It ended a moment ago: its driver is about to say so.
+                Err(NotTaken::Over) => {
+                    drop(waiter.take());
+                    tokio::task::yield_now().await;
+                }
             }
-            // It ended a moment ago: its driver is about to say so.
-            None if call.deadline.too_late_to_send(now) => return Err(call.nothing_came()),
-            None => tokio::task::yield_now().await,
+        } else {
+            tokio::task::yield_now().await;
+        }
+        if call.deadline.too_late_to_send(clock::now()) {
+            return Err(call.nothing_came());
         }
     }
 }
@@ -229,7 +243,7 @@ async fn watch(call: &Call<'_>, request: &mut UnderWay<'_>, sent_at: Moment) -> 
     let mut asked = false;
     loop {
         let now = clock::now();
-        let silent_since = sent_at.max(shared.last_heard());
+        let silent_since = sent_at.max(shared.last_moved());
         let look = if asked {
             now + GLANCE
         } else {
@@ -251,7 +265,8 @@ async fn watch(call: &Call<'_>, request: &mut UnderWay<'_>, sent_at: Moment) -> 
         if call.deadline.too_late_to_answer(now) {
             return late(request, loss, sent_at).await;
         }
-        if now < call.overdue_at(sent_at.max(shared.last_heard())) {
+        shared.look(now);
+        if now < call.overdue_at(sent_at.max(shared.last_moved())) {
             asked = false;
             continue;
         }
