@@ -208,10 +208,9 @@ impl Lease {
                 });
                 match came {
                     Ok(Some(())) => ends.push(bytes.len()),
-                    Ok(None) => break,
-                    // What came whole before the end is still to be had; the next read finds the end again.
                     Err(error) if ends.is_empty() => return Err(error),
-                    Err(_) => break,
+                    // What came whole before an end is still to be had; the next read finds the end again.
+                    Ok(None) | Err(_) => break,
                 }
             }
             Ok((bytes, ends))

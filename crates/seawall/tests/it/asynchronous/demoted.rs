@@ -115,6 +115,11 @@ async fn what_was_in_flight_beside_a_refused_write_is_answered() {
         }
     });
     let client = client(server.addr(), "deadline=3s&ride_out=1s");
+    // The connection is there, so that both go out in one write.
+    let ping = Cmd::new("PING");
+    ends("a greeting", client.call::<Value>(&ping))
+        .await
+        .expect("an answer");
     let set = Cmd::new("SET").arg("key").arg("value");
     let writes = async { tokio::join!(client.call::<Value>(&set), client.incr("count")) };
     let (set, incr) = ends("the writes", writes).await;
