@@ -104,12 +104,16 @@ async fn what_was_in_flight_beside_a_refused_write_is_answered() {
                 let _ = came.send(());
             }
             match words[0].as_str() {
-                "SET" => peer.say("-READONLY You can't write against a read only replica.\r\n"),
-                "INCR" if peer.number == 1 => {
+                "SET" if peer.number == 1 => {
+                    // Refused only once the other write is under way too.
+                    let beside = peer.call().unwrap_or_default();
+                    assert_eq!(beside.first().map(String::as_str), Some("INCR"));
+                    peer.say("-READONLY You can't write against a read only replica.\r\n");
                     let comes = comes.lock().unwrap_or_else(PoisonError::into_inner);
                     let _ = comes.recv();
                     peer.say(":7\r\n");
                 }
+                "SET" => peer.say("-READONLY You can't write against a read only replica.\r\n"),
                 _ => peer.say("+OK\r\n"),
             }
         }
