@@ -14,12 +14,14 @@ from .. import _config, _ext
 class LoopState:
     """The engine's tasks on one loop, and its links there."""
 
-    __slots__ = ("executor", "links")
+    __slots__ = ("executor", "links", "users")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.executor = _ext.Executor(loop)
         self.executor.attach()
         self.links: weakref.WeakValueDictionary[Any, _ext.AsyncLink] = weakref.WeakValueDictionary()
+        #: The pools that share each link.
+        self.users: weakref.WeakKeyDictionary[_ext.AsyncLink, weakref.WeakSet[Any]] = weakref.WeakKeyDictionary()
 
 
 _states: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopState] = weakref.WeakKeyDictionary()
@@ -44,11 +46,29 @@ def link_for(loop: asyncio.AbstractEventLoop, spec: _config.LinkSpec) -> _ext.As
     return link
 
 
-def run_ready(loop: asyncio.AbstractEventLoop) -> None:
-    """Runs what the engine has to do on this loop now, the closing of connections for one."""
+def join(loop: asyncio.AbstractEventLoop, link: _ext.AsyncLink, pool: Any) -> None:
+    """From now on the pool uses this link."""
     state = _states.get(loop)
     if state is not None:
-        state.executor.tick()
+        state.users.setdefault(link, weakref.WeakSet()).add(pool)
+
+
+def leave(loop: asyncio.AbstractEventLoop, pool: Any) -> None:
+    """The pool is done with its links on this loop: those that no other pool uses are closed."""
+    state = _states.get(loop)
+    if state is None:
+        return
+    for link, pools in list(state.users.items()):
+        if pool not in pools:
+            continue
+        pools.discard(pool)
+        if pools:
+            continue
+        del state.users[link]
+        for key, known in list(state.links.items()):
+            if known is link:
+                del state.links[key]
+        link.close()
 
 
 def all_links() -> list[_ext.AsyncLink]:

@@ -62,7 +62,7 @@ class Redis(redis.asyncio.Redis):
         """Somebody instruments redis-py: the wrapper around its method sees the command once, and redis-py's own body,
         given a stand-in for a connection, comes back to `_run`.
         """
-        if self.single_connection_client or _link_of(self.connection_pool) is None:
+        if self.connection is not None or self.single_connection_client or _link_of(self.connection_pool) is None:
             return await super().execute_command(*args, **options)
         token = PASS.set(StandIn(self))
         try:
@@ -103,7 +103,7 @@ class Redis(redis.asyncio.Redis):
             link = known[1]
         else:
             link = _link_of(pool)
-        if link is None or self.single_connection_client:
+        if link is None or self.connection is not None or self.single_connection_client:
             return await super().execute_command(*args, **options)
         within = None if _deadline.UNTIL.get() is None else _deadline.left()
         future, ticket = link.execute(args, pool._codec_known or pool._codec(), NEVER_DECODE not in options, within)

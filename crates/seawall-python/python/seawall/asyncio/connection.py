@@ -121,6 +121,7 @@ class _Leased:
 
     _lease: _ext.Lease | None = None
     _watch: Watch | None = None
+    _link: _ext.AsyncLink | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._ours = _config.take_ours(kwargs)
@@ -182,12 +183,15 @@ class _Leased:
 
     async def _connect(self) -> None:
         loop = asyncio.get_running_loop()
-        link = _loops.link_for(loop, _config.spec_of(self, self._ours))
-        future, ticket = link.lease(_deadline.left())
+        self._link = _loops.link_for(loop, _config.spec_of(self, self._ours))
+        future, ticket = self._link.lease(_deadline.left())
         try:
             self._lease = await future
         except asyncio.CancelledError:
             ticket.give_up()
+            if future.done() and not future.cancelled() and future.exception() is None:
+                # It was granted a moment ago. Not left to the collector: tracebacks keep what they pass through.
+                future.result().release()
             raise
         self._watch = Watch(self._lease, loop)
         self._lease.begin(self._attempt)

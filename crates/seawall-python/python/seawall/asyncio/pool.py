@@ -72,18 +72,19 @@ class ConnectionPool(_redis.ConnectionPool):
         if sample.redis_connect_func or sample.credential_provider is not None:
             # Each new connection asks anew what to log in with.
             return None
-        return _loops.link_for(loop, _config.spec_of(sample, sample._ours))
+        link = _loops.link_for(loop, _config.spec_of(sample, sample._ours))
+        _loops.join(loop, link, self)
+        return link
 
-    def _leave_link(self) -> None:
-        """Lets go of the loop's link: the connection that its tasks share is closed once no other pool has it either,
-        and what is in flight is answered.
+    def _leave_links(self) -> None:
+        """Lets go of the loop's links: what rests is closed where no other pool uses it, the connection that plain
+        commands share as soon as what is in flight on it is answered.
         """
         loop = asyncio.get_running_loop()
         self._known = None
         with self._links_lock:
-            link = self._links.pop(loop, None)
-        del link
-        _loops.run_ready(loop)
+            self._links.pop(loop, None)
+        _loops.leave(loop, self)
 
     def _codec(self) -> _ext.Codec:
         codec = self._codec_known
@@ -113,6 +114,9 @@ class ConnectionPool(_redis.ConnectionPool):
         except BaseException:
             self._put_back(connection)
             raise
+        known = self._known
+        if known is None or known[1] is not connection._link:
+            _loops.join(asyncio.get_running_loop(), connection._link, self)
         return connection
 
     async def _take(self) -> Any:
@@ -197,15 +201,15 @@ class ConnectionPool(_redis.ConnectionPool):
         await self._event_dispatcher.dispatch_async(_redis.AsyncAfterConnectionReleasedEvent(connection))
 
     async def disconnect(self, inuse_connections: bool = True) -> None:
-        """Closes the connections that were handed out (unless ``inuse_connections`` is false), and leaves the one that
-        plain commands share. The next command makes new ones.
+        """Closes the connections that were handed out, and the one that plain commands share. The next command makes
+        new ones. With ``inuse_connections=False`` nothing is closed: what rests is the engine's.
         """
         if not _is_ours(self.connection_class):
             return await super().disconnect(inuse_connections)
-        # What rests is closed by `_leave_link`, with the engine's pool that it went back to.
-        for connection in list(self._in_use_connections) if inuse_connections else []:
-            await connection.disconnect()
-        self._leave_link()
+        if inuse_connections:
+            for connection in list(self._in_use_connections):
+                await connection.disconnect()
+            self._leave_links()
 
 
 class BlockingConnectionPool(ConnectionPool):
