@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
-use std::thread::ThreadId;
 
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyException, PyNotImplementedError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::PyWeakrefReference;
 use rustix::event::{EventfdFlags, eventfd};
+use rustix::process::{Pid, getpid};
 use seawall::Moment;
 use seawall::asynchronous::{EventLoop, Task, Watch, enter};
 
@@ -28,9 +28,11 @@ pub(crate) struct Core {
     next: AtomicU64,
     timers: Mutex<BTreeMap<(Moment, u64), Waker>>,
     done: Mutex<Vec<Done>>,
-    /// The loop's thread, and whether it is inside one of the entries: then nobody need be called.
-    thread: ThreadId,
+    /// The thread that the loop runs on, and whether it is inside one of the entries: then nobody need be called.
+    thread: AtomicUsize,
     inside: AtomicBool,
+    /// The process that made it: a forked child has the same selector, and must not touch what it watches.
+    process: Pid,
     bell: OwnedFd,
     /// The loop, weakly: it owns us.
     event_loop: Py<PyWeakrefReference>,
@@ -47,6 +49,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// A number that no other living thread has.
+fn this_thread() -> usize {
+    thread_local! {
+        static HERE: u8 = const { 0 };
+    }
+    HERE.with(|here| std::ptr::from_ref(here).addr())
+}
+
 impl fmt::Debug for Core {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Core({} tasks)", lock(&self.jobs).len())
@@ -59,9 +69,7 @@ impl Core {
             return;
         }
         lock(&self.queue).push_back(job);
-        let here =
-            self.inside.load(Ordering::Acquire) && std::thread::current().id() == self.thread;
-        if !here {
+        if !(self.inside.load(Ordering::Acquire) && self.is_here()) {
             self.ring();
         }
     }
@@ -73,7 +81,12 @@ impl Core {
     }
 
     pub(super) fn is_here(&self) -> bool {
-        std::thread::current().id() == self.thread
+        self.thread.load(Ordering::Acquire) == this_thread()
+    }
+
+    /// The loop's selector is its parent's too.
+    pub(super) fn is_inherited(&self) -> bool {
+        self.process != getpid()
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -158,6 +171,11 @@ impl Core {
         self.over.store(true, Ordering::Release);
         let jobs = std::mem::take(&mut *lock(&self.jobs));
         let queue = std::mem::take(&mut *lock(&self.queue));
+        if self.is_inherited() {
+            // A forked child: their connections are the parent's too, and must not be ended from here.
+            std::mem::forget((jobs, queue));
+            return;
+        }
         for job in jobs.into_values().chain(queue) {
             job.give_up();
         }
@@ -197,6 +215,51 @@ impl EventLoop for Door {
     }
 }
 
+/// The loop's thread is inside of an entry until this is dropped.
+struct Inside<'a> {
+    core: &'a Core,
+    /// Not an entry inside another: a finalizer that runs in the middle of one may make a call.
+    outermost: bool,
+}
+
+impl<'a> Inside<'a> {
+    fn step(core: &'a Core) -> Self {
+        let outermost = !core.inside.swap(true, Ordering::AcqRel);
+        Self { core, outermost }
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        if self.outermost {
+            self.core.inside.store(false, Ordering::Release);
+        }
+    }
+}
+
+/// Called by the loop when another thread has woken a task. The loop has it alone: a loop that is closed lets go of it,
+/// and that ends everything that was under way there.
+#[pyclass(frozen, module = "seawall._ext")]
+struct Keeper {
+    executor: Py<Executor>,
+}
+
+#[pymethods]
+impl Keeper {
+    fn __call__(&self, py: Python<'_>) -> PyResult<()> {
+        let executor = self.executor.bind(py);
+        let mut count = [0; 8];
+        let _ = rustix::io::read(&executor.get().core.bell, &mut count);
+        Executor::enter(executor, |_| ())
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.executor.get().close();
+    }
+}
+
 /// Runs the engine's tasks on one loop; kept by the loop.
 #[pyclass(frozen, weakref, module = "seawall._ext")]
 pub(crate) struct Executor {
@@ -221,8 +284,9 @@ impl Executor {
             next: AtomicU64::new(1),
             timers: Mutex::default(),
             done: Mutex::default(),
-            thread: std::thread::current().id(),
+            thread: AtomicUsize::new(this_thread()),
             inside: AtomicBool::new(false),
+            process: getpid(),
             bell,
             event_loop: PyWeakrefReference::new(event_loop)?.unbind(),
             over: AtomicBool::new(false),
@@ -239,22 +303,32 @@ impl Executor {
     /// Has the loop call us when another thread has woken a task. Once, right after it was made.
     fn attach(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = slf.get();
-        let event_loop = this.core.event_loop(slf.py())?;
+        let py = slf.py();
+        let event_loop = this.core.event_loop(py)?;
         let ourselves = PyWeakrefReference::new(slf)?.unbind();
         *lock(&this.core.executor) = Some(ourselves);
-        let rung = slf.getattr("rung")?;
-        event_loop.call_method1("add_reader", (this.core.bell.as_raw_fd(), rung))?;
-        Ok(())
+        let keeper = Keeper {
+            executor: slf.clone().unbind(),
+        };
+        let watching = event_loop.call_method1(
+            "add_reader",
+            (this.core.bell.as_raw_fd(), Bound::new(py, keeper)?),
+        );
+        match watching {
+            Err(error) if error.is_instance_of::<PyNotImplementedError>(py) => {
+                let kind = event_loop.get_type().fully_qualified_name()?;
+                let refusal = PyRuntimeError::new_err(format!(
+                    "{kind} cannot watch sockets (its add_reader is not implemented), and seawall.asyncio lives on that: \
+                     use asyncio.SelectorEventLoop, the default on Linux, or uvloop"
+                ));
+                refusal.set_cause(py, Some(error));
+                Err(refusal)
+            }
+            watching => watching.map(drop),
+        }
     }
 
-    /// Another thread has woken a task.
-    fn rung(slf: &Bound<'_, Self>) -> PyResult<()> {
-        let mut count = [0; 8];
-        let _ = rustix::io::read(&slf.get().core.bell, &mut count);
-        Self::enter(slf, |_| ())
-    }
-
-    /// A tick that was asked for.
+    /// Runs what is ready: a tick that was asked for.
     fn tick(slf: &Bound<'_, Self>) -> PyResult<()> {
         slf.get().ticking.store(false, Ordering::Release);
         Self::enter(slf, |_| ())
@@ -284,19 +358,16 @@ impl Executor {
     ) -> PyResult<T> {
         let this = slf.get();
         let core = &this.core;
-        let outermost = !core.inside.swap(true, Ordering::AcqRel);
+        let inside = Inside::step(core);
         let result = enter(&this.door, || {
             let result = work(core);
-            if outermost {
+            if inside.outermost {
                 core.ring_timers();
                 core.run_ready();
             }
             result
         });
-        if outermost {
-            core.inside.store(false, Ordering::Release);
-            this.settle(slf)?;
-        }
+        this.leave(slf, inside)?;
         Ok(result)
     }
 
@@ -305,19 +376,24 @@ impl Executor {
     pub(crate) fn begin(slf: &Bound<'_, Self>, task: Task) -> PyResult<Arc<Job>> {
         let this = slf.get();
         let core = &this.core;
-        if core.is_over() || !core.is_here() {
+        if core.is_over() {
             return Err(PyRuntimeError::new_err(
-                "this client belongs to an event loop of another thread, or to one that is closed",
+                "the event loop that this client was used on is closed",
             ));
         }
+        // Only the loop's own thread begins calls; a loop may be run by one thread after another.
+        core.thread.store(this_thread(), Ordering::Release);
         let job = core.spawn_job(task);
-        let outermost = !core.inside.swap(true, Ordering::AcqRel);
+        let inside = Inside::step(core);
         enter(&this.door, || core.run_job(&job));
-        if outermost {
-            core.inside.store(false, Ordering::Release);
-            this.settle(slf)?;
-        }
+        this.leave(slf, inside)?;
         Ok(job)
+    }
+
+    fn leave(&self, slf: &Bound<'_, Self>, inside: Inside<'_>) -> PyResult<()> {
+        let outermost = inside.outermost;
+        drop(inside);
+        if outermost { self.settle(slf) } else { Ok(()) }
     }
 
     /// Drops a task whose caller has gone.
@@ -325,20 +401,34 @@ impl Executor {
         Self::enter(slf, |core| core.give_up(job))
     }
 
-    /// Resolves the futures of what is done; asks for a tick and a timer where they are needed.
+    /// Resolves the futures of what is done, and asks for what comes next.
     fn settle(&self, slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
+        let mut interrupt = None;
         let done = std::mem::take(&mut *lock(&self.core.done));
         for done in done {
-            done.resolve(py)?;
+            // One that cannot be resolved takes nobody else's answer along.
+            if let Err(error) = done.resolve(py) {
+                if error.is_instance_of::<PyException>(py) {
+                    error.write_unraisable(py, Some(slf));
+                } else {
+                    interrupt.get_or_insert(error);
+                }
+            }
         }
+        let asked = self.ask(slf);
+        interrupt.map_or(asked, Err)
+    }
+
+    /// Asks the loop for a tick and a timer, where they are needed.
+    fn ask(&self, slf: &Bound<'_, Self>) -> PyResult<()> {
         let waiting = !lock(&self.core.queue).is_empty();
         let first = self.core.first_timer();
         let arm = first.filter(|&first| lock(&self.armed).is_none_or(|armed| first < armed));
         if !waiting && arm.is_none() {
             return Ok(());
         }
-        let event_loop = self.core.event_loop(py)?;
+        let event_loop = self.core.event_loop(slf.py())?;
         if waiting && !self.ticking.swap(true, Ordering::AcqRel) {
             event_loop.call_method1("call_soon", (slf.getattr("tick")?,))?;
         }

@@ -14,6 +14,7 @@ pub(crate) struct Job {
     core: Weak<Core>,
     task: Mutex<Option<Task>>,
     queued: AtomicBool,
+    given_up: AtomicBool,
 }
 
 impl Job {
@@ -23,6 +24,7 @@ impl Job {
             core: Arc::downgrade(core),
             task: Mutex::new(Some(task)),
             queued: AtomicBool::new(false),
+            given_up: AtomicBool::new(false),
         })
     }
 
@@ -40,6 +42,8 @@ impl Job {
         let waker = Waker::from(Arc::clone(self));
         match task.as_mut().poll(&mut Context::from_waker(&waker)) {
             Poll::Ready(()) => true,
+            // Given up in the middle of this, by what it called.
+            Poll::Pending if self.given_up.load(Ordering::Acquire) => true,
             Poll::Pending => {
                 *self.lock() = Some(task);
                 false
@@ -49,6 +53,7 @@ impl Job {
 
     /// Drops the task, where it stands.
     pub(super) fn give_up(&self) {
+        self.given_up.store(true, Ordering::Release);
         let task = self.lock().take();
         drop(task);
     }

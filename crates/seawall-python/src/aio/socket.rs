@@ -95,16 +95,14 @@ impl Writer {
 pub(super) struct WatchedSocket {
     core: Weak<Core>,
     readiness: Arc<Readiness>,
-    executor: Py<Executor>,
     socket: OwnedFd,
 }
 
 impl WatchedSocket {
     pub(super) fn start(py: Python<'_>, core: &Arc<Core>, socket: OwnedFd) -> PyResult<Self> {
-        let executor = core.executor(py)?;
         let readiness = Arc::<Readiness>::default();
         let reader = Reader {
-            executor: executor.clone_ref(py),
+            executor: core.executor(py)?,
             readiness: Arc::clone(&readiness),
         };
         let event_loop = core.event_loop(py)?;
@@ -112,7 +110,6 @@ impl WatchedSocket {
         Ok(Self {
             core: Arc::downgrade(core),
             readiness,
-            executor,
             socket,
         })
     }
@@ -126,7 +123,7 @@ impl WatchedSocket {
         };
         let started = Python::attach(|py| {
             let writer = Writer {
-                executor: self.executor.clone_ref(py),
+                executor: core.executor(py)?,
                 readiness: Arc::clone(&self.readiness),
                 socket: self.socket.as_raw_fd(),
             };
@@ -163,8 +160,8 @@ impl Drop for WatchedSocket {
         let Some(core) = self.core.upgrade() else {
             return;
         };
-        if core.is_over() && !core.is_here() {
-            // Its loop is closed, and its selector with it.
+        if core.is_inherited() || (core.is_over() && !core.is_here()) {
+            // Its loop is its parent's; or it is closed, and its selector with it.
             return;
         }
         let number = self.socket.as_raw_fd();

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
 import weakref
 from typing import Any
 
@@ -12,22 +14,31 @@ from .. import _config, _ext
 class LoopState:
     """The engine's tasks on one loop, and its links there."""
 
-    __slots__ = ("executor", "links")
+    __slots__ = ("executor", "links", "users")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.executor = _ext.Executor(loop)
         self.executor.attach()
         self.links: weakref.WeakValueDictionary[Any, _ext.AsyncLink] = weakref.WeakValueDictionary()
+        #: The pools that share each link.
+        self.users: weakref.WeakKeyDictionary[_ext.AsyncLink, weakref.WeakSet[Any]] = weakref.WeakKeyDictionary()
 
 
 _states: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopState] = weakref.WeakKeyDictionary()
+#: Loops of several threads may come at once.
+_lock = threading.Lock()
 
 
 def link_for(loop: asyncio.AbstractEventLoop, spec: _config.LinkSpec) -> _ext.AsyncLink:
-    """The loop's link for these settings: everybody on the loop who asks for the same gets the same."""
+    """The loop's link for these settings: everybody on the loop who asks for the same gets the same.
+
+    Called on the loop's own thread.
+    """
     state = _states.get(loop)
     if state is None:
-        state = _states[loop] = LoopState(loop)
+        state = LoopState(loop)
+        with _lock:
+            _states[loop] = state
     link = state.links.get(spec.key)
     if link is None:
         link = _ext.AsyncLink(state.executor, spec.url, list(spec.settings))
@@ -35,6 +46,41 @@ def link_for(loop: asyncio.AbstractEventLoop, spec: _config.LinkSpec) -> _ext.As
     return link
 
 
+def join(loop: asyncio.AbstractEventLoop, link: _ext.AsyncLink, pool: Any) -> None:
+    """From now on the pool uses this link."""
+    state = _states.get(loop)
+    if state is not None:
+        state.users.setdefault(link, weakref.WeakSet()).add(pool)
+
+
+def leave(loop: asyncio.AbstractEventLoop, pool: Any) -> None:
+    """The pool is done with its links on this loop: those that no other pool uses are closed."""
+    state = _states.get(loop)
+    if state is None:
+        return
+    for link, pools in list(state.users.items()):
+        if pool not in pools:
+            continue
+        pools.discard(pool)
+        if pools:
+            continue
+        del state.users[link]
+        for key, known in list(state.links.items()):
+            if known is link:
+                del state.links[key]
+        link.close()
+
+
 def all_links() -> list[_ext.AsyncLink]:
     """Every link of every loop of this process."""
-    return [link for state in list(_states.values()) for link in list(state.links.values())]
+    with _lock:
+        states = list(_states.values())
+    return [link for state in states for link in list(state.links.values())]
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from asyncio import get_running_loop
 from typing import Any
 
@@ -13,6 +14,7 @@ from redis.client import EMPTY_RESPONSE, NEVER_DECODE
 from redis.maint_notifications import MaintNotificationsConfig
 
 from .. import _config, _deadline
+from ._watched import PASS, StandIn, is_watched
 from .pool import ConnectionPool
 
 __all__ = ["Redis", "from_url"]
@@ -52,19 +54,56 @@ class Redis(redis.asyncio.Redis):
     def execute_command(self, *args: Any, **options: Any) -> Any:
         """Runs a command: the coroutine of its reply."""
         # Not a coroutine itself: each one around another costs a task a tenth of its time.
-        if _base_is_watched():
-            # Somebody instruments redis-py: the wrapper around it sees each command once, and comes back below.
-            return super().execute_command(*args, **options)
+        if is_watched():
+            return self._run_watched(args, options)
         return self._run(args, options)
+
+    async def _run_watched(self, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """Somebody instruments redis-py: the wrapper around its method sees the command once, and redis-py's own body,
+        given a stand-in for a connection, comes back to `_run`.
+        """
+        if self.connection is not None or self.single_connection_client or _link_of(self.connection_pool) is None:
+            return await super().execute_command(*args, **options)
+        token = PASS.set(StandIn(self))
+        try:
+            return await super().execute_command(*args, **options)
+        finally:
+            PASS.reset(token)
+
+    async def initialize(self) -> Redis:
+        """As redis-py's; it is also how redis-py's ``execute_command`` begins."""
+        stand_in = PASS.get()
+        if stand_in is not None and stand_in.client is self:
+            stand_in.is_due = True
+        return await super().initialize()
+
+    async def _send_command_parse_response(self, conn: Any, command_name: Any, *args: Any, **options: Any) -> Any:
+        if type(conn) is StandIn:
+            return await self._run(args, options)
+        return await super()._send_command_parse_response(conn, command_name, *args, **options)
+
+    async def _run_apart(self, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """Over a connection that was handed out: what redis-py's ``execute_command`` does, without its watchers."""
+        pool = self.connection_pool
+        conn = await pool.get_connection()
+        began = time.monotonic()
+        try:
+            return await conn.retry.call_with_retry(
+                lambda: self._send_command_parse_response(conn, args[0], *args, **options),
+                lambda error, count: self._close_connection(conn, error, count, began, args[0]),
+                with_failure_count=True,
+            )
+        finally:
+            await pool.release(conn)
 
     async def _run(self, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         pool = self.connection_pool
-        known = getattr(pool, "_loop_known", None)
-        if known is not None and known() is get_running_loop():
-            link = pool._link_known
+        known = getattr(pool, "_known", None)
+        if known is not None and known[0]() is get_running_loop():
+            link = known[1]
         else:
             link = _link_of(pool)
-        if link is None or self.single_connection_client:
+        if link is None or self.connection is not None or self.single_connection_client:
             return await super().execute_command(*args, **options)
         within = None if _deadline.UNTIL.get() is None else _deadline.left()
         future, ticket = link.execute(args, pool._codec_known or pool._codec(), NEVER_DECODE not in options, within)
@@ -79,7 +118,7 @@ class Redis(redis.asyncio.Redis):
             raise
         if response is NotImplemented:
             # It needs a connection of its own: SELECT, WATCH, MONITOR, ..
-            return await super().execute_command(*args, **options)
+            return await self._run_apart(args, options)
         name, callbacks = args[0], self.response_callbacks
         # Looked up as it is written first: the dictionary's own `get` turns each name into capitals.
         callback = dict.get(callbacks, name)
@@ -99,16 +138,9 @@ class Redis(redis.asyncio.Redis):
         return result
 
 
-_PLAIN = redis.asyncio.Redis.execute_command
-
-
 def _link_of(pool: Any) -> Any:
     ask = getattr(pool, "_link", None)
     return None if ask is None else ask()
-
-
-def _base_is_watched() -> bool:
-    return False
 
 
 def from_url(url: str, **kwargs: Any) -> Redis:

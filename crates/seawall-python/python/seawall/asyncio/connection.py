@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
+import socket
 import time
 from typing import Any
 
@@ -17,6 +19,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 from .. import _config, _deadline, _ext, errors
 from . import _loops
 from ._retry import SafeRetry
+from ._watch import Watch
 
 __all__ = ["Connection", "SSLConnection", "UnixDomainSocketConnection"]
 
@@ -24,32 +27,6 @@ __all__ = ["Connection", "SSLConnection", "UnixDomainSocketConnection"]
 _OVERDUE = 0.25
 #: How often a read without an end looks whether the endpoint has gone down, in seconds.
 _GLANCE = 0.5
-
-
-def _found(future: asyncio.Future[bool], found: bool) -> None:
-    if not future.done():
-        future.set_result(found)
-
-
-async def _ready(lease: _ext.Lease, seconds: float | None, *, write: bool = False) -> bool:
-    """Waits until the socket can be read (or written), ``seconds`` at most; whether it can."""
-    number = lease.fileno()
-    if number < 0:
-        return True
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[bool] = loop.create_future()
-    loop.add_reader(number, _found, future, True)
-    if write:
-        loop.add_writer(number, _found, future, True)
-    timer = None if seconds is None else loop.call_later(max(0.0, seconds), _found, future, False)
-    try:
-        return await future
-    finally:
-        loop.remove_reader(number)
-        if write:
-            loop.remove_writer(number)
-        if timer is not None:
-            timer.cancel()
 
 
 class LeaseParser(_AsyncRESP3Parser):
@@ -126,7 +103,9 @@ class LeaseParser(_AsyncRESP3Parser):
             pause = _GLANCE if rest is None else rest
             if not asked:
                 pause = min(pause, max(0.0, _OVERDUE - waited))
-            await _ready(lease, pause)
+            await self._connection._watch.readable(pause)
+            if self._lease() is not lease:
+                raise errors.ConnectionError("Connection closed")
             came = lease.read(codec, not disable_decoding, 0.0)
             if came is not None:
                 return came
@@ -141,6 +120,7 @@ class _Leased:
     """What makes a connection class of redis.asyncio's a lease."""
 
     _lease: _ext.Lease | None = None
+    _watch: Watch | None = None
     _link: _ext.AsyncLink | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -156,6 +136,7 @@ class _Leased:
         self._codec = _ext.Codec(encoder.encoding, encoder.encoding_errors, bool(encoder.decode_responses))
 
     def __del__(self, *_: Any) -> None:
+        # Nobody waits on it: who did would have kept it.
         lease, self._lease = self._lease, None
         if lease is not None:
             lease.abandon()
@@ -202,13 +183,17 @@ class _Leased:
 
     async def _connect(self) -> None:
         loop = asyncio.get_running_loop()
-        link = self._link = _loops.link_for(loop, _config.spec_of(self, self._ours))
-        future, ticket = link.lease(_deadline.left())
+        self._link = _loops.link_for(loop, _config.spec_of(self, self._ours))
+        future, ticket = self._link.lease(_deadline.left())
         try:
             self._lease = await future
         except asyncio.CancelledError:
             ticket.give_up()
+            if future.done() and not future.cancelled() and future.exception() is None:
+                # It was granted a moment ago. Not left to the collector: tracebacks keep what they pass through.
+                future.result().release()
             raise
+        self._watch = Watch(self._lease, loop)
         self._lease.begin(self._attempt)
         self._attempt = 1
 
@@ -259,27 +244,43 @@ class _Leased:
         self._reset_himport_state()
         self._parser.on_disconnect()
         self.reset_should_reconnect()
+        self._look_away()
         if self._lease is not None:
             # Kept for `_again`, which asks what was lost with it.
             self._lease.abandon()
 
+    def _look_away(self) -> None:
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.close()
+
     def _rest(self) -> None:
         """Gives the connection back to the engine's pool; the next ``connect`` takes one."""
+        self._look_away()
         lease, self._lease = self._lease, None
         self._parser.on_disconnect()
         if lease is not None:
             lease.release()
 
     def getpeername(self) -> str | None:
-        return None
+        """The address at the other end; ``None`` without a connection, and for a Unix socket."""
+        number = -1 if self._lease is None else self._lease.fileno()
+        if number < 0:
+            return None
+        try:
+            with socket.socket(fileno=os.dup(number)) as ours:
+                name = ours.getpeername()
+        except OSError:
+            return None
+        return str(name[0]) if isinstance(name, tuple) else None
 
     # -- talking --
 
     async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
         if not self.is_connected:
             await self.connect_check_health(check_health=False)
-        lease = self._lease
-        assert lease is not None
+        lease, watch = self._lease, self._watch
+        assert lease is not None and watch is not None
         if isinstance(command, str):
             packed = command.encode()
         elif isinstance(command, bytes):
@@ -294,7 +295,7 @@ class _Leased:
                 rest = until - time.monotonic()
                 if rest <= 0:
                     raise lease.late()
-                await _ready(lease, rest, write=True)
+                await watch.writable(rest)
         except BaseException:
             self._close()
             raise

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 import weakref
 from collections import deque
 from typing import Any
 
 import redis.asyncio.connection as _redis
+from redis.exceptions import MaxConnectionsError
 from redis.maint_notifications import MaintNotificationsConfig
 
 from .. import _config, _deadline, _ext, errors
 from . import _loops
+from ._watched import PASS, StandIn
 from .connection import Connection, SSLConnection, UnixDomainSocketConnection
 
 __all__ = ["BlockingConnectionPool", "ConnectionPool"]
@@ -37,8 +40,10 @@ class ConnectionPool(_redis.ConnectionPool):
         connection_class = _OURS_FOR.get(connection_class, connection_class)
         kwargs.setdefault("maint_notifications_config", MaintNotificationsConfig(enabled=False))
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._loop_known: weakref.ref[Any] | None = None
-        self._link_known: _ext.AsyncLink | None = None
+        #: The loop that was here last, and its link; read and written whole, since threads may have a loop each.
+        self._known: tuple[weakref.ref[Any], _ext.AsyncLink | None] | None = None
+        self._links: weakref.WeakKeyDictionary[Any, _ext.AsyncLink | None] = weakref.WeakKeyDictionary()
+        self._links_lock = threading.Lock()
         self._codec_known: _ext.Codec | None = None
         super().__init__(connection_class, max_connections, *args, **kwargs)
 
@@ -47,16 +52,39 @@ class ConnectionPool(_redis.ConnectionPool):
     def _link(self) -> _ext.AsyncLink | None:
         """The link that plain commands of this loop go over; ``None`` where connections are not Seawall's."""
         loop = asyncio.get_running_loop()
-        known = self._loop_known
-        if known is not None and known() is loop:
-            return self._link_known
-        self._link_known = None
-        if _is_ours(self.connection_class):
-            sample = self.connection_class(**self.connection_kwargs)
-            if not sample.redis_connect_func and sample.credential_provider is None:
-                self._link_known = _loops.link_for(loop, _config.spec_of(sample, sample._ours))
-        self._loop_known = weakref.ref(loop)
-        return self._link_known
+        known = self._known
+        if known is not None and known[0]() is loop:
+            return known[1]
+        with self._links_lock:
+            found = loop in self._links
+            link = self._links.get(loop)
+        if not found:
+            link = self._new_link(loop)
+            with self._links_lock:
+                self._links[loop] = link
+        self._known = (weakref.ref(loop), link)
+        return link
+
+    def _new_link(self, loop: asyncio.AbstractEventLoop) -> _ext.AsyncLink | None:
+        if not _is_ours(self.connection_class):
+            return None
+        sample = self.connection_class(**self.connection_kwargs)
+        if sample.redis_connect_func or sample.credential_provider is not None:
+            # Each new connection asks anew what to log in with.
+            return None
+        link = _loops.link_for(loop, _config.spec_of(sample, sample._ours))
+        _loops.join(loop, link, self)
+        return link
+
+    def _leave_links(self) -> None:
+        """Lets go of the loop's links: what rests is closed where no other pool uses it, the connection that plain
+        commands share as soon as what is in flight on it is answered.
+        """
+        loop = asyncio.get_running_loop()
+        self._known = None
+        with self._links_lock:
+            self._links.pop(loop, None)
+        _loops.leave(loop, self)
 
     def _codec(self) -> _ext.Codec:
         codec = self._codec_known
@@ -76,17 +104,30 @@ class ConnectionPool(_redis.ConnectionPool):
     async def get_connection(self, command_name: Any = None, *keys: Any, **options: Any) -> Any:
         if not _is_ours(self.connection_class):
             return await super().get_connection()
+        stand_in = PASS.get()
+        if stand_in is not None and stand_in.is_due and stand_in.client.connection_pool is self:
+            stand_in.is_due = False
+            return stand_in
         connection = await self._take()
         try:
             await connection.connect()
         except BaseException:
             self._put_back(connection)
             raise
+        known = self._known
+        if known is None or known[1] is not connection._link:
+            _loops.join(asyncio.get_running_loop(), connection._link, self)
         return connection
 
     async def _take(self) -> Any:
         until: float | None = None
-        while not self.can_get_connection():
+        while True:
+            if self.can_get_connection():
+                try:
+                    return self.get_available_connection()
+                except MaxConnectionsError:
+                    # A task of another thread's loop was quicker.
+                    pass
             if until is None:
                 until = time.monotonic() + self._patience()
             rest = until - time.monotonic()
@@ -105,14 +146,24 @@ class ConnectionPool(_redis.ConnectionPool):
             finally:
                 if turn in self._waiting:
                     self._waiting.remove(turn)
-        return self.get_available_connection()
 
     def _next_turn(self) -> None:
         while self._waiting:
             turn = self._waiting.popleft()
-            if not turn.done() and not turn.get_loop().is_closed():
+            loop = turn.get_loop()
+            if turn.done() or loop.is_closed():
+                continue
+            if loop is asyncio._get_running_loop():
                 turn.set_result(None)
-                return
+            else:
+                loop.call_soon_threadsafe(self._turn_elsewhere, turn)
+            return
+
+    def _turn_elsewhere(self, turn: asyncio.Future[None]) -> None:
+        if turn.done():
+            self._next_turn()
+        else:
+            turn.set_result(None)
 
     def _patience(self) -> float:
         timeout = self.connection_kwargs.get("socket_timeout", _config.DEADLINE)
@@ -143,12 +194,22 @@ class ConnectionPool(_redis.ConnectionPool):
     async def release(self, connection: Any) -> None:
         if not _is_ours(self.connection_class):
             return await super().release(connection)
+        if type(connection) is StandIn:
+            return
         self._in_use_connections.remove(connection)
         self._put_back(connection)
         await self._event_dispatcher.dispatch_async(_redis.AsyncAfterConnectionReleasedEvent(connection))
 
-    async def aclose(self) -> None:
-        await super().aclose()
+    async def disconnect(self, inuse_connections: bool = True) -> None:
+        """Closes the connections that were handed out, and the one that plain commands share. The next command makes
+        new ones. With ``inuse_connections=False`` nothing is closed: what rests is the engine's.
+        """
+        if not _is_ours(self.connection_class):
+            return await super().disconnect(inuse_connections)
+        if inuse_connections:
+            for connection in list(self._in_use_connections):
+                await connection.disconnect()
+            self._leave_links()
 
 
 class BlockingConnectionPool(ConnectionPool):
