@@ -25,6 +25,8 @@ from kombu.transport import redis as _kombu
 from redis.sentinel import SentinelManagedConnection
 
 from . import _unsaid
+from ._config import DEADLINE
+from ._deadline import deadline
 from .connection import Connection, SSLConnection, UnixDomainSocketConnection
 from .errors import SeawallError
 from .pool import ConnectionPool, issubclass_of_ours
@@ -157,7 +159,9 @@ def _calls(on_task_call: Any) -> Any:
     def wrapped(self: Any, producer: Any, task_id: str) -> Any:
         token = _calling.set(True)
         try:
-            return on_task_call(self, producer, task_id)
+            # Celery's own timeout for its backend is two minutes.
+            with deadline(DEADLINE):
+                return on_task_call(self, producer, task_id)
         except RuntimeError as error:
             # What Celery makes of the last failure to reconnect.
             if not isinstance(error.__cause__, SeawallError):
