@@ -6,6 +6,7 @@ import contextlib
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,6 +14,12 @@ from collections.abc import Callable
 from typing import Any
 
 EXAMPLES = pathlib.Path(__file__).resolve().parents[4] / "examples"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def wait_until(seen: Callable[[], Any], what: str, seconds: float = 60) -> Any:
