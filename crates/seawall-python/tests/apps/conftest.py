@@ -14,8 +14,8 @@ from apps_support import Program  # noqa: E402
 
 
 @pytest.fixture
-def run(tmp_path: pathlib.Path) -> Iterator[Callable[..., Program]]:
-    """Starts `python -m ..` in a folder; ended with the test, its output shown if the test fails."""
+def run(tmp_path: pathlib.Path, make_server: object) -> Iterator[Callable[..., Program]]:
+    """Starts `python -m ..` in a folder; ended with the test and before its servers, its output shown if it fails."""
     made: list[Program] = []
 
     def start(*command: str, cwd: pathlib.Path, **env: str) -> Program:
