@@ -7,8 +7,9 @@ use seawall_model::{Cause, Close, Moment, Provenance};
 use seawall_wire::Value;
 
 use super::park::{self, Acquired, sleep_until};
+use super::replies::Replies;
 use super::runtime;
-use super::shared::{Fate, NotTaken, Shared, Ticket, Waiter};
+use super::shared::{Fate, Lost, NotTaken, Shared, Ticket, Waiter};
 use crate::clock;
 use crate::error::Error;
 use crate::link::call::{Again, Call};
@@ -61,15 +62,9 @@ impl Drop for Board {
 
 /// How a request over the shared connection ended.
 enum End {
-    Answered(Vec<Value>),
-    Lost {
-        loss: Loss,
-        suspect: bool,
-        taken_along: Option<u64>,
-        taken: Vec<Value>,
-        trail: Vec<Provenance>,
-    },
-    Late(Loss, Provenance),
+    Answered(Replies),
+    Lost(Box<Lost>),
+    Late(Box<Loss>, Provenance),
 }
 
 /// What a call sends over the shared connection.
@@ -95,42 +90,41 @@ pub(super) async fn drive(
         let from = sink.taken();
         let (shared, ticket, sent_at) = submit(call, link, board, request, from).await?;
         let again = match wait(call, &shared, ticket, sent_at).await {
-            End::Answered(mut values) => {
-                let last = values.pop();
-                match last {
-                    Some(Value::Error(error)) if request.replies == 1 => {
-                        let reply = call.reply(shared.established, sent_at, true);
-                        let said = call.said(error, reply);
-                        if said.close {
-                            shared.retire();
-                        }
-                        match said.answer {
-                            Some(error) => {
-                                sink.refused(&error);
-                                return Err(call.answered(error));
-                            }
-                            None => Again::At(sent_at),
-                        }
+            End::Answered(Replies {
+                first: Some(Value::Error(error)),
+                ..
+            }) if request.replies == 1 => {
+                let reply = call.reply(shared.established, sent_at, true);
+                let said = call.said(error, reply);
+                if said.close {
+                    shared.retire();
+                }
+                match said.answer {
+                    Some(error) => {
+                        sink.refused(&error);
+                        return Err(call.answered(error));
                     }
-                    last => {
-                        let reply = call.reply(shared.established, sent_at, false);
-                        for value in values.into_iter().chain(last) {
-                            sink.take(value);
-                        }
-                        if call.heard(sink, from, reply) {
-                            shared.retire();
-                        }
-                        return Ok(());
-                    }
+                    None => Again::At(sent_at),
                 }
             }
-            End::Lost {
-                mut loss,
-                suspect,
-                taken_along,
-                taken,
-                trail,
-            } => {
+            End::Answered(replies) => {
+                let reply = call.reply(shared.established, sent_at, false);
+                for value in replies {
+                    sink.take(value);
+                }
+                if call.heard(sink, from, reply) {
+                    shared.retire();
+                }
+                return Ok(());
+            }
+            End::Lost(lost) => {
+                let Lost {
+                    mut loss,
+                    suspect,
+                    taken_along,
+                    taken,
+                    trail,
+                } = *lost;
                 for value in taken {
                     sink.take(value);
                 }
@@ -263,14 +257,15 @@ async fn watch(call: &Call<'_>, request: &mut UnderWay<'_>, sent_at: Moment) -> 
         let Some(loss) = shared.loss_if_abandoned(now) else {
             // It has ended; its driver tells as soon as it knows why.
             if call.deadline.too_late_to_answer(now) {
-                return End::Late(Loss::unknown(Close::Ours), Provenance::Written);
+                let loss = Loss::unknown(Close::Ours);
+                return End::Late(Box::new(loss), Provenance::Written);
             }
             runtime::sleep(Duration::from_millis(1)).await;
             now = clock::now();
             continue;
         };
         if call.deadline.too_late_to_answer(now) {
-            return late(request, loss, sent_at).await;
+            return late(request, Box::new(loss), sent_at).await;
         }
         shared.look(now);
         silent_since = sent_at.max(shared.last_moved());
@@ -293,7 +288,7 @@ async fn watch(call: &Call<'_>, request: &mut UnderWay<'_>, sent_at: Moment) -> 
 }
 
 /// The deadline has come.
-async fn late(request: &mut UnderWay<'_>, loss: Loss, sent_at: Moment) -> End {
+async fn late(request: &mut UnderWay<'_>, loss: Box<Loss>, sent_at: Moment) -> End {
     let shared = request.shared;
     if shared.retract(request.ticket.id) {
         return End::Late(loss, Provenance::Queued);
@@ -303,8 +298,12 @@ async fn late(request: &mut UnderWay<'_>, loss: Loss, sent_at: Moment) -> End {
         // request got is final only when it is closed.
         shared.abandon();
         return match runtime::timeout(LAST_WORD, &mut request.ticket.fate).await {
-            Ok(Ok(Fate::Lost { loss, trail, .. })) => {
-                End::Late(loss, trail.first().copied().unwrap_or(Provenance::Written))
+            Ok(Ok(Fate::Lost(lost))) => {
+                let provenance = lost.trail.first().copied();
+                End::Late(
+                    Box::new(lost.loss),
+                    provenance.unwrap_or(Provenance::Written),
+                )
             }
             Ok(Ok(Fate::Answered(values))) => End::Answered(values),
             _ => End::Late(loss, Provenance::Written),
@@ -316,28 +315,16 @@ async fn late(request: &mut UnderWay<'_>, loss: Loss, sent_at: Moment) -> End {
 
 fn ended(fate: Option<Fate>) -> End {
     match fate {
-        Some(Fate::Answered(values)) => End::Answered(values),
-        Some(Fate::Lost {
-            loss,
-            suspect,
-            taken_along,
-            taken,
-            trail,
-        }) => End::Lost {
-            loss,
-            suspect,
-            taken_along,
-            taken,
-            trail,
-        },
+        Some(Fate::Answered(replies)) => End::Answered(replies),
+        Some(Fate::Lost(lost)) => End::Lost(lost),
         // The driver ended without a word: its runtime has shut down.
-        None => End::Lost {
+        None => End::Lost(Box::new(Lost {
             loss: Loss::unknown(Close::Ours),
             suspect: false,
             taken_along: None,
-            taken: Vec::new(),
+            taken: Replies::default(),
             trail: Vec::new(),
-        },
+        })),
     }
 }
 

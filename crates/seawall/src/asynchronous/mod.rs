@@ -10,6 +10,7 @@ mod exchange;
 mod lease;
 mod own;
 mod park;
+mod replies;
 mod runtime;
 mod shared;
 #[cfg(feature = "tokio")]

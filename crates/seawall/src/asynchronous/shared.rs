@@ -5,9 +5,11 @@
 //! that proves for its request.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::Poll;
 
 use futures_channel::oneshot;
 use seawall_model::{Cause, Close, Moment, Provenance};
@@ -16,6 +18,7 @@ use seawall_wire::Value;
 use seawall_wire::facts::Access;
 
 use super::exchange::examine;
+use super::replies::Replies;
 use super::runtime::{self, Bell, Turns, Watched, Woken};
 use crate::clock;
 use crate::command::Nature;
@@ -30,21 +33,30 @@ use crate::net::stream::close_of;
 /// What a caller is told of its request.
 pub(super) enum Fate {
     /// Its replies.
-    Answered(Vec<Value>),
-    /// The connection ended.
-    Lost {
-        /// How.
-        loss: Loss,
-        /// It may be what the connection was closed for: its reply may be large, or nobody's else may.
-        suspect: bool,
-        /// The connection, if it ended while an older request was owed its reply: this one was only taken along.
-        taken_along: Option<u64>,
-        /// The replies that had come.
-        taken: Vec<Value>,
-        /// How far each unanswered part of it got, oldest first.
-        trail: Vec<Provenance>,
-    },
+    Answered(Replies),
+    /// The connection ended. Boxed: a call that goes well carries no room for it.
+    Lost(Box<Lost>),
 }
+
+/// What the end of the connection is to one request.
+pub(super) struct Lost {
+    /// How it ended.
+    pub(super) loss: Loss,
+    /// It may be what the connection was closed for: its reply may be large, or nobody's else may.
+    pub(super) suspect: bool,
+    /// The connection, if it ended while an older request was owed its reply: this one was only taken along.
+    pub(super) taken_along: Option<u64>,
+    /// The replies that had come.
+    pub(super) taken: Replies,
+    /// How far each unanswered part of it got, oldest first.
+    pub(super) trail: Vec<Provenance>,
+}
+
+/// Those whose replies have come.
+type Done = Vec<(oneshot::Sender<Fate>, Replies)>;
+
+/// Room for this many is kept from one read to the next.
+const DONE_KEEP: usize = 1024;
 
 /// The shared connection.
 pub(super) struct Shared {
@@ -70,6 +82,8 @@ struct State {
     last_drained: Moment,
     /// Callers who wait until less is to be written.
     waiting: usize,
+    /// The driver has been rung for, and has not looked at what is queued since.
+    rung: bool,
 }
 
 impl State {
@@ -91,7 +105,7 @@ struct Asked {
     whole: bool,
     /// Its reply may be of any size.
     bulky: bool,
-    taken: Vec<Value>,
+    taken: Replies,
     sent_at: Moment,
     access: Access,
     caller: oneshot::Sender<Fate>,
@@ -177,6 +191,7 @@ impl Shared {
                 last_heard: clock::now(),
                 last_drained: Moment::ORIGIN,
                 waiting: 0,
+                rung: false,
             }),
         });
         // Not inside the task: a runtime that shuts down may drop it before it has run at all.
@@ -199,7 +214,7 @@ impl Shared {
         pack: impl FnOnce(&mut Connection),
     ) -> Result<Ticket, NotTaken> {
         let (caller, fate) = oneshot::channel();
-        let id = {
+        let (id, rung) = {
             let mut state = self.lock();
             if self.retired.load(Ordering::Relaxed) {
                 return Err(NotTaken::Over);
@@ -217,15 +232,17 @@ impl Shared {
                 id,
                 replies,
                 whole,
-                taken: Vec::new(),
+                taken: Replies::default(),
                 sent_at: now,
                 access: nature.access,
                 bulky: nature.bulky,
                 caller,
             });
-            id
+            (id, std::mem::replace(&mut state.rung, true))
         };
-        self.bell.ring();
+        if !rung {
+            self.bell.ring();
+        }
         Ok(Ticket { id, fate })
     }
 
@@ -343,18 +360,18 @@ impl Shared {
 
     /// Whatever ends this task, a runtime that shuts down included, ends the connection.
     async fn drive(self: Arc<Self>, watched: Watched, ending: Ending) {
+        let mut done = Done::new();
         // Those who waited for this connection were woken together: what they ask goes out together.
-        runtime::yield_now().await;
+        let_others_go_first().await;
         let loss = loop {
             self.write(&watched);
             let (blocked, mute) = self.waits();
             match runtime::first_of(&watched, Some(&self.bell), blocked, mute).await {
-                Ok(Woken::Readable) => match self.read(&watched) {
+                Ok(Woken::Readable) => match self.read(&mut done, &watched) {
                     Ok(()) => {}
                     Err(end) => break end,
                 },
-                // Tasks that are ready to run add their requests to the same write.
-                Ok(Woken::Rung) => runtime::yield_now().await,
+                Ok(Woken::Rung) => let_others_go_first().await,
                 Ok(Woken::Writable) => {}
                 Ok(Woken::Late) | Err(_) => break self.loss(Close::Reset, None),
             }
@@ -408,6 +425,7 @@ impl Shared {
 
     fn write(&self, watched: &Watched) {
         let mut state = self.lock();
+        state.rung = false;
         let Some(lent) = state.lent.as_mut() else {
             return;
         };
@@ -429,9 +447,8 @@ impl Shared {
     }
 
     /// Reads what has come and hands it out.
-    fn read(&self, watched: &Watched) -> Result<(), Loss> {
+    fn read(&self, done: &mut Done, watched: &Watched) -> Result<(), Loss> {
         let now = clock::now();
-        let mut answered: Vec<(oneshot::Sender<Fate>, Vec<Value>)> = Vec::new();
         let mut proof: Option<Answered> = None;
         let outcome = {
             let mut state = self.lock();
@@ -441,7 +458,13 @@ impl Shared {
             };
             let live = &mut lent.connection;
             let ended = match live.read_some(now) {
-                Ok(Step::Moved) => None,
+                Ok(Step::Moved) => {
+                    // It would have brought more if there were more: no need to ask.
+                    if live.is_drained() {
+                        watched.is_drained();
+                    }
+                    None
+                }
                 Ok(Step::WouldBlock) => {
                     watched.is_drained();
                     return Ok(());
@@ -449,13 +472,7 @@ impl Shared {
                 Err(error) => Some(close_of(&error)),
             };
             state.last_heard = now;
-            let taken = take(
-                live,
-                &mut state.asked,
-                &mut answered,
-                &mut proof,
-                self.established,
-            );
+            let taken = take(live, &mut state.asked, done, &mut proof, self.established);
             match (taken, ended) {
                 (Err(cause), _) => Err(Loss {
                     cause,
@@ -466,15 +483,16 @@ impl Shared {
             }
         };
         if let Some(link) = self.link.upgrade() {
-            let well = answered_well(&answered);
+            let well = answered_well(done);
             if proof.is_some() || well > 0 {
-                link.decide(|ledger, now| ledger.answered_shared(now, well, proof));
+                link.decide_at(now, |ledger, now| ledger.answered_shared(now, well, proof));
             }
         }
-        for (caller, values) in answered {
+        for (caller, replies) in done.drain(..) {
             // A caller that has gone wants no reply.
-            let _ = caller.send(Fate::Answered(values));
+            let _ = caller.send(Fate::Answered(replies));
         }
+        done.shrink_to(DONE_KEEP);
         outcome
     }
 
@@ -534,28 +552,28 @@ impl Mourners {
         for (place, asked) in self.asked.into_iter().enumerate() {
             let trail = trail.by_ref().take(asked.parts()).collect();
             // A caller that has gone need not know.
-            let _ = asked.caller.send(Fate::Lost {
+            let _ = asked.caller.send(Fate::Lost(Box::new(Lost {
                 loss: *loss,
                 suspect: asked.bulky || !any_bulky,
                 taken_along: (ended && place > 0).then_some(self.connection),
                 taken: asked.taken,
                 trail,
-            });
+            })));
         }
     }
 }
 
 /// How many calls were answered; of one whose only reply is an error the call itself says what it is.
-fn answered_well(answered: &[(oneshot::Sender<Fate>, Vec<Value>)]) -> u64 {
-    let well = |values: &[Value]| !matches!(values, [Value::Error(_)]);
-    answered.iter().filter(|(_, values)| well(values)).count() as u64
+fn answered_well(done: &Done) -> u64 {
+    let well = done.iter().filter(|(_, replies)| !replies.are_an_error());
+    well.count() as u64
 }
 
 /// Takes whole replies and finds their callers.
 fn take(
     live: &mut Live,
     asked: &mut VecDeque<Asked>,
-    answered: &mut Vec<(oneshot::Sender<Fate>, Vec<Value>)>,
+    done: &mut Done,
     proof: &mut Option<Answered>,
     established_at: Moment,
 ) -> Result<(), Cause> {
@@ -585,10 +603,7 @@ fn take(
         if !matches!(value, Value::Error(_)) {
             // Only all replies of a pipeline together show that its writes were taken.
             let last = front.taken.len() + 1 == front.replies;
-            let refused = || {
-                let mut taken = front.taken.iter();
-                taken.any(|taken| matches!(taken, Value::Error(_)))
-            };
+            let refused = || front.taken.any_error();
             let write = last && front.access == Access::Write && !refused();
             let before = proof.is_some_and(|proof| proof.access == Access::Write);
             *proof = Some(Answered {
@@ -603,11 +618,27 @@ fn take(
         }
         front.taken.push(value);
         if front.taken.len() == front.replies
-            && let Some(done) = asked.pop_front()
+            && let Some(asked) = asked.pop_front()
         {
-            answered.push((done.caller, done.taken));
+            done.push((asked.caller, asked.taken));
         }
     }
+}
+
+/// Lets the tasks that are ready to run go first: they add their requests to the same write.
+///
+/// tokio's own `yield_now` also has the runtime look at its sockets, which costs each batch a system call. On several
+/// threads it gathers larger batches, and still is no quicker.
+async fn let_others_go_first() {
+    let mut went = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut went, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Ends the connection when the driver does, however that comes about.
