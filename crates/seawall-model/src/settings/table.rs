@@ -203,8 +203,8 @@ settings! {
     "How many connections one process opens to one endpoint; connections of blocking commands, leases and subscriptions come on top, as many again and at least 256.";
     "More serve more threads at once; processes times this number must stay below the server's `maxclients`.";
 
-    waiters_max, set_waiters_max: u32 = 1024, Count { min: 0, max: 1_000_000 };
-    "SEAWALL_WAITERS_MAX", default Some("1024"), like "256", also [];
+    waiters_max, set_waiters_max: u32 = 4096, Count { min: 0, max: 1_000_000 };
+    "SEAWALL_WAITERS_MAX", default Some("4096"), like "256", also [];
     "How many calls may wait for a connection, first come first served; the next is refused at once with cause `too-many-waiting`.";
     "More rides out longer bursts, and lets more work pile up that will miss its deadline anyway.";
 

@@ -17,7 +17,7 @@ fn the_defaults_are_those_of_the_design() {
     assert_eq!(settings.attempts().get(), 3);
     assert_eq!(settings.retry_budget().get(), 20);
     assert_eq!(settings.pool_size().get(), 8);
-    assert_eq!(settings.waiters_max(), 1024);
+    assert_eq!(settings.waiters_max(), 4096);
     assert_eq!((settings.max_idle(), settings.max_age()), (None, None));
     assert_eq!(settings.keepalive(), Some(Duration::from_secs(30)));
     assert_eq!(settings.keepalive_interval(), Duration::from_secs(5));

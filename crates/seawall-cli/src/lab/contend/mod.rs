@@ -106,17 +106,12 @@ fn finish(stats: &Stats, outbox: &Outbox) {
     outbox.say(&Answer::Bye);
 }
 
-/// Calls that may wait for a connection: all that the lab's 2,000 a second bring within their deadline of 1 s. The default
-/// is half of that, and the ride-out (500 ms) alone would fill it; an application of this rate has to say so too.
-const WAITERS_MAX: &str = "2048";
-
 fn builder(settings: &Settings, outbox: &Outbox) -> Result<Builder, ContendError> {
     let deadline = Duration::from_millis(settings.deadline_ms);
     let outbox = outbox.clone();
     Ok(Client::builder(&settings.url)?
         .deadline(deadline)?
         .pool_size(settings.workers.max(1))?
-        .set("waiters_max", WAITERS_MAX)?
         .on_event(move |event| tell(&outbox, event)))
 }
 
