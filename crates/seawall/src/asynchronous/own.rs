@@ -1,7 +1,7 @@
 //! A connection that one task has for itself, watched by its runtime.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
 use seawall_model::{Cause, Close, Moment, Provenance};
@@ -28,8 +28,17 @@ pub(super) enum Came {
     Other(Value),
 }
 
-/// A socket as tokio watches it.
+/// A socket as tokio watches it, for who may close the connection while it does.
 pub(super) type Watched = AsyncFd<OwnedFd>;
+
+/// The descriptor of a connection that is closed only after the watch has ended.
+struct Bare(RawFd);
+
+impl AsRawFd for Bare {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0
+    }
+}
 
 /// Until the peer's last words are waited for no longer.
 pub(super) async fn silence(mute: Option<Moment>) {
@@ -51,11 +60,25 @@ pub(super) fn watch(live: &Live) -> io::Result<Watched> {
     watched.map_err(Into::into)
 }
 
+/// Watches the socket of a connection that outlives the watch: whoever has many connections of his own does not need
+/// twice as many descriptors.
+#[expect(
+    unsafe_code,
+    reason = "the runtime trusts its caller that a watched descriptor stays open, and says so this way"
+)]
+fn watch_bare(live: &Live) -> io::Result<AsyncFd<Bare>> {
+    let socket = Bare(live.stream.fd().as_raw_fd());
+    // SAFETY: `Own` drops the watch before it lets go of the connection, wherever it does so.
+    let watched =
+        unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE | Interest::WRITABLE) };
+    watched.map_err(Into::into)
+}
+
 /// A connection of one's own. Dropped clean, it goes back; dropped in the middle of something, it is closed.
 pub(super) struct Own {
     link: Arc<Link>,
     // In this order: the watch ends before its socket does.
-    watched: Option<Watched>,
+    watched: Option<AsyncFd<Bare>>,
     lent: Option<Lent<Box<Live>>>,
     generation: u64,
     /// It must not go back: what was sent on it changed what later commands mean.
@@ -64,7 +87,7 @@ pub(super) struct Own {
 
 impl Own {
     pub(super) fn new(link: Arc<Link>, lent: Lent<Box<Live>>) -> io::Result<Self> {
-        match watch(&lent.connection) {
+        match watch_bare(&lent.connection) {
             Ok(watched) => Ok(Self {
                 link,
                 watched: Some(watched),
