@@ -241,13 +241,14 @@ async fn watch(call: &Call<'_>, request: &mut UnderWay<'_>, sent_at: Moment) -> 
     let shared = request.shared;
     let id = request.ticket.id;
     let mut asked = false;
+    let mut watches = false;
     let mut now = sent_at;
     let mut silent_since = sent_at;
     loop {
-        let look = if asked {
-            now + GLANCE
-        } else {
-            call.overdue_at(silent_since)
+        let look = match (asked, watches) {
+            (false, _) => call.overdue_at(silent_since),
+            (true, true) => now + GLANCE,
+            (true, false) => call.overdue_at(now),
         };
         let until = look.min(call.deadline.answer_by());
         if let Ok(fate) = runtime::timeout(until.since(now), &mut request.ticket.fate).await {
@@ -256,16 +257,14 @@ async fn watch(call: &Call<'_>, request: &mut UnderWay<'_>, sent_at: Moment) -> 
         now = clock::now();
         let Some(loss) = shared.loss_if_abandoned(now) else {
             // It has ended; its driver tells as soon as it knows why.
-            if call.deadline.too_late_to_answer(now) {
-                let loss = Loss::unknown(Close::Ours);
-                return End::Late(Box::new(loss), Provenance::Written);
-            }
-            runtime::sleep(Duration::from_millis(1)).await;
-            now = clock::now();
-            continue;
+            let rest = call.deadline.answer_by().since(now);
+            return match runtime::timeout(rest, &mut request.ticket.fate).await {
+                Ok(fate) => ended(fate.ok()),
+                Err(_) => End::Late(Box::new(Loss::unknown(Close::Ours)), Provenance::Written),
+            };
         };
         if call.deadline.too_late_to_answer(now) {
-            return late(request, Box::new(loss), sent_at).await;
+            return late(call, request, Box::new(loss), sent_at).await;
         }
         shared.look(now);
         silent_since = sent_at.max(shared.last_moved());
@@ -280,22 +279,34 @@ async fn watch(call: &Call<'_>, request: &mut UnderWay<'_>, sent_at: Moment) -> 
         }
         // What was sent later over another connection has been answered: this one is silent, not the server. Its end
         // tells every call on it how far it got, and that decides.
-        let elsewhere = call.link.ledger().served_after(silent_since);
-        if elsewhere && call.could_leave(shared.provenance(id)) {
+        let could_leave = call.could_leave(shared.provenance(id));
+        watches = shared.watches(id, could_leave);
+        // In this order: what is answered there may have been answered here a moment before.
+        if could_leave
+            && call.link.ledger().served_after(silent_since)
+            && shared.is_silent_since(silent_since)
+        {
             shared.abandon();
         }
     }
 }
 
 /// The deadline has come.
-async fn late(request: &mut UnderWay<'_>, loss: Box<Loss>, sent_at: Moment) -> End {
+async fn late(
+    call: &Call<'_>,
+    request: &mut UnderWay<'_>,
+    loss: Box<Loss>,
+    sent_at: Moment,
+) -> End {
     let shared = request.shared;
     if shared.retract(request.ticket.id) {
         return End::Late(loss, Provenance::Queued);
     }
-    if shared.last_heard() <= sent_at {
+    let silent = shared.last_heard() <= sent_at;
+    if silent && (call.overdue_at(sent_at) <= clock::now() || shared.is_alone(request.ticket.id)) {
         // Silence for a whole deadline condemns the connection: what it still holds must not run later. How far the
-        // request got is final only when it is closed.
+        // request got is final only when it is closed. Where others wait on it, it has as long as any reply has: a
+        // call in a hurry is no reason to leave theirs in doubt.
         shared.abandon();
         return match runtime::timeout(LAST_WORD, &mut request.ticket.fate).await {
             Ok(Ok(Fate::Lost(lost))) => {

@@ -38,7 +38,7 @@ pub(super) struct Own {
 
 impl Own {
     pub(super) fn new(link: Arc<Link>, lent: Lent<Box<Live>>) -> io::Result<Self> {
-        match Watched::new(&lent.connection) {
+        match Watched::bare(&lent.connection) {
             Ok(watched) => Ok(Self {
                 link,
                 watched: Some(watched),

@@ -135,6 +135,8 @@ impl Drop for Alarm {
 pub(super) enum Watched {
     #[cfg(feature = "tokio")]
     Tokio(tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>),
+    #[cfg(feature = "tokio")]
+    Bare(tokio::io::unix::AsyncFd<Bare>),
     Loop(Box<dyn Watch>),
 }
 
@@ -153,11 +155,23 @@ impl Watched {
         }
     }
 
+    /// As [`new`](Self::new), for a connection that is let go of only after the watch: whoever has many connections of
+    /// his own does not need twice as many descriptors.
+    pub(super) fn bare(live: &Live) -> io::Result<Self> {
+        #[cfg(feature = "tokio")]
+        if current().is_none() {
+            return watch_bare(live);
+        }
+        Self::new(live)
+    }
+
     /// Waits for something to read, or for the end.
     pub(super) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             #[cfg(feature = "tokio")]
             Self::Tokio(watched) => watched.poll_read_ready(context).map_ok(drop),
+            #[cfg(feature = "tokio")]
+            Self::Bare(watched) => watched.poll_read_ready(context).map_ok(drop),
             Self::Loop(watched) => watched.poll_readable(context),
         }
     }
@@ -167,6 +181,8 @@ impl Watched {
         match self {
             #[cfg(feature = "tokio")]
             Self::Tokio(watched) => watched.poll_write_ready(context).map_ok(drop),
+            #[cfg(feature = "tokio")]
+            Self::Bare(watched) => watched.poll_write_ready(context).map_ok(drop),
             Self::Loop(watched) => watched.poll_writable(context),
         }
     }
@@ -176,6 +192,8 @@ impl Watched {
         match self {
             #[cfg(feature = "tokio")]
             Self::Tokio(watched) => not_ready(watched, tokio::io::Interest::READABLE),
+            #[cfg(feature = "tokio")]
+            Self::Bare(watched) => not_ready(watched, tokio::io::Interest::READABLE),
             Self::Loop(_) => {}
         }
     }
@@ -185,14 +203,16 @@ impl Watched {
         match self {
             #[cfg(feature = "tokio")]
             Self::Tokio(watched) => not_ready(watched, tokio::io::Interest::WRITABLE),
+            #[cfg(feature = "tokio")]
+            Self::Bare(watched) => not_ready(watched, tokio::io::Interest::WRITABLE),
             Self::Loop(_) => {}
         }
     }
 }
 
 #[cfg(feature = "tokio")]
-fn not_ready(
-    watched: &tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>,
+fn not_ready<T: std::os::fd::AsRawFd>(
+    watched: &tokio::io::unix::AsyncFd<T>,
     interest: tokio::io::Interest,
 ) {
     let _ = watched.try_io(interest, |_| -> io::Result<()> {
@@ -212,6 +232,33 @@ fn watch_in_tokio(socket: std::os::fd::OwnedFd) -> io::Result<Watched> {
     let watched =
         unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE | Interest::WRITABLE) };
     watched.map(Watched::Tokio).map_err(Into::into)
+}
+
+/// The descriptor of a connection that is closed only after the watch has ended.
+#[cfg(feature = "tokio")]
+pub(super) struct Bare(std::os::fd::RawFd);
+
+#[cfg(feature = "tokio")]
+impl std::os::fd::AsRawFd for Bare {
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        self.0
+    }
+}
+
+#[cfg(feature = "tokio")]
+#[expect(
+    unsafe_code,
+    reason = "the runtime trusts its caller that a watched descriptor stays open, and says so this way"
+)]
+fn watch_bare(live: &Live) -> io::Result<Watched> {
+    use std::os::fd::AsRawFd;
+    use tokio::io::Interest;
+    use tokio::io::unix::AsyncFd;
+    let socket = Bare(live.stream.fd().as_raw_fd());
+    // SAFETY: `Own`, the only caller, drops the watch before it lets go of the connection, wherever it does so.
+    let watched =
+        unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE | Interest::WRITABLE) };
+    watched.map(Watched::Bare).map_err(Into::into)
 }
 
 /// Wakes one task, which is told once however often it was rung.

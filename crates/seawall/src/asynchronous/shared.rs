@@ -78,8 +78,10 @@ struct State {
     asked: VecDeque<Asked>,
     next: u64,
     last_heard: Moment,
-    /// When more of what waits to be sent was last seen to have reached the peer.
-    last_drained: Moment,
+    /// When it was last seen to move, though nothing was heard.
+    last_moved: Moment,
+    /// The overdue request that looks often what a probe found.
+    watcher: Option<u64>,
     /// Callers who wait until less is to be written.
     waiting: usize,
     /// The driver has been rung for, and has not looked at what is queued since.
@@ -87,6 +89,17 @@ struct State {
 }
 
 impl State {
+    /// Where a request stands among those that are owed replies, and its place on the connection.
+    fn find(&self, id: u64) -> Option<(usize, usize)> {
+        // Ids rise along the queue.
+        let index = self
+            .asked
+            .binary_search_by_key(&id, |asked| asked.id)
+            .ok()?;
+        let before = self.asked[index].from() - self.asked[0].from();
+        Some((index, usize::try_from(before).ok()?))
+    }
+
     /// Whether those who wait for it may queue their requests, or find that it has ended.
     fn has_room(&self) -> bool {
         let backlog = self
@@ -100,6 +113,8 @@ impl State {
 /// A request that is owed replies.
 struct Asked {
     id: u64,
+    /// How many parts stand before it on the connection, and stood there.
+    first: u64,
     replies: usize,
     /// It stands on the connection as one request (a transaction), not as one for each reply.
     whole: bool,
@@ -118,6 +133,15 @@ impl Asked {
             1
         } else {
             self.replies - self.taken.len()
+        }
+    }
+
+    /// The first of these, counted as [`first`](Self::first) is.
+    fn from(&self) -> u64 {
+        if self.whole {
+            self.first
+        } else {
+            self.first + self.taken.len() as u64
         }
     }
 }
@@ -189,7 +213,8 @@ impl Shared {
                 asked: VecDeque::with_capacity(64),
                 next: 0,
                 last_heard: clock::now(),
-                last_drained: Moment::ORIGIN,
+                last_moved: Moment::ORIGIN,
+                watcher: None,
                 waiting: 0,
                 rung: false,
             }),
@@ -228,8 +253,13 @@ impl Shared {
             pack(&mut lent.connection.state);
             let id = state.next;
             state.next += 1;
+            let first = state
+                .asked
+                .back()
+                .map_or(0, |last| last.from() + last.parts() as u64);
             state.asked.push_back(Asked {
                 id,
+                first,
                 replies,
                 whole,
                 taken: Replies::default(),
@@ -249,34 +279,29 @@ impl Shared {
     /// How far the request got, while it is owed its reply.
     pub(super) fn provenance(&self, id: u64) -> Provenance {
         let state = self.lock();
-        let Some(lent) = &state.lent else {
-            return Provenance::Written;
-        };
-        let mut place = 0;
-        for asked in &state.asked {
-            if asked.id == id {
-                return lent.connection.state.provenance_at(place);
-            }
-            place += asked.parts();
+        match (&state.lent, state.find(id)) {
+            (Some(lent), Some((_, place))) => lent.connection.state.provenance_at(place),
+            _ => Provenance::Written,
         }
-        Provenance::Written
     }
 
     /// Takes the request back if nothing of it was offered to a write; `false`: it is on its way, or was.
     pub(super) fn retract(&self, id: u64) -> bool {
         let mut state = self.lock();
         let state = &mut *state;
+        let Some((index, place)) = state.find(id) else {
+            return false;
+        };
         let Some(lent) = state.lent.as_mut() else {
             return false;
         };
-        let Some(index) = state.asked.iter().position(|asked| asked.id == id) else {
-            return false;
-        };
-        let place = state.asked.iter().take(index).map(Asked::parts).sum();
         let parts = state.asked[index].parts();
         let retracted = lent.connection.state.retract(place, parts);
         if retracted {
             state.asked.remove(index);
+            for later in state.asked.iter_mut().skip(index) {
+                later.first -= parts as u64;
+            }
         }
         retracted
     }
@@ -289,18 +314,48 @@ impl Shared {
     /// When something last moved on it, in either direction, as far as that was looked at.
     pub(super) fn last_moved(&self) -> Moment {
         let state = self.lock();
-        state.last_heard.max(state.last_drained)
+        state.last_heard.max(state.last_moved)
     }
 
-    /// Looks whether it still drains what is written to it: then it is slow, and not silent.
+    /// Looks whether it is silent after all: it may drain what is written to it, and be slow, or something may have come
+    /// that its driver had no time to read yet.
     pub(super) fn look(&self, now: Moment) {
         let mut state = self.lock();
         let state = &mut *state;
         if let Some(lent) = &mut state.lent
-            && lent.connection.is_draining()
+            && (lent.connection.is_draining() || lent.connection.has_news())
         {
-            state.last_drained = now;
+            state.last_moved = now;
         }
+    }
+
+    /// Whether nothing has come since then, read or unread.
+    pub(super) fn is_silent_since(&self, moment: Moment) -> bool {
+        let state = self.lock();
+        let lent = state.lent.as_ref();
+        state.last_heard <= moment && lent.is_some_and(|lent| !lent.connection.has_news())
+    }
+
+    /// Whether nobody waits for a reply to another request.
+    pub(super) fn is_alone(&self, id: u64) -> bool {
+        let state = self.lock();
+        let mut others = state.asked.iter().filter(|asked| asked.id != id);
+        others.all(|asked| asked.caller.is_canceled())
+    }
+
+    /// Whether this overdue request is the one that looks often what a probe found: thousands of them would only be in
+    /// each other's way. One that could not leave does not watch.
+    pub(super) fn watches(&self, id: u64, could_leave: bool) -> bool {
+        let mut state = self.lock();
+        let watcher = state.watcher.filter(|&watcher| {
+            let index = state.find(watcher).map(|(index, _)| index);
+            index.is_some_and(|index| !state.asked[index].caller.is_canceled())
+        });
+        state.watcher = match watcher {
+            Some(watcher) if watcher != id => return false,
+            _ => Some(id).filter(|_| could_leave),
+        };
+        could_leave
     }
 
     /// It leads to the wrong server: it takes no more requests, and ends when those under way are answered. They are

@@ -308,7 +308,8 @@ fn overdue(
     }
     // What was sent later has been answered: it is this connection that is silent, not the server.
     let elsewhere = call.link.ledger().served_after(silent_since);
-    if elsewhere && live.state.provenance() != Provenance::Replying {
+    // Its own reply may have come a moment ago, with the one that was sent later.
+    if elsewhere && live.state.provenance() != Provenance::Replying && !live.has_news() {
         let loss = loss();
         if let Some(at) = call.may_leave(now, live.state.provenance(), loss.cause) {
             return Err(End::Left { loss, at });

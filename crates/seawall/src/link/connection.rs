@@ -97,6 +97,8 @@ pub(crate) struct Connection {
     accepted: u64,
     inbox: Inbox,
     owed: VecDeque<Owed>,
+    /// Replies that all of them are owed.
+    replies_owed: usize,
     /// After an idle time, carries one request until it is answered.
     careful: bool,
     /// Nothing behind this place in the outgoing stream is sent yet.
@@ -123,6 +125,7 @@ impl Connection {
             accepted: 0,
             inbox: Inbox::new(limits),
             owed: VecDeque::with_capacity(4),
+            replies_owed: 0,
             careful: false,
             hold: u64::MAX,
             established: now,
@@ -153,7 +156,7 @@ impl Connection {
 
     /// Replies that are still to come.
     pub(crate) fn owed(&self) -> usize {
-        self.owed.iter().map(|owed| owed.replies as usize).sum()
+        self.replies_owed
     }
 
     /// Whether it could be handed to another caller: nothing owed, nothing half sent, nothing unread.
@@ -256,6 +259,7 @@ impl Connection {
             self.hold = self.queued;
         }
         if replies > 0 {
+            self.replies_owed += replies as usize;
             self.owed.push_back(Owed {
                 start,
                 end: self.queued,
@@ -280,7 +284,8 @@ impl Connection {
         let at = self.out_taken + usize::try_from(first.start - self.accepted).unwrap_or(0);
         let until = at + usize::try_from(bytes).unwrap_or(0);
         self.out.drain(at..until);
-        self.owed.drain(place..place + parts);
+        let taken_back = self.owed.drain(place..place + parts);
+        self.replies_owed -= taken_back.map(|owed| owed.replies as usize).sum::<usize>();
         for later in self.owed.iter_mut().skip(place) {
             later.start -= bytes;
             later.end -= bytes;
@@ -367,6 +372,7 @@ impl Connection {
                     return;
                 };
                 front.replies -= 1;
+                self.replies_owed -= 1;
                 if front.replies == 0 {
                     self.owed.pop_front();
                 }

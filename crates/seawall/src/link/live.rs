@@ -11,6 +11,7 @@ use super::connection::{Connection, Incoming, Loss};
 use super::handshake::Server;
 use crate::net::queue::unacknowledged;
 use crate::net::stream::{Patience, Stream, close_of};
+use crate::net::wait::{Interest, ready};
 
 /// A connection clean and used within this time is handed out without a look at its socket: a peer that closed it in
 /// this window is found by the request itself, which costs a retry and no more.
@@ -115,6 +116,11 @@ impl Live {
         self.draining = large && arrived > self.arrived;
         self.arrived = self.arrived.max(arrived);
         self.draining
+    }
+
+    /// Whether something came, or it ended, and nobody has read that yet.
+    pub(crate) fn has_news(&self) -> bool {
+        ready(self.stream.fd(), Interest::Read, Moment::ORIGIN).unwrap_or(true)
     }
 
     /// Reads once, and all that the socket will not announce again: after this it may be waited for.

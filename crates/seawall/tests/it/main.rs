@@ -13,6 +13,7 @@ mod last_words;
 mod leases;
 mod logins;
 mod malformed;
+mod many;
 mod mismatch;
 mod net;
 mod pipelines;

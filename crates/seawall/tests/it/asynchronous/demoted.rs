@@ -1,7 +1,8 @@
 //! A server that became a replica: its connections lead to the wrong one, whatever they were used for.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use seawall::asynchronous::Client;
 use seawall::{Cause, Cmd, Pipeline, Value};
@@ -93,39 +94,39 @@ async fn a_lease_on_which_a_replica_refused_a_write_is_not_kept() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_in_flight_beside_a_refused_write_is_answered() {
-    // On the first connection INCR is answered only after a second connection came, since that shows that the first
-    // one is used no more.
+    // On the first connection the write is refused once INCR has come behind it, and INCR is answered once a second
+    // connection came, since that shows that the first one is used no more.
     let (came, comes) = mpsc::channel();
     let (came, comes) = (Mutex::new(came), Mutex::new(comes));
+    let refused = "-READONLY You can't write against a read only replica.\r\n";
+    let begun = Arc::new(AtomicBool::new(false));
+    let has_begun = Arc::clone(&begun);
     let server = Fake::start(move |mut peer| {
         while let Some(words) = peer.call() {
-            if peer.number > 1 {
-                let came = came.lock().unwrap_or_else(PoisonError::into_inner);
-                let _ = came.send(());
-            }
-            match words[0].as_str() {
-                "SET" if peer.number == 1 => {
-                    // Refused only once the other write is under way too.
-                    let beside = peer.call().unwrap_or_default();
-                    assert_eq!(beside.first().map(String::as_str), Some("INCR"));
-                    peer.say("-READONLY You can't write against a read only replica.\r\n");
+            match (peer.number, words[0].as_str()) {
+                (1, "SET") => has_begun.store(true, Ordering::Release),
+                (1, "INCR") => {
+                    peer.say(refused);
                     let comes = comes.lock().unwrap_or_else(PoisonError::into_inner);
                     let _ = comes.recv();
                     peer.say(":7\r\n");
                 }
-                "SET" => peer.say("-READONLY You can't write against a read only replica.\r\n"),
+                (_, "SET") => {
+                    let came = came.lock().unwrap_or_else(PoisonError::into_inner);
+                    let _ = came.send(());
+                    peer.say(refused);
+                }
                 _ => peer.say("+OK\r\n"),
             }
         }
     });
     let client = client(server.addr(), "deadline=3s&ride_out=1s");
-    // The connection is there, so that both go out in one write.
-    let ping = Cmd::new("PING");
-    ends("a greeting", client.call::<Value>(&ping))
-        .await
-        .expect("an answer");
     let set = Cmd::new("SET").arg("key").arg("value");
-    let writes = async { tokio::join!(client.call::<Value>(&set), client.incr("count")) };
+    let incr = async {
+        until("the write is under way", || begun.load(Ordering::Acquire)).await;
+        client.incr("count").await
+    };
+    let writes = async { tokio::join!(client.call::<Value>(&set), incr) };
     let (set, incr) = ends("the writes", writes).await;
     assert_eq!(set.expect_err("it refuses").cause(), Cause::ReadOnly);
     assert_eq!(incr.expect("it was under way"), 7);

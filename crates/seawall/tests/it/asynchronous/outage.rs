@@ -6,7 +6,7 @@ use seawall::asynchronous::Client;
 use seawall::{Cause, Error, Kind};
 use tokio::task::JoinHandle;
 
-use super::{client, ends, fill, key, value};
+use super::{client, ends, fill, key, until, value};
 use crate::ground::{number, server};
 
 const CALLERS: u64 = 500;
@@ -82,6 +82,46 @@ async fn callers_that_wait_out_a_restart_share_one_new_connection() {
     }
     let dialled = client.stats().dialled - before;
     assert!((1..=2).contains(&dialled), "{dialled} connections for one");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_in_a_hurry_leaves_nobody_elses_in_doubt() {
+    let server = server();
+    let client = client(server.addr(), "deadline=8s&ride_out=8s");
+    client.ping().await.expect("the server is well");
+    server.freeze().expect("it stops");
+    let hasty = client.within(Duration::from_millis(20));
+    let calls = async {
+        let error = hasty.ping().await.expect_err("nobody answers");
+        assert_eq!(error.kind(), Kind::TimedOut, "{error}");
+        server.thaw().expect("it goes on");
+    };
+    let (count, ()) = ends("both", async { tokio::join!(client.incr("count"), calls) }).await;
+    assert_eq!(count.expect("it has the time"), 1);
+    assert_eq!(client.stats().dialled, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_calls_are_answered_when_a_server_thaws() {
+    let server = server();
+    fill(&server, 10);
+    let client = client(server.addr(), "deadline=8s&ride_out=8s&waiters_max=10000");
+    client.ping().await.expect("the server is well");
+    server.freeze().expect("it stops");
+    let calls: Vec<_> = (0..10_000)
+        .map(|call| {
+            let client = client.clone();
+            tokio::spawn(async move { client.get::<String>(key(1 + call % 6)).await })
+        })
+        .collect();
+    // All of them are overdue, and a probe is under way.
+    until("a suspicion", || client.stats().state.name() != "up").await;
+    server.thaw().expect("it goes on");
+    for (number, call) in (0..).zip(calls) {
+        let got = ends("a call", call).await.expect("no panic");
+        let got = got.unwrap_or_else(|error| panic!("{number}: {error}"));
+        assert_eq!(got, value(1 + number % 6));
+    }
 }
 
 /// The key was gone: what came is no string, and that is an answer.
