@@ -324,6 +324,10 @@ class _Leased:
         except asyncio.TimeoutError:
             # The caller's own timeout: the read can be asked for again.
             return None
+        except OSError as error:
+            if disconnect_on_error:
+                self._close()
+            raise errors.ConnectionError(f"Error while reading from {self.repr_pieces()}: {error.args}") from error
         except BaseException:
             if disconnect_on_error:
                 self._close()
