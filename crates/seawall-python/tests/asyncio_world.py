@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 #: Far beyond what any of this takes: a test that hangs ends by it, with the traceback of where.
-PATIENCE = 8
+PATIENCE = 60
 
 
 def loop_kinds() -> list[Any]:

@@ -277,7 +277,7 @@ def test_a_write_whose_reply_was_lost_runs_once_and_says_that_it_may_have_run(ru
         async with Relay(server.port) as relay:
             client = connected(relay.url)
             await client.ping()
-            relay.lose_reply_to = b"\r\nk\r\n" if name != "EVAL" else b"EVAL"
+            relay.lose_reply_to = b"EVAL" if name == "EVAL" else b"\r\nk\r\n"
             with pytest.raises(redis.ConnectionError) as failure:
                 await call(client)
             assert failure.value.may_have_run is True

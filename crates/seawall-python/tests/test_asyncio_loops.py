@@ -302,3 +302,17 @@ def test_a_forked_child_leaves_its_parents_connections_alone(new_loop, url):
         assert loop.run_until_complete(main()) == expected
     loop.run_until_complete(client.aclose())
     loop.close()
+
+
+def test_a_connection_that_is_dropped_in_use_is_closed_and_said_to_be(run, url):
+    async def main():
+        async with connected(url) as client:
+            connection = await client.connection_pool.get_connection()
+            client.connection_pool.reset()
+            with pytest.warns(ResourceWarning, match="unclosed Connection"):
+                del connection
+                gc.collect()
+            while client.connection_pool.stats()["in_use"]:
+                await asyncio.sleep(0.01)
+
+    run(main())

@@ -7,6 +7,7 @@ import math
 import os
 import socket
 import time
+import warnings
 from typing import Any
 
 import redis.asyncio.connection as _redis
@@ -135,10 +136,12 @@ class _Leased:
         encoder = self.encoder
         self._codec = _ext.Codec(encoder.encoding, encoder.encoding_errors, bool(encoder.decode_responses))
 
-    def __del__(self, *_: Any) -> None:
+    def __del__(self, _warn: Any = warnings.warn, *_: Any) -> None:
         # Nobody waits on it: who did would have kept it.
         lease, self._lease = self._lease, None
         if lease is not None:
+            if lease.fileno() >= 0:
+                _warn(f"unclosed Connection {self!r}", ResourceWarning, source=self)
             lease.abandon()
 
     # -- the retry policy, which is told what its connection has sent --
