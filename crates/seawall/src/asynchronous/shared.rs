@@ -446,6 +446,10 @@ impl Shared {
             Some(link) if lent.usage == Use::Apart && lent.connection.state.is_clean() => {
                 link.part(lent.connection, lent.usage);
             }
+            // Nothing is owed on it, and the client was closed: it ends in order, without a reset.
+            Some(link) if lent.connection.state.is_clean() && link.ledger().is_closed() => {
+                link.give_back(lent.connection, lent.usage);
+            }
             Some(link) if matches!(loss.close, Close::Abandoned | Close::Ours) => {
                 link.bury_alone(lent, loss);
             }
