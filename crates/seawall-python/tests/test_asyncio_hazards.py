@@ -306,6 +306,20 @@ def test_reads_whose_replies_were_lost_are_answered(run, server):
     run(main())
 
 
+def test_a_client_that_is_closed_ends_its_connections_in_order(run, server):
+    async def main():
+        async with Relay(server.port) as relay:
+            for _ in range(3):
+                client = connected(relay.url)
+                await asyncio.gather(*(client.get("k") for _ in range(10)))
+                await client.pipeline().get("k").execute()
+                await client.aclose()
+            await until(lambda: len(server.admin().client_list()) == 1)
+            assert relay.resets == 0
+
+    run(main())
+
+
 # -- silence and outage --
 
 

@@ -117,6 +117,16 @@ class LeaseParser(_AsyncRESP3Parser):
                 raise lease.late()
 
 
+class _Answer:
+    """What a provider of credentials has answered."""
+
+    def __init__(self, credentials: Any) -> None:
+        self._credentials = credentials
+
+    def get_credentials(self) -> Any:
+        return self._credentials
+
+
 class _Leased:
     """What makes a connection class of redis.asyncio's a lease."""
 
@@ -186,7 +196,7 @@ class _Leased:
 
     async def _connect(self) -> None:
         loop = asyncio.get_running_loop()
-        self._link = _loops.link_for(loop, _config.spec_of(self, self._ours))
+        self._link = _loops.link_for(loop, await self._spec())
         future, ticket = self._link.lease(_deadline.left())
         try:
             self._lease = await future
@@ -199,6 +209,17 @@ class _Leased:
         self._watch = Watch(self._lease, loop)
         self._lease.begin(self._attempt)
         self._attempt = 1
+
+    async def _spec(self) -> _config.LinkSpec:
+        provider = self.credential_provider
+        if provider is None:
+            return _config.spec_of(self, self._ours)
+        answer = _Answer(await provider.get_credentials_async())
+        self.credential_provider = answer
+        try:
+            return _config.spec_of(self, self._ours)
+        finally:
+            self.credential_provider = provider
 
     async def connect(self) -> None:
         await self.connect_check_health()
