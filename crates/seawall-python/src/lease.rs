@@ -6,10 +6,11 @@ use std::sync::{Mutex, PoisonError};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyTuple};
+use pyo3::types::{PyBytes, PyList, PyTuple};
 use rustix::net::{Shutdown, shutdown};
 use seawall::blocking::{self, Patience};
 use seawall::{Error, Provenance};
+use seawall_wire::Limits;
 
 use crate::link::span;
 use crate::reply::{self, Codec};
@@ -178,6 +179,54 @@ impl Lease {
                 PyTuple::new(py, [value.into_bound(py), push]).map(Some)
             }
         }
+    }
+
+    /// Reads up to `most` replies: waits for the first as `read` does, and takes those that came with it. Replies, then
+    /// pushes; both empty if nothing came in time.
+    #[pyo3(signature = (codec, decode, most, within))]
+    fn read_many<'py>(
+        &self,
+        py: Python<'py>,
+        codec: &Bound<'py, Codec>,
+        decode: bool,
+        most: usize,
+        within: Option<f64>,
+    ) -> PyResult<(Bound<'py, PyList>, Bound<'py, PyList>)> {
+        let first = patience(within)?;
+        let (bytes, ends) = self.work(py, |lease| {
+            let mut bytes = Vec::new();
+            let mut ends = Vec::new();
+            while ends.len() < most {
+                let patience = if ends.is_empty() {
+                    first
+                } else {
+                    Patience::For(std::time::Duration::ZERO)
+                };
+                let came = lease.recv_frame(patience, |frame, _| {
+                    bytes.extend_from_slice(frame);
+                    Ok(())
+                });
+                match came {
+                    Ok(Some(())) => ends.push(bytes.len()),
+                    Err(error) if ends.is_empty() => return Err(error),
+                    // What came whole before an end is still to be had; the next read finds the end again.
+                    Ok(None) | Err(_) => break,
+                }
+            }
+            Ok((bytes, ends))
+        })?;
+        let codec = codec.get();
+        let limits = Limits::default();
+        let replies = PyList::empty(py);
+        let pushes = PyList::empty(py);
+        let mut start = 0;
+        for end in ends {
+            let built = reply::build(py, &bytes[start..end], &limits, codec, decode);
+            let built = built.map_err(|error| trouble::unreadable(py, &error))??;
+            if built.push { &pushes } else { &replies }.append(built.value)?;
+            start = end;
+        }
+        Ok((replies, pushes))
     }
 
     /// Whether a read would find something within `within` seconds: bytes, or the end.

@@ -135,18 +135,22 @@ impl Error {
         })
     }
 
-    /// The same end, as it concerns another command of the same pipeline, `behind` places later.
-    pub(crate) fn for_command(&self, command: &str, behind: usize) -> Self {
+    /// How far each unanswered command of a pipeline got, in order, for [`for_command`](Self::for_command).
+    pub(crate) fn take_trail(&mut self) -> Vec<Provenance> {
+        std::mem::take(&mut self.0.trail)
+    }
+
+    /// The same end, as it concerns one command of the same pipeline that got this far.
+    pub(crate) fn for_command(&self, command: &str, provenance: Option<Provenance>) -> Self {
         self.clone().with(|report| {
             report.command = command.into();
-            if let Some(&provenance) = report.trail.get(behind) {
+            if let Some(provenance) = provenance {
                 report.provenance = provenance;
                 // An earlier attempt may have run it, however far the last one got.
                 if report.attempts <= 1 {
                     report.sent = provenance.sent_if_aborted();
                 }
             }
-            report.trail = Vec::new();
         })
     }
 

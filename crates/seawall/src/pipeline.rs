@@ -92,9 +92,10 @@ impl Pipeline {
             .zip(&self.commands)
             .map(|(value, cmd)| one(value, cmd, call))
             .collect();
-        if let Some(error) = error {
-            for (index, cmd) in self.commands.iter().enumerate().skip(answered) {
-                results.push(Err(error.for_command(&cmd.name(), index - answered)));
+        if let Some(mut error) = error {
+            let mut trail = error.take_trail().into_iter();
+            for cmd in self.commands.iter().skip(answered) {
+                results.push(Err(error.for_command(&cmd.name(), trail.next())));
             }
         }
         results

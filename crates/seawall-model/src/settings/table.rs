@@ -200,7 +200,7 @@ settings! {
     // -- connections --
     pool_size, set_pool_size: NonZeroU32 = count(8), CountFromOne { max: 65_535 };
     "SEAWALL_POOL_SIZE", default Some("8"), like "16", also ["max_connections" as Own];
-    "How many connections one process opens to one endpoint; connections of blocking commands and subscriptions come on top.";
+    "How many connections one process opens to one endpoint; connections of blocking commands, leases and subscriptions come on top, as many again and at least 256.";
     "More serve more threads at once; processes times this number must stay below the server's `maxclients`.";
 
     waiters_max, set_waiters_max: u32 = 1024, Count { min: 0, max: 1_000_000 };

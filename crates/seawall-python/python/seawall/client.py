@@ -10,6 +10,7 @@ from redis.connection import ConnectionPool as _ForeignPool
 from redis.maint_notifications import MaintNotificationsConfig
 
 from . import _config, _deadline
+from .pipeline import Pipeline
 from .pool import ConnectionPool
 
 __all__ = ["Redis", "from_url"]
@@ -52,6 +53,10 @@ class Redis(redis.Redis):
         client = cls(connection_pool=ConnectionPool.from_url(url, **kwargs), single_connection_client=single)
         client.auto_close_connection_pool = True
         return client
+
+    def pipeline(self, transaction: bool = True, shard_hint: Any = None) -> Pipeline:
+        """As in redis-py: commands that are sent together; with ``transaction``, all of them run or none."""
+        return Pipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
 
     def _execute_command(self, *args: Any, **options: Any) -> Any:
         pool = self.connection_pool

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from typing import Any
 
 import redis.connection as _redis
@@ -14,6 +15,7 @@ from redis.utils import SENTINEL
 
 from . import _config, _deadline, _ext, errors
 from ._retry import SafeRetry
+from .pipeline import raise_lost
 
 __all__ = ["Connection", "SSLConnection", "UnixDomainSocketConnection"]
 
@@ -229,6 +231,33 @@ class _Leased:
 
     def send_command(self, *args: Any, **kwargs: Any) -> None:
         self.send_packed_command(_ext.pack((args,), self._codec), check_health=kwargs.get("check_health", True))
+
+    def exchange_many(self, commands: list[tuple[Any, ...]]) -> list[Any]:
+        """Sends commands in one write and reads their replies together; the server's errors stand among them."""
+        self.send_packed_command(_ext.pack(commands, self._codec))
+        lease = self._lease
+        if lease is None:
+            raise errors.ConnectionError("Connection closed")
+        began = time.monotonic()
+        span = lease.patience
+        left = _deadline.left()
+        if left is not None:
+            span = left if span is None else min(span, left)
+        replies: list[Any] = []
+        try:
+            while len(replies) < len(commands):
+                rest = None if span is None else max(0.0, began + span - time.monotonic())
+                more, pushes = lease.read_many(self._codec, True, len(commands) - len(replies), rest)
+                for push in pushes:
+                    self._parser.handle_push_response(push)
+                if not more and not pushes:
+                    raise lease.late()
+                replies += more
+            raise_lost(replies)
+        except BaseException:
+            self.disconnect()
+            raise
+        return replies
 
     def _rest(self) -> None:
         """Gives the connection back to the engine's pool; the next ``connect`` takes one."""

@@ -41,6 +41,10 @@ pub(crate) struct Core {
     executor: Mutex<Option<Py<PyWeakrefReference>>>,
 }
 
+/// The connection's task, the callers that it answers, the connection's task again for what they ask next, and as many
+/// to spare.
+const ROUNDS_MAX: usize = 6;
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -131,13 +135,16 @@ impl Core {
         }
     }
 
-    /// Runs what is ready until nothing is.
+    /// Runs what is ready, and what that made ready, a few times over. What is left has its turn in the next tick: a
+    /// task that only yields must not keep the loop from its sockets.
     fn run_ready(&self) {
-        loop {
-            let job = lock(&self.queue).pop_front();
-            match job {
-                Some(job) => self.run_job(&job),
-                None => return,
+        for _ in 0..ROUNDS_MAX {
+            let ready = std::mem::take(&mut *lock(&self.queue));
+            if ready.is_empty() {
+                return;
+            }
+            for job in ready {
+                self.run_job(&job);
             }
         }
     }

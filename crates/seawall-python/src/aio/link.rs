@@ -184,7 +184,9 @@ impl AsyncLink {
     {
         let executor = self.executor.bind(py);
         let core = executor.get().core();
-        let future = core.event_loop(py)?.call_method0(intern!(py, "create_future"))?;
+        let future = core
+            .event_loop(py)?
+            .call_method0(intern!(py, "create_future"))?;
         let task = task(Arc::clone(core), future.clone().unbind());
         let job = Executor::begin(executor, Box::pin(task))?;
         let ticket = Ticket {

@@ -8,7 +8,7 @@ use seawall_wire::Value;
 
 use super::park::{self, Acquired, sleep_until};
 use super::runtime;
-use super::shared::{Fate, Shared, Ticket};
+use super::shared::{Fate, NotTaken, Shared, Ticket, Waiter};
 use crate::clock;
 use crate::error::Error;
 use crate::link::call::{Again, Call};
@@ -163,6 +163,7 @@ async fn submit(
     request: &Request<'_>,
     from: usize,
 ) -> Result<(Arc<Shared>, Ticket, Moment), Error> {
+    let mut waiter: Option<Waiter> = None;
     loop {
         let (acquired, mut now) = park::acquire(call).await?;
         let shared = match acquired {
@@ -179,20 +180,35 @@ async fn submit(
         if let Some(error) = call.overtaken() {
             return Err(error);
         }
-        let submitted = shared.and_then(|shared| {
+        if let Some(shared) = shared {
             let replies = request.replies - from;
             let pack = |connection: &mut Connection| (request.pack)(connection, from, now);
-            let ticket = shared.submit(now, replies, request.whole, call.nature, pack)?;
-            Some((shared, ticket))
-        });
-        match submitted {
-            Some((shared, ticket)) => {
-                call.sending();
-                return Ok((shared, ticket, now));
+            match shared.submit(now, replies, request.whole, call.nature, pack) {
+                Ok(ticket) => {
+                    call.sending();
+                    return Ok((shared, ticket, now));
+                }
+                Err(NotTaken::Full) => {
+                    let waits = Waiter(shared);
+                    // Counted anew, and the next one has its turn only once this one is through.
+                    drop(waiter.take());
+                    // Whether there is room now or the time is up: it asks again.
+                    let _ =
+                        runtime::timeout(call.deadline.send_by().since(now), waits.turn()).await;
+                    waiter = Some(waits);
+                }
+                // It ended a moment ago: its driver is about to say so.
+                Err(NotTaken::Over) => {
+                    drop(waiter.take());
+                    runtime::yield_now().await;
+                }
             }
-            // It ended a moment ago: its driver is about to say so.
-            None if call.deadline.too_late_to_send(now) => return Err(call.nothing_came()),
-            None => runtime::yield_now().await,
+        } else {
+            runtime::yield_now().await;
+        }
+        now = clock::now();
+        if call.deadline.too_late_to_send(now) {
+            return Err(call.nothing_came());
         }
     }
 }
@@ -256,7 +272,8 @@ async fn watch(call: &Call<'_>, request: &mut UnderWay<'_>, sent_at: Moment) -> 
         if call.deadline.too_late_to_answer(now) {
             return late(request, loss, sent_at).await;
         }
-        silent_since = sent_at.max(shared.last_heard());
+        shared.look(now);
+        silent_since = sent_at.max(shared.last_moved());
         if now < call.overdue_at(silent_since) {
             asked = false;
             continue;

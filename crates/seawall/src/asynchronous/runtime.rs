@@ -1,5 +1,6 @@
 //! What this shell needs of whatever runs it: tokio, or an event loop that a door brought along.
 
+use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
@@ -7,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use futures_channel::oneshot;
 use seawall_model::Moment;
 
 use super::event_loop::{EventLoop, Task, Watch, current};
@@ -240,6 +242,46 @@ impl Bell {
             empty => *empty = Some(context.waker().clone()),
         }
         Poll::Pending
+    }
+}
+
+/// Gives several tasks their turn, one at a time, in the order in which they came.
+#[derive(Default)]
+pub(super) struct Turns(Mutex<Queue>);
+
+#[derive(Default)]
+struct Queue {
+    /// Nobody waited when a turn was given.
+    spare: bool,
+    waiting: VecDeque<oneshot::Sender<()>>,
+}
+
+impl Turns {
+    /// Gives one turn: to the first who waits, or to the next who comes.
+    pub(super) fn next(&self) {
+        let mut queue = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(first) = queue.waiting.pop_front() {
+            // Who has gone leaves it to the one behind.
+            if first.send(()).is_ok() {
+                return;
+            }
+        }
+        queue.spare = true;
+    }
+
+    /// Waits for a turn. Dropped before it came, it leaves the queue; afterwards the turn is lost.
+    pub(super) async fn turn(&self) {
+        let turn = {
+            let mut queue = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if std::mem::take(&mut queue.spare) {
+                return;
+            }
+            let (sender, turn) = oneshot::channel();
+            queue.waiting.push_back(sender);
+            turn
+        };
+        // The queue is never dropped before those who wait in it.
+        let _ = turn.await;
     }
 }
 

@@ -17,7 +17,7 @@ use seawall_wire::Value;
 use seawall_wire::facts::Access;
 
 use super::exchange::examine;
-use super::runtime::{self, Bell, Watched, Woken};
+use super::runtime::{self, Bell, Turns, Watched, Woken};
 use crate::clock;
 use crate::command::Nature;
 use crate::fork;
@@ -55,6 +55,8 @@ pub(super) enum Fate {
 pub(super) struct Shared {
     state: Mutex<State>,
     bell: Bell,
+    /// Told when less is to be written, to one who waits for that; he tells the next.
+    room: Turns,
     pub(super) established: Moment,
     pub(super) server: Server,
     link: Weak<Link>,
@@ -69,6 +71,21 @@ struct State {
     asked: VecDeque<Asked>,
     next: u64,
     last_heard: Moment,
+    /// When more of what waits to be sent was last seen to have reached the peer.
+    last_drained: Moment,
+    /// Callers who wait until less is to be written.
+    waiting: usize,
+}
+
+impl State {
+    /// Whether those who wait for it may queue their requests, or find that it has ended.
+    fn has_room(&self) -> bool {
+        let backlog = self
+            .lent
+            .as_ref()
+            .map(|lent| lent.connection.state.backlog());
+        backlog.is_none_or(|backlog| backlog < BACKLOG_MAX / 2)
+    }
 }
 
 /// A request that is owed replies.
@@ -96,6 +113,43 @@ impl Asked {
     }
 }
 
+/// One of those who wait until less is to be written, after [`NotTaken::Full`]. When it is dropped, with its request
+/// queued or without, the next one has its turn.
+pub(super) struct Waiter(pub(super) Arc<Shared>);
+
+impl Waiter {
+    /// Waits for its turn.
+    pub(super) async fn turn(&self) {
+        self.0.room.turn().await;
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        let next = {
+            let mut state = self.0.lock();
+            state.waiting -= 1;
+            state.waiting > 0 && state.has_room()
+        };
+        if next {
+            self.0.room.next();
+        }
+    }
+}
+
+/// Bytes that may wait to be written before callers wait too: many times what a socket takes at once, so that it is never
+/// left waiting, and few enough for a process with many tasks. One request may be larger.
+const BACKLOG_MAX: u64 = 16 << 20;
+
+/// Why a request was not queued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NotTaken {
+    /// The connection takes no more.
+    Over,
+    /// Too much waits to be written. The caller was counted, and must become a [`Waiter`].
+    Full,
+}
+
 /// A caller's side of one request.
 pub(super) struct Ticket {
     pub(super) id: u64,
@@ -115,6 +169,7 @@ impl Shared {
         lent.connection.state.be_careful();
         let shared = Arc::new(Self {
             bell: Bell::default(),
+            room: Turns::default(),
             established: lent.established,
             server: lent.connection.server.clone(),
             link: Arc::downgrade(link),
@@ -125,6 +180,8 @@ impl Shared {
                 asked: VecDeque::with_capacity(64),
                 next: 0,
                 last_heard: clock::now(),
+                last_drained: Moment::ORIGIN,
+                waiting: 0,
             }),
         });
         // Not inside the task: a runtime that shuts down may drop it before it has run at all.
@@ -137,7 +194,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues what `pack` writes, which is owed `replies` replies; `None` if the connection takes no more.
+    /// Queues what `pack` writes, which is owed `replies` replies.
     pub(super) fn submit(
         &self,
         now: Moment,
@@ -145,14 +202,19 @@ impl Shared {
         whole: bool,
         nature: Nature,
         pack: impl FnOnce(&mut Connection),
-    ) -> Option<Ticket> {
+    ) -> Result<Ticket, NotTaken> {
         let (caller, fate) = oneshot::channel();
         let id = {
             let mut state = self.lock();
             if self.retired.load(Ordering::Relaxed) {
-                return None;
+                return Err(NotTaken::Over);
             }
-            let lent = state.lent.as_mut()?;
+            let state = &mut *state;
+            let lent = state.lent.as_mut().ok_or(NotTaken::Over)?;
+            if lent.connection.state.backlog() >= BACKLOG_MAX {
+                state.waiting += 1;
+                return Err(NotTaken::Full);
+            }
             pack(&mut lent.connection.state);
             let id = state.next;
             state.next += 1;
@@ -169,7 +231,7 @@ impl Shared {
             id
         };
         self.bell.ring();
-        Some(Ticket { id, fate })
+        Ok(Ticket { id, fate })
     }
 
     /// How far the request got, while it is owed its reply.
@@ -210,6 +272,23 @@ impl Shared {
     /// When something last came on it.
     pub(super) fn last_heard(&self) -> Moment {
         self.lock().last_heard
+    }
+
+    /// When something last moved on it, in either direction, as far as that was looked at.
+    pub(super) fn last_moved(&self) -> Moment {
+        let state = self.lock();
+        state.last_heard.max(state.last_drained)
+    }
+
+    /// Looks whether it still drains what is written to it: then it is slow, and not silent.
+    pub(super) fn look(&self, now: Moment) {
+        let mut state = self.lock();
+        let state = &mut *state;
+        if let Some(lent) = &mut state.lent
+            && lent.connection.is_draining()
+        {
+            state.last_drained = now;
+        }
     }
 
     /// It leads to the wrong server: it takes no more requests, and ends when those under way are answered. They are
@@ -269,6 +348,8 @@ impl Shared {
 
     /// Whatever ends this task, a runtime that shuts down included, ends the connection.
     async fn drive(self: Arc<Self>, watched: Watched, ending: Ending) {
+        // Those who waited for this connection were woken together: what they ask goes out together.
+        runtime::yield_now().await;
         let loss = loop {
             // The server may have closed it while it rested, and the loop has not come round to say so.
             if self.has_rested()
@@ -365,6 +446,9 @@ impl Shared {
             }
             Err(_) => live.fall_mute(clock::now()),
         }
+        if state.waiting > 0 && state.has_room() {
+            self.room.next();
+        }
     }
 
     /// Reads what has come and hands it out.
@@ -436,6 +520,7 @@ impl Shared {
             let mut state = self.lock();
             (state.lent.take(), std::mem::take(&mut state.asked))
         };
+        self.room.next();
         let lent = lent?;
         let mourners = Mourners {
             connection: lent.connection.id,
@@ -527,11 +612,11 @@ fn take(
         if !matches!(value, Value::Error(_)) {
             // Only all replies of a pipeline together show that its writes were taken.
             let last = front.taken.len() + 1 == front.replies;
-            let refused = front
-                .taken
-                .iter()
-                .any(|taken| matches!(taken, Value::Error(_)));
-            let write = last && !refused && front.access == Access::Write;
+            let refused = || {
+                let mut taken = front.taken.iter();
+                taken.any(|taken| matches!(taken, Value::Error(_)))
+            };
+            let write = last && front.access == Access::Write && !refused();
             let before = proof.is_some_and(|proof| proof.access == Access::Write);
             *proof = Some(Answered {
                 established_at,

@@ -234,6 +234,10 @@ fn exchange(
         if call.deadline.too_late_to_answer(now) {
             return Err(End::Late);
         }
+        if now >= call.overdue_at(silent_since) && live.is_draining() {
+            silent_since = now;
+            asked_at = None;
+        }
         if now >= call.overdue_at(silent_since) || call.deadline.ends_when_down() {
             overdue(call, live, &mut asked_at, silent_since, now)?;
         }

@@ -15,6 +15,9 @@ const KEEP_MAX: usize = 64 * 1024;
 /// nothing until its bytes come.
 const GROW_MAX: u64 = 4 * 1024 * 1024;
 
+/// Up to this the buffer doubles; above it grows by a quarter, so that it is never much larger than the reply.
+const DOUBLE_MAX: usize = 8 * 1024 * 1024;
+
 /// A read buffer that knows where its frames end.
 pub(crate) struct Inbox {
     buffer: Vec<u8>,
@@ -66,12 +69,24 @@ impl Inbox {
                 self.start = 0;
             }
             if self.buffer.len() - self.end < wanted {
-                // Doubling keeps the copies of a growing reply linear in its size.
-                let target = (self.end + wanted).max(self.buffer.len() * 2);
-                self.buffer.resize(target, 0);
+                self.buffer.resize(self.grown(wanted), 0);
             }
         }
         &mut self.buffer[self.end..]
+    }
+
+    /// How long the buffer becomes to have room for `wanted` more: longer by a part of itself, so that the copies of a
+    /// growing reply stay linear in its size, and no longer than a long string needs whose end is known.
+    fn grown(&self, wanted: usize) -> usize {
+        let len = self.buffer.len();
+        let more = if len < DOUBLE_MAX { len } else { len / 4 };
+        let most = if self.missing > GROW_MAX {
+            usize::try_from(self.missing)
+                .map_or(usize::MAX, |missing| self.end.saturating_add(missing))
+        } else {
+            usize::MAX
+        };
+        (len + more).min(most).max(self.end + wanted)
     }
 
     /// `n` bytes of [`room`](Self::room) were filled.

@@ -9,6 +9,7 @@ use seawall_wire::{Value, WireError};
 
 use super::connection::{Connection, Incoming, Loss};
 use super::handshake::Server;
+use crate::net::queue::unacknowledged;
 use crate::net::stream::{Patience, Stream, close_of};
 
 /// A connection clean and used within this time is handed out without a look at its socket: a peer that closed it in
@@ -17,6 +18,10 @@ const FRESH: Duration = Duration::from_millis(1);
 
 /// After a failed write, what the peer had to say before it closed is waited for no longer than this.
 const LAST_WORDS: Duration = Duration::from_millis(50);
+
+/// What the kernel holds of a request is looked at from this size on: what is smaller is on its way at once on any link
+/// that is of use.
+const DRAIN_FROM: usize = 64 * 1024;
 
 /// An established connection.
 pub(crate) struct Live {
@@ -29,6 +34,10 @@ pub(crate) struct Live {
     pub(crate) patience: Patience,
     /// A write was told that the connection was reset. The kernel tells it once: a read only finds an end.
     reset: bool,
+    /// The most bytes that were known to have reached the peer's kernel.
+    arrived: u64,
+    /// More had, when that was last looked at.
+    draining: bool,
 }
 
 /// What one write or read did.
@@ -49,6 +58,8 @@ impl Live {
             mute: None,
             patience: Patience::default(),
             reset: false,
+            arrived: 0,
+            draining: false,
         }
     }
 
@@ -92,6 +103,18 @@ impl Live {
     fn failed(&mut self, error: io::Error) -> io::Error {
         self.reset |= error.kind() == ErrorKind::ConnectionReset;
         error
+    }
+
+    /// Whether more of a large request has reached the peer since this was last asked: then the link is slow, and the
+    /// peer not silent. What is left of a small one says nothing.
+    pub(crate) fn is_draining(&mut self) -> bool {
+        let held = unacknowledged(self.stream.fd());
+        let arrived = self.state.bytes_out().saturating_sub(held as u64);
+        // The end of a large one counts as well.
+        let large = held >= DRAIN_FROM || self.draining;
+        self.draining = large && arrived > self.arrived;
+        self.arrived = self.arrived.max(arrived);
+        self.draining
     }
 
     /// Reads once, and all that the socket will not announce again: after this it may be waited for.

@@ -5,6 +5,7 @@ mod cancelled;
 mod demoted;
 mod outage;
 mod runtimes;
+mod sizes;
 mod subscribed;
 mod taken_along;
 
@@ -24,8 +25,13 @@ fn client(addr: SocketAddr, options: &str) -> Client {
 
 /// Awaits what ends by itself: a guard against hanging, not a measure.
 async fn ends<T>(what: &str, work: impl Future<Output = T>) -> T {
+    let started = Instant::now();
     let ended = tokio::time::timeout(GUARD, work).await;
-    ended.unwrap_or_else(|_| panic!("{what} did not end"))
+    let ended = ended.unwrap_or_else(|_| panic!("{what} did not end"));
+    // Where the runtime's threads are held up its timers are too.
+    let took = started.elapsed();
+    assert!(took < GUARD, "{what} took {took:?}");
+    ended
 }
 
 /// Waits for what comes about on its own.

@@ -23,6 +23,7 @@ mod replies;
 mod restarts;
 mod session;
 mod sizes;
+mod slow_writes;
 mod strangers;
 mod texts;
 mod tls;

@@ -65,8 +65,7 @@ fn the_same_process_behind_a_refused_port_is_not_taken_for_another() {
     let client = heard.client(relay.addr(), "");
     busy(&client, || {
         until("connections", || client.stats().dialled >= 2);
-        relay.set(Fault::ResetAll);
-        relay.set(Fault::Refuse);
+        relay.set(Fault::Gone);
         until("an outage", || heard.count(&["OutageStarted"]) == 1);
         relay.clear();
         until("a recovery", || {

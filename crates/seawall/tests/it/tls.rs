@@ -456,6 +456,10 @@ fn many_tasks_share_one_connection_under_tls() {
         .expect("a runtime");
     runtime.block_on(async {
         let client = seawall::asynchronous::Client::open(&url).expect("right settings");
+        let big: Vec<u8> = (0..20_000_000_u32).map(|at| (at % 251) as u8).collect();
+        client.set("big", &big).await.expect("an answer");
+        let back: Vec<u8> = client.get("big").await.expect("an answer");
+        assert!(back == big, "{} bytes came back", back.len());
         let tasks: Vec<_> = (0..200_usize)
             .map(|number| {
                 let client = client.clone();

@@ -33,8 +33,9 @@ pub(crate) use words::{
     Answer, Ask, Bounds, Changed, CloseWhy, Due, Lent, Order, Orders, Refusal, Use,
 };
 
-/// How many connections beyond the pool's size blocking commands may hold, since they do not share it. Enough for a
-/// worker with many queues; a leak shows up long before the server's `maxclients` of 10,000.
+/// How many connections blocking commands and leases may hold beside the pool, since they do not share it; or as many as
+/// the pool, if that is larger. Enough for a worker with many queues; a leak shows up long before the server's
+/// `maxclients` of 10,000.
 const APART_MAX: usize = 256;
 
 /// How many wait for one kind of connection.
@@ -500,7 +501,7 @@ impl<C, W> Ledger<C, W> {
     fn take_idle(&mut self, now: Moment, ask: &Ask, orders: &mut Orders<C, W>) -> Option<Lent<C>> {
         let full = match ask.usage {
             Use::Call => self.lent >= self.bounds.size,
-            Use::Apart => self.lent_apart >= APART_MAX,
+            Use::Apart => self.lent_apart >= self.apart_max(),
             Use::Shared => self.shared != Shared::None,
         };
         if full {
@@ -534,6 +535,10 @@ impl<C, W> Ledger<C, W> {
             return Some(lent);
         }
         None
+    }
+
+    fn apart_max(&self) -> usize {
+        APART_MAX.max(self.bounds.size)
     }
 
     fn note_write(&mut self, now: Moment, ask: &Ask) {
@@ -600,7 +605,7 @@ impl<C, W> Ledger<C, W> {
         let calls = self.sendable(now, Use::Call);
         let calls = calls.min(self.bounds.size.saturating_sub(self.lent + resting));
         let apart = self.sendable(now, Use::Apart);
-        let apart = apart.min(APART_MAX.saturating_sub(self.lent_apart));
+        let apart = apart.min(self.apart_max().saturating_sub(self.lent_apart));
         // All of them wait for the same one.
         let missing = self.shared == Shared::None && resting == 0;
         let shared = self.sendable(now, Use::Shared).min(usize::from(missing));

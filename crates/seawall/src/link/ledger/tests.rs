@@ -338,6 +338,32 @@ fn blocking_commands_do_not_use_up_the_pool() {
 }
 
 #[test]
+fn a_large_pool_has_as_many_connections_for_leases() {
+    for (size, leases) in [(8, 256), (1_000, 1_000)] {
+        let mut book = book(size, 10);
+        let mut lent = 0;
+        loop {
+            let lease = Ask {
+                usage: Use::Apart,
+                ..read(ms(0))
+            };
+            let _ = book.dialled(
+                ms(0),
+                Purpose::Carry,
+                ms(0),
+                fresh(1, ms(0)),
+                &Server::default(),
+            );
+            match book.ask(ms(0), lease, || 1).0 {
+                Answer::Ready(_) => lent += 1,
+                _ => break,
+            }
+        }
+        assert_eq!(lent, leases);
+    }
+}
+
+#[test]
 fn a_closed_client_refuses_who_waits_and_closes_what_comes_back() {
     let mut book = book(1, 10);
     wait(&mut book, ms(0), 1);

@@ -104,17 +104,26 @@ async fn what_was_in_flight_beside_a_refused_write_is_answered() {
                 let _ = came.send(());
             }
             match words[0].as_str() {
-                "SET" => peer.say("-READONLY You can't write against a read only replica.\r\n"),
-                "INCR" if peer.number == 1 => {
+                "SET" if peer.number == 1 => {
+                    // Refused only once the other write is under way too.
+                    let beside = peer.call().unwrap_or_default();
+                    assert_eq!(beside.first().map(String::as_str), Some("INCR"));
+                    peer.say("-READONLY You can't write against a read only replica.\r\n");
                     let comes = comes.lock().unwrap_or_else(PoisonError::into_inner);
                     let _ = comes.recv();
                     peer.say(":7\r\n");
                 }
+                "SET" => peer.say("-READONLY You can't write against a read only replica.\r\n"),
                 _ => peer.say("+OK\r\n"),
             }
         }
     });
     let client = client(server.addr(), "deadline=3s&ride_out=1s");
+    // The connection is there, so that both go out in one write.
+    let ping = Cmd::new("PING");
+    ends("a greeting", client.call::<Value>(&ping))
+        .await
+        .expect("an answer");
     let set = Cmd::new("SET").arg("key").arg("value");
     let writes = async { tokio::join!(client.call::<Value>(&set), client.incr("count")) };
     let (set, incr) = ends("the writes", writes).await;

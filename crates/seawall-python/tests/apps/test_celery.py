@@ -1,0 +1,209 @@
+"""Celery and kombu: broker and result backend on Seawall's connections, URLs unchanged."""
+
+from __future__ import annotations
+
+import base64
+import collections
+import json
+import pathlib
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import seawall
+import seawall.celery
+from apps_support import EXAMPLES, wait_until
+
+seawall.celery.install()
+
+from celery import Celery  # noqa: E402
+from kombu.exceptions import OperationalError  # noqa: E402
+
+
+def application(url: str, **settings: Any) -> Celery:
+    app = Celery("tasks", broker=url, backend=url, set_as_current=False)
+    app.conf.update(**settings)
+    return app
+
+
+CONCURRENCY = 2
+
+
+def commands_in(server: Any) -> Iterator[list[bytes]]:
+    """What the server has run and kept, in order."""
+    for path in sorted(server.folder.glob("appendonlydir/*.incr.aof")):
+        with path.open("rb") as file:
+            while line := file.readline():
+                if line.startswith(b"*"):
+                    yield [file.read(int(file.readline()[1:]) + 2)[:-2] for _ in range(int(line[1:]))]
+
+
+def pushes_in(server: Any) -> tuple[collections.Counter[str], collections.Counter[str]]:
+    """How often each task was queued, and how often put back."""
+    queued: collections.Counter[str] = collections.Counter()
+    put_back: collections.Counter[str] = collections.Counter()
+    for name, *rest in commands_in(server):
+        if name.upper() in (b"LPUSH", b"RPUSH") and rest[0] == b"celery":
+            message = json.loads(rest[1])
+            number = json.loads(base64.b64decode(message["body"]))[0][0]
+            (put_back if message["headers"].get("redelivered") else queued)[number] += 1
+    return queued, put_back
+
+
+def notes_in(path: pathlib.Path) -> list[str]:
+    return path.read_text().split() if path.exists() else []
+
+
+@pytest.mark.parametrize("pool", ["prefork", "threads"])
+def test_each_task_is_queued_once_and_run_while_the_broker_is_killed_and_restarted(
+    pool: str, run: Any, make_server: Any, tmp_path: pathlib.Path
+) -> None:
+    # Without fsync: what a killed server has answered is in the file; the moment between file and answer is short.
+    server = make_server("--appendfsync", "no", save=True)
+    notes = tmp_path / "notes.txt"
+    worker = run(
+        "celery", "-A", "tasks", "worker", "--pool", pool, "--concurrency", str(CONCURRENCY), "--loglevel", "INFO",
+        cwd=EXAMPLES / "celery", REDIS_URL=server.url, NOTES=str(notes),
+    )  # fmt: skip
+    app = application(server.url)
+    wait_until(lambda: "ready." in worker.said, "the worker's start")
+
+    queued, refused, unknown = [], [], []
+    results = {}
+    stop = threading.Event()
+
+    def queue_tasks() -> None:
+        number = 0
+        while not stop.is_set():
+            try:
+                results[str(number)] = app.send_task("tasks.note", [str(number)])
+            except seawall.celery.PublishUnknown as error:
+                assert error.may_have_run and error.cause
+                unknown.append(str(number))
+            except OperationalError:
+                refused.append(str(number))
+            else:
+                queued.append(str(number))
+            number += 1
+            time.sleep(0.002)
+
+    thread = threading.Thread(target=queue_tasks)
+    thread.start()
+    try:
+        for _ in range(2):
+            before = len(queued)
+            wait_until(lambda: len(queued) > before + 100, "a hundred tasks")
+            server.kill()
+            time.sleep(1.5)
+            server.start()
+        before = len(queued)
+        wait_until(lambda: len(queued) > before + 100, "a hundred tasks after the restart")
+    finally:
+        stop.set()
+        thread.join()
+
+    wait_until(lambda: set(queued) <= set(notes_in(notes)), "every task that was queued")
+    assert results[queued[-1]].get(timeout=30) == queued[-1]
+    assert worker.alive
+    runs = collections.Counter(notes_in(notes))
+    # What was refused is known not to be there; what is unknown may be.
+    assert set(runs) <= set(queued) | set(unknown)
+    # The server's own file tells how often each message was put into the queue, and how often a worker put it back
+    # because it had lost the connection before it could say that it had taken it.
+    pushed, put_back = pushes_in(server)
+    assert set(pushed) >= set(queued)
+    assert not set(pushed) & set(refused)
+    assert [number for number, times in pushed.items() if times > 1] == []
+    twice = [number for number, times in runs.items() if times > 1]
+    assert [number for number in twice if runs[number] > 1 + put_back[number]] == []
+    # Celery puts back what its pool had taken and not begun: no more than there are processes, at each loss.
+    assert len(twice) <= 2 * CONCURRENCY
+    print(f"queued {len(queued)}, refused {len(refused)}, unknown {len(unknown)}, twice {twice}")
+
+
+def test_a_call_to_a_dead_broker_fails_with_the_cause_instead_of_hanging(server: Any) -> None:
+    app = application(server.url)
+    app.send_task("tasks.note", ["before"])
+    server.kill()
+    with pytest.raises((OperationalError, seawall.errors.SeawallError)) as caught:
+        app.send_task("tasks.note", ["after"])
+    told = caught.value if isinstance(caught.value, seawall.errors.SeawallError) else caught.value.__cause__
+    assert told.cause == "connection-refused"
+    server.start()
+    wait_until(lambda: queues_again(app), "the first task after the restart")
+
+
+def queues_again(app: Celery) -> bool:
+    try:
+        app.send_task("tasks.note", ["again"])
+    except (OperationalError, seawall.errors.SeawallError):
+        return False
+    return True
+
+
+def test_a_call_to_a_frozen_broker_fails_with_the_cause_instead_of_hanging(server: Any) -> None:
+    # With Celery's own settings: its result backend would wait two minutes, kombu for ever.
+    app = application(server.url)
+    app.send_task("tasks.note", ["before"])
+    server.freeze()
+    try:
+        with pytest.raises((OperationalError, seawall.errors.SeawallError)) as caught:
+            app.send_task("tasks.note", ["after"])
+    finally:
+        server.thaw()
+    told = caught.value if isinstance(caught.value, seawall.errors.SeawallError) else caught.value.__cause__
+    assert told.cause in ("server-unresponsive", "reply-timeout", "deadline-exceeded")
+
+
+def test_a_publish_whose_reply_is_lost_is_not_sent_again(server: Any) -> None:
+    app = application(server.url, broker_transport_options={"socket_timeout": 1})
+    app.send_task("tasks.note", ["first"], ignore_result=True)
+    # A frozen server's kernel takes the command; it runs when nobody waits for its reply any more.
+    server.freeze()
+    try:
+        with pytest.raises(seawall.celery.PublishUnknown) as caught:
+            app.send_task("tasks.note", ["second"], ignore_result=True)
+    finally:
+        server.thaw()
+    assert caught.value.may_have_run
+    assert isinstance(caught.value, OperationalError)
+    wait_until(lambda: server.admin().llen("celery") == 2, "the second message")
+    app.send_task("tasks.note", ["third"], ignore_result=True)
+    assert server.admin().llen("celery") == 3
+
+
+def test_the_transport_and_the_backend_use_our_connections_under_redis_urls(server: Any) -> None:
+    app = application(server.url)
+    with app.connection_for_write() as connection:
+        channel = connection.default_channel
+        assert connection.as_uri().startswith("redis://")
+        assert isinstance(channel.pool, seawall.ConnectionPool)
+        assert issubclass(channel.pool.connection_class, seawall.Connection)
+        assert issubclass(channel.async_pool.connection_class, seawall.Connection)
+    assert isinstance(app.backend.client.connection_pool, seawall.ConnectionPool)
+    assert issubclass(app.backend.client.connection_pool.connection_class, seawall.Connection)
+
+
+def test_a_unix_socket_gets_our_connections_too(make_server: Any, tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "redis.sock"
+    make_server("--unixsocket", str(path))
+    app = application(f"redis+socket://{path}", task_ignore_result=True)
+    app.send_task("tasks.note", ["one"])
+    with app.connection_for_write() as connection:
+        for pool in (connection.default_channel.pool, connection.default_channel.async_pool):
+            assert issubclass(pool.connection_class, seawall.UnixDomainSocketConnection)
+
+
+def test_without_install_nothing_is_changed() -> None:
+    code = (
+        "import seawall.celery, redis; from kombu.transport.redis import Channel; "
+        "assert Channel.connection_class is redis.Connection; "
+        "seawall.celery.install(); seawall.celery.install(); "
+        "assert Channel.connection_class is seawall.Connection"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
