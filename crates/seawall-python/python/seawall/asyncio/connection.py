@@ -117,25 +117,18 @@ class LeaseParser(_AsyncRESP3Parser):
                 raise lease.late()
 
 
-class _Answer:
-    """What a provider of credentials has answered."""
-
-    def __init__(self, credentials: Any) -> None:
-        self._credentials = credentials
-
-    def get_credentials(self) -> Any:
-        return self._credentials
-
-
 class _Leased:
     """What makes a connection class of redis.asyncio's a lease."""
 
     _lease: _ext.Lease | None = None
     _watch: Watch | None = None
     _link: _ext.AsyncLink | None = None
+    #: How often a call is sent at most, where redis-py's arguments say so.
+    _attempts: int | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._ours = _config.take_ours(kwargs)
+        self._tls_asked = {name: value for name, value in kwargs.items() if name.startswith("ssl_")}
         _config.refuse_foreign_tls(kwargs)
         policy = kwargs.get("retry")
         self._retries_wanted = policy is None or policy.get_retries() != 0
@@ -211,15 +204,19 @@ class _Leased:
         self._attempt = 1
 
     async def _spec(self) -> _config.LinkSpec:
+        """What the connection asks for; a provider of credentials is asked in the way that tasks can."""
         provider = self.credential_provider
         if provider is None:
             return _config.spec_of(self, self._ours)
-        answer = _Answer(await provider.get_credentials_async())
-        self.credential_provider = answer
+        answer = await provider.get_credentials_async()
+        before = self.username, self.password
+        self.credential_provider = None
+        self.username, self.password = answer if len(answer) > 1 else (None, answer[0])
         try:
             return _config.spec_of(self, self._ours)
         finally:
             self.credential_provider = provider
+            self.username, self.password = before
 
     async def connect(self) -> None:
         await self.connect_check_health()
