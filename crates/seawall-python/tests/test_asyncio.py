@@ -337,3 +337,25 @@ def test_the_address_at_the_other_end_is_known(run, url):
             assert connection.getpeername() is None
 
     run(main())
+
+
+def test_a_provider_that_only_tasks_can_ask_is_asked_for_credentials(run, make_server):
+    server = make_server("--requirepass", "secret")
+
+    class Provider(redis.CredentialProvider):
+        asked = 0
+
+        async def get_credentials_async(self):
+            await asyncio.sleep(0)
+            self.asked += 1
+            return ("default", "secret")
+
+    async def main():
+        provider = Provider()
+        async with connected(server.url, credential_provider=provider) as client:
+            assert await client.set("k", 1)
+            async with client.pipeline() as pipe:
+                assert await pipe.get("k").execute() == [b"1"]
+            assert provider.asked > 0
+
+    run(main())

@@ -277,7 +277,7 @@ def test_a_write_whose_reply_was_lost_runs_once_and_says_that_it_may_have_run(ru
         async with Relay(server.port) as relay:
             client = connected(relay.url)
             await client.ping()
-            relay.lose_reply_to = b"\r\nk\r\n" if name != "EVAL" else b"EVAL"
+            relay.lose_reply_to = b"EVAL" if name == "EVAL" else b"\r\nk\r\n"
             with pytest.raises(redis.ConnectionError) as failure:
                 await call(client)
             assert failure.value.may_have_run is True
@@ -302,6 +302,20 @@ def test_reads_whose_replies_were_lost_are_answered(run, server):
             pipe = client.pipeline(transaction=False)
             assert await pipe.hgetall("h").get("k3").execute() == [{}, b"3"]
             await client.aclose()
+
+    run(main())
+
+
+def test_a_client_that_is_closed_ends_its_connections_in_order(run, server):
+    async def main():
+        async with Relay(server.port) as relay:
+            for _ in range(3):
+                client = connected(relay.url)
+                await asyncio.gather(*(client.get("k") for _ in range(10)))
+                await client.pipeline().get("k").execute()
+                await client.aclose()
+            await until(lambda: len(server.admin().client_list()) == 1)
+            assert relay.resets == 0
 
     run(main())
 

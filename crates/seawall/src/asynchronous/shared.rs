@@ -10,6 +10,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Poll;
+use std::time::Duration;
 
 use futures_channel::oneshot;
 use seawall_model::{Cause, Close, Moment, Provenance};
@@ -29,6 +30,10 @@ use crate::link::ledger::{Ledger, Lent, Use};
 use crate::link::live::{Live, Step, wire_cause};
 use crate::link::shared::Link;
 use crate::net::stream::close_of;
+
+/// A connection on which nothing came for so long is looked at before it is written to: as at a checkout from the pool,
+/// and for the same price, one read that finds nothing.
+const RESTED: Duration = Duration::from_millis(1);
 
 /// What a caller is told of its request.
 pub(super) enum Fate {
@@ -419,6 +424,12 @@ impl Shared {
         // Those who waited for this connection were woken together: what they ask goes out together.
         let_others_go_first().await;
         let loss = loop {
+            // The server may have closed it while it rested, and the loop has not come round to say so.
+            if self.has_rested()
+                && let Err(end) = self.read(&mut done, &watched)
+            {
+                break end;
+            }
             self.write(&watched);
             let (blocked, mute) = self.waits();
             match runtime::first_of(&watched, Some(&self.bell), blocked, mute).await {
@@ -441,6 +452,18 @@ impl Shared {
         };
         drop(watched);
         ending.end(loss).await;
+    }
+
+    /// Whether something is to be written on it after it had rested: nothing was under way, for a while.
+    fn has_rested(&self) -> bool {
+        let state = self.lock();
+        let Some(lent) = &state.lent else {
+            return false;
+        };
+        let connection = &lent.connection.state;
+        connection.wants_write()
+            && connection.provenance_at(0) == Provenance::Queued
+            && clock::now().since(state.last_heard) > RESTED
     }
 
     /// Whether it waits for room to write, and until when it waits for nothing but last words.
@@ -580,6 +603,10 @@ impl Shared {
         match self.link.upgrade() {
             Some(link) if lent.usage == Use::Apart && lent.connection.state.is_clean() => {
                 link.part(lent.connection, lent.usage);
+            }
+            // Nothing is owed on it, and the client was closed: it ends in order, without a reset.
+            Some(link) if lent.connection.state.is_clean() && link.ledger().is_closed() => {
+                link.give_back(lent.connection, lent.usage);
             }
             Some(link) if matches!(loss.close, Close::Abandoned | Close::Ours) => {
                 link.bury_alone(lent, loss);

@@ -38,6 +38,7 @@ pub struct Lease {
     lent: Option<Lent<Box<Live>>>,
     generation: u64,
     tainted: bool,
+    transaction: Transaction,
     sent: Box<str>,
     ground: Option<Arc<dyn Ground>>,
     /// How long the server may hold back the replies that are owed, by the word of the commands.
@@ -122,6 +123,7 @@ impl Lease {
             lent: Some(lent),
             generation,
             tainted: false,
+            transaction: Transaction::None,
             sent: Box::default(),
             ground,
             wait: None,
@@ -231,7 +233,7 @@ impl Lease {
         name: &str,
         pack: impl FnOnce(&mut Vec<u8>),
     ) -> Result<(), Error> {
-        self.tainted |= nature.session;
+        self.begin_or_end(nature, name);
         self.link.recent.leave(nature.writes);
         self.sent = name.into();
         self.talk.replay = self.talk.replay.least(nature.replay);
@@ -431,7 +433,7 @@ impl Lease {
         let now = clock::now();
         let attempted = Attempted {
             sent,
-            replay: if self.tainted {
+            replay: if self.is_tainted() {
                 Replay::Never
             } else {
                 self.talk.replay
@@ -469,7 +471,32 @@ impl Lease {
 
     /// Whether what was sent on it changed what later commands mean, so that it cannot go back to the pool.
     pub fn is_tainted(&self) -> bool {
-        self.tainted
+        self.tainted || self.transaction != Transaction::None
+    }
+
+    /// Follows a transaction: one that has ended leaves nothing behind, and the connection is as good as before.
+    fn begin_or_end(&mut self, nature: Nature, name: &str) {
+        use Transaction::{Ending, None, Queueing, Watching};
+        let is = |word: &str| name.eq_ignore_ascii_case(word);
+        self.transaction = match self.transaction {
+            None | Watching if is("WATCH") => Watching,
+            None | Watching if is("MULTI") => Queueing,
+            Watching if is("UNWATCH") => Ending,
+            Queueing if is("EXEC") || is("DISCARD") => Ending,
+            before => {
+                // What follows the end before its reply hides that reply.
+                self.tainted |= nature.session || before == Ending;
+                before
+            }
+        };
+    }
+
+    /// Everything that was sent is answered, by this last.
+    fn answered_last(&mut self, refusal: Option<&ServerError>) {
+        if self.transaction == Transaction::Ending {
+            self.transaction = Transaction::None;
+            self.tainted |= refusal.is_some_and(|error| error.kind != ErrorKind::ExecAbort);
+        }
     }
 
     /// How far the oldest unanswered command got.
@@ -524,7 +551,13 @@ impl Lease {
         let taken = take(bytes, live.state.limits());
         live.state.consume(incoming);
         let established = live.state.established();
-        self.talk.answered |= matches!(incoming, Incoming::Reply(_));
+        let last = live.state.owed() == 0;
+        if matches!(incoming, Incoming::Reply(_)) {
+            self.talk.answered = true;
+            if last {
+                self.answered_last(refusal.as_ref());
+            }
+        }
         if let Some(error) = refusal {
             self.heard(&error, established);
         }
@@ -636,7 +669,7 @@ impl Lease {
             return;
         }
         match fate {
-            Fate::Return if !self.tainted => self.link.give_back(lent.connection, lent.usage),
+            Fate::Return if !self.is_tainted() => self.link.give_back(lent.connection, lent.usage),
             Fate::Return | Fate::Abandon => {
                 let usage = lent.usage;
                 lent.connection.stream.abort();
@@ -645,6 +678,18 @@ impl Lease {
             }
         }
     }
+}
+
+/// The transaction that the borrower is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Transaction {
+    None,
+    /// After WATCH.
+    Watching,
+    /// After MULTI.
+    Queueing,
+    /// EXEC, DISCARD or UNWATCH is on its way; once it is answered nothing is left.
+    Ending,
 }
 
 /// What becomes of a leased connection.

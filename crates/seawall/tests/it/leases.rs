@@ -367,3 +367,57 @@ fn monitor_runs_on_a_lease() {
     drop(lease);
     assert_eq!(client.stats().in_use, 0);
 }
+
+/// Sends the commands of a line each, all in one go, and reads their replies.
+fn talk(lease: &mut seawall::blocking::Lease, lines: &[&str]) {
+    for line in lines {
+        let mut words = line.split(' ');
+        let cmd = Cmd::new(words.next().unwrap_or_default());
+        lease.send(&words.fold(cmd, Cmd::arg)).expect("it is sent");
+    }
+    for _ in lines {
+        lease.recv().expect("a reply");
+    }
+}
+
+#[test]
+fn a_transaction_that_has_ended_leaves_a_connection_as_good_as_before() {
+    let server = server();
+    let client = client(server.addr(), "");
+    for ended in [
+        &["MULTI", "SET k v", "EXEC"][..],
+        &["MULTI", "SET k v", "DISCARD"],
+        &["WATCH k", "GET k", "MULTI", "SET k w", "EXEC"],
+        &["WATCH k", "UNWATCH"],
+        // Refused as a whole: nothing of it is left either.
+        &["MULTI", "SET k", "EXEC"],
+    ] {
+        let mut lease = client.lease().expect("a connection");
+        talk(&mut lease, ended);
+        assert!(!lease.is_tainted(), "{ended:?}");
+        drop(lease);
+        assert_eq!(client.stats().idle, 1, "{ended:?}");
+    }
+    assert_eq!(client.stats().dialled, 1);
+}
+
+#[test]
+fn a_transaction_that_may_not_have_ended_takes_its_connection_along() {
+    let server = server();
+    let client = client(server.addr(), "");
+    for open in [
+        &["MULTI", "SET k v"][..],
+        &["WATCH k", "GET k"],
+        // It is an error, and the key stays watched.
+        &["WATCH k", "EXEC"],
+        &["MULTI", "EXEC", "GET k"],
+        &["MULTI", "EXEC", "SELECT 3"],
+        &["MULTI", "MULTI", "EXEC"],
+    ] {
+        let mut lease = client.lease().expect("a connection");
+        talk(&mut lease, open);
+        assert!(lease.is_tainted(), "{open:?}");
+        drop(lease);
+        assert_eq!(client.stats().idle, 0, "{open:?}");
+    }
+}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import warnings
 from asyncio import get_running_loop
 from typing import Any
 
@@ -45,6 +46,13 @@ class Redis(redis.asyncio.Redis):
     def from_url(cls, url: str, single_connection_client: bool = False, **kwargs: Any) -> Redis:
         """A client for a URL: every option of redis-py's, and Seawall's settings, may stand in its query."""
         close = kwargs.pop("auto_close_connection_pool", None)
+        if close is not None:
+            warnings.warn(
+                '"auto_close_connection_pool" is deprecated since redis-py 5.0.1: make a ConnectionPool and give it to the '
+                "constructor instead",
+                DeprecationWarning,
+                stacklevel=2,
+            )
         client = cls(
             connection_pool=ConnectionPool.from_url(url, **kwargs), single_connection_client=single_connection_client
         )

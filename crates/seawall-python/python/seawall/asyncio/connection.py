@@ -7,6 +7,7 @@ import math
 import os
 import socket
 import time
+import warnings
 from typing import Any
 
 import redis.asyncio.connection as _redis
@@ -122,9 +123,12 @@ class _Leased:
     _lease: _ext.Lease | None = None
     _watch: Watch | None = None
     _link: _ext.AsyncLink | None = None
+    #: How often a call is sent at most, where redis-py's arguments say so.
+    _attempts: int | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._ours = _config.take_ours(kwargs)
+        self._tls_asked = {name: value for name, value in kwargs.items() if name.startswith("ssl_")}
         _config.refuse_foreign_tls(kwargs)
         policy = kwargs.get("retry")
         self._retries_wanted = policy is None or policy.get_retries() != 0
@@ -135,10 +139,12 @@ class _Leased:
         encoder = self.encoder
         self._codec = _ext.Codec(encoder.encoding, encoder.encoding_errors, bool(encoder.decode_responses))
 
-    def __del__(self, *_: Any) -> None:
+    def __del__(self, _warn: Any = warnings.warn, *_: Any) -> None:
         # Nobody waits on it: who did would have kept it.
         lease, self._lease = self._lease, None
         if lease is not None:
+            if lease.fileno() >= 0:
+                _warn(f"unclosed Connection {self!r}", ResourceWarning, source=self)
             lease.abandon()
 
     # -- the retry policy, which is told what its connection has sent --
@@ -183,7 +189,7 @@ class _Leased:
 
     async def _connect(self) -> None:
         loop = asyncio.get_running_loop()
-        self._link = _loops.link_for(loop, _config.spec_of(self, self._ours))
+        self._link = _loops.link_for(loop, await self._spec())
         future, ticket = self._link.lease(_deadline.left())
         try:
             self._lease = await future
@@ -196,6 +202,21 @@ class _Leased:
         self._watch = Watch(self._lease, loop)
         self._lease.begin(self._attempt)
         self._attempt = 1
+
+    async def _spec(self) -> _config.LinkSpec:
+        """What the connection asks for; a provider of credentials is asked in the way that tasks can."""
+        provider = self.credential_provider
+        if provider is None:
+            return _config.spec_of(self, self._ours)
+        answer = await provider.get_credentials_async()
+        before = self.username, self.password
+        self.credential_provider = None
+        self.username, self.password = answer if len(answer) > 1 else (None, answer[0])
+        try:
+            return _config.spec_of(self, self._ours)
+        finally:
+            self.credential_provider = provider
+            self.username, self.password = before
 
     async def connect(self) -> None:
         await self.connect_check_health()
@@ -324,6 +345,10 @@ class _Leased:
         except asyncio.TimeoutError:
             # The caller's own timeout: the read can be asked for again.
             return None
+        except OSError as error:
+            if disconnect_on_error:
+                self._close()
+            raise errors.ConnectionError(f"Error while reading from {self.repr_pieces()}: {error.args}") from error
         except BaseException:
             if disconnect_on_error:
                 self._close()

@@ -81,10 +81,10 @@ class ConnectionPool(_redis.ConnectionPool):
         commands share as soon as what is in flight on it is answered.
         """
         loop = asyncio.get_running_loop()
+        _loops.leave(loop, self)
         self._known = None
         with self._links_lock:
             self._links.pop(loop, None)
-        _loops.leave(loop, self)
 
     def _codec(self) -> _ext.Codec:
         codec = self._codec_known
