@@ -10,7 +10,7 @@ target := $(or $(CARGO_TARGET_DIR),target)
 .PHONY: help setup demo test test-apps lint format format-check clippy docs tidy deny bench
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## check for Rust, and fetch a server into .venv if none is installed
 	@scripts/setup.sh

@@ -14,10 +14,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import trustme
 
 import seawall
 import seawall.celery
-from apps_support import EXAMPLES, joins, wait_until
+from apps_support import EXAMPLES, free_port, joins, wait_until
 
 seawall.celery.install()
 
@@ -182,6 +183,43 @@ def test_a_publish_whose_reply_is_lost_is_not_sent_again(server: Any) -> None:
     wait_until(lambda: server.admin().llen("celery") == 2, "the second message")
     app.send_task("tasks.note", ["third"], ignore_result=True)
     assert server.admin().llen("celery") == 3
+
+
+def test_a_callback_that_a_worker_publishes_is_not_sent_again_either(server: Any) -> None:
+    app = application(server.url, broker_transport_options={"socket_timeout": 1})
+    app.send_task("tasks.note", ["first"], ignore_result=True)
+    server.freeze()
+    try:
+        with pytest.raises(seawall.celery.OutcomeUnknown) as caught:
+            # What a worker does with the next task of a chain; it repeats that after every OperationalError.
+            app.amqp._retry_publish(app.send_task, "tasks.note", ["second"], ignore_result=True)
+    finally:
+        server.thaw()
+    assert not isinstance(caught.value, OperationalError)
+    wait_until(lambda: server.admin().llen("celery") == 2, "the second message")
+    app.send_task("tasks.note", ["third"], ignore_result=True)
+    assert server.admin().llen("celery") == 3
+
+
+def test_tls_gets_our_connections_too(make_server: Any, tmp_path: pathlib.Path) -> None:
+    authority, key, certificate = (tmp_path / name for name in ("authority.pem", "key.pem", "certificate.pem"))
+    made = trustme.CA()
+    made.cert_pem.write_to_path(str(authority))
+    ours = made.issue_cert("localhost")
+    ours.private_key_pem.write_to_path(str(key))
+    ours.cert_chain_pems[0].write_to_path(str(certificate))
+    port = free_port()
+    make_server(
+        "--tls-port", str(port), "--tls-cert-file", str(certificate), "--tls-key-file", str(key),
+        "--tls-ca-cert-file", str(authority), "--tls-auth-clients", "no",
+    )  # fmt: skip
+    app = application(f"rediss://localhost:{port}/0?ssl_cert_reqs=required&ssl_ca_certs={authority}")
+    app.send_task("tasks.note", ["one"])
+    with app.connection_for_write() as connection:
+        for pool in (connection.default_channel.pool, connection.default_channel.async_pool):
+            assert issubclass(pool.connection_class, seawall.SSLConnection)
+        assert connection.default_channel.client.llen("celery") == 1
+    assert issubclass(app.backend.client.connection_pool.connection_class, seawall.SSLConnection)
 
 
 def test_the_transport_and_the_backend_use_our_connections_under_redis_urls(server: Any) -> None:

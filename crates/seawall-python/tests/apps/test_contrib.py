@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 import redis
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
 
@@ -125,6 +125,35 @@ def test_fastapi_answers_503_with_the_cause_and_when_to_come_again(server: Any) 
         assert gone.headers["x-seawall-cause"] == "connection-refused"
         assert int(gone.headers["retry-after"]) >= 1
         assert client.get("/mistake").status_code == 500
+
+
+def test_an_error_in_a_middleware_or_a_dependency_of_fastapi_is_answered_503(server: Any) -> None:
+    app = FastAPI(lifespan=seawall.contrib.fastapi.lifespan(server.url))
+
+    async def visitor(request: Request) -> Any:
+        return await request.state.redis.get("visitor")
+
+    @app.middleware("http")
+    async def limit(request: Request, go_on: Any) -> Any:
+        if request.url.path == "/limited":
+            await request.state.redis.incr("limit")
+        return await go_on(request)
+
+    @app.get("/limited")
+    async def limited() -> str:
+        return "in"
+
+    @app.get("/visitor")
+    async def who(name: Any = Depends(visitor)) -> str:
+        return str(name)
+
+    seawall.contrib.fastapi.install(app)
+    with TestClient(app, raise_server_exceptions=False) as client:
+        for path in ("/limited", "/visitor"):
+            assert client.get(path).status_code == 200
+        server.kill()
+        for path in ("/limited", "/visitor"):
+            assert client.get(path).status_code == 503
 
 
 def test_a_fastapi_response_that_has_begun_is_not_answered_again(server: Any) -> None:

@@ -187,6 +187,24 @@ def test_a_session_that_cannot_be_saved_is_a_503_as_well(server: Any) -> None:
     assert int(gone.headers["Retry-After"]) >= 1
 
 
+def test_the_engine_can_be_changed_in_a_running_site(server: Any) -> None:
+    visitor = Client()
+    with site(server.url):
+        visitor.get("/put")
+        with override_settings(SESSION_ENGINE="django.contrib.sessions.backends.cache"):
+            assert visitor.get("/look").content == b"1"
+            visitor.get("/put")
+        assert visitor.get("/look").content == b"2"
+
+
+def test_settings_of_ours_go_into_the_options_of_the_cache(server: Any) -> None:
+    cache = cache_of(DJANGO, server.url, ride_out=30)
+    cache.set("key", 1)
+    server.kill()
+    threading.Timer(1.5, server.start).start()
+    assert cache.get("key") is None
+
+
 def test_with_django_s_own_engine_the_same_visitor_is_logged_out(make_server: Any) -> None:
     server = make_server("--appendfsync", "no", save=True)
     with site(server.url), override_settings(SESSION_ENGINE="django.contrib.sessions.backends.cache"):
