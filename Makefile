@@ -7,10 +7,10 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 
 target := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help setup demo test lint format format-check clippy docs tidy deny bench
+.PHONY: help setup demo test test-apps lint format format-check clippy docs tidy deny bench
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## check for Rust, and fetch a server into .venv if none is installed
 	@scripts/setup.sh
@@ -21,6 +21,10 @@ demo: setup ## break a real Redis under load, and show what the callers saw (one
 
 test: setup ## run every test
 	@scripts/test.sh
+
+test-apps: ## run the tests with Django, Celery, RQ, FastAPI and Flask alone (two minutes)
+	@scripts/python.sh
+	@.venv/bin/python -m pytest -q crates/seawall-python/tests/apps
 
 lint: format-check clippy docs tidy deny ## formatting, clippy, docs, house rules, dependencies
 

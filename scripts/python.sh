@@ -12,11 +12,12 @@ python_is_enough || stop "install Python 3.10 or later: apt install python3 pyth
 if [ ! -x .venv/bin/pip ]; then
     python3 -m venv .venv >/dev/null 2>&1 || { rm -rf .venv && stop "install Python's venv module: apt install python3-venv"; }
 fi
-wanted=scripts/requirements-python.txt
-if ! cmp -s $wanted .venv/requirements-python.txt; then
-    echo "python: installing what the package is tested with into .venv" >&2
-    .venv/bin/pip install --quiet --disable-pip-version-check -r $wanted </dev/null
-    cp $wanted .venv/requirements-python.txt
-fi
+for wanted in requirements-python.txt requirements-apps.txt; do
+    if ! cmp -s scripts/$wanted .venv/$wanted; then
+        echo "python: installing $wanted into .venv" >&2
+        .venv/bin/pip install --quiet --disable-pip-version-check -r scripts/$wanted </dev/null
+        cp scripts/$wanted .venv/$wanted
+    fi
+done
 # Optimised as while we work: a test under load must not wait for the compiler's lack of effort.
 VIRTUAL_ENV=$PWD/.venv .venv/bin/maturin develop --quiet --locked --profile profiling

@@ -26,6 +26,8 @@ pub(crate) struct Lease {
     /// The number by which others poll it.
     number: i32,
     client_id: Option<u64>,
+    /// Who made it: a forked child may drop what it inherited, and must not end its parent's call.
+    process: u32,
     closed: AtomicBool,
     /// How far the last request got when its connection was lost.
     provenance: Mutex<Provenance>,
@@ -44,6 +46,7 @@ impl Lease {
         };
         Ok(Self {
             client_id: lease.client_id(),
+            process: std::process::id(),
             own: Mutex::new(Some(lease)),
             socket,
             number,
@@ -285,7 +288,10 @@ impl Lease {
                 *self.lock() = Some(lease);
             }
             // It may have ended by itself.
-            None => drop(shutdown(&self.socket, Shutdown::Both)),
+            None if self.process == std::process::id() => {
+                shutdown(&self.socket, Shutdown::Both).ok();
+            }
+            None => {}
         }
     }
 

@@ -15,6 +15,8 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import time
+from collections.abc import Callable
 from typing import Any
 
 from kombu.transport import redis as _kombu
@@ -25,6 +27,10 @@ log = logging.getLogger("seawall.celery")
 
 #: More are forgotten, the oldest first: they are left to the visibility timeout.
 UNSAID_MAX = 10_000
+
+#: For so many seconds after it has connected again a worker learns which tasks its pool began meanwhile; returned to the
+#: queue before that, they would run twice.
+SETTLING = 1.0
 
 _LOST = (ConnectionError, TimeoutError)
 
@@ -44,14 +50,18 @@ class Unsaid:
         if key not in self.done:
             _keep(self.back, key, message)
 
-    def tell(self, qos: Any) -> None:
-        """Tells what waits for this broker; raises as soon as that fails."""
+    def tell_done(self, qos: Any) -> None:
+        """Tells this broker what is done; raises as soon as that fails."""
         broker = _broker(qos)
         for key in [key for key in list(self.done) if key[0] == broker]:
             qos._remove_from_indices(key[1]).execute()
             self.done.pop(key, None)
+
+    def give_back(self, qos: Any) -> None:
+        """Returns what was taken from this broker; raises as soon as that fails."""
+        broker = _broker(qos)
         for key, message in list(self.back.items()):
-            if key[0] != broker:
+            if key[0] != broker or key not in self.back:
                 continue
             if message is not None:
                 _note(qos, key[1], message)
@@ -90,9 +100,9 @@ def _note(qos: Any, tag: str, message: Any) -> None:
     qos._delivered.pop(tag, None)
 
 
-def _tell(qos: Any) -> None:
+def _try(tell: Callable[[Any], None], qos: Any) -> None:
     try:
-        unsaid.tell(qos)
+        tell(qos)
     except _LOST as error:
         log.warning("unsaid.kept cause=%s", getattr(error, "cause", "unclear"))
 
@@ -126,7 +136,7 @@ def _ack(ack: Any) -> Any:
             log.warning("ack.remembered cause=%s waiting=%d", getattr(error, "cause", "closed"), len(unsaid.done))
         else:
             if unsaid.done:
-                _tell(self)
+                _try(unsaid.tell_done, self)
 
     return wrapped
 
@@ -150,8 +160,23 @@ def _channel(init: Any) -> Any:
     @functools.wraps(init)
     def wrapped(self: Any, *args: Any, **kwargs: Any) -> None:
         init(self, *args, **kwargs)
-        if unsaid.done or unsaid.back:
-            _tell(self.qos)
+        if unsaid.done:
+            _try(unsaid.tell_done, self.qos)
+        self._seawall_settled = time.monotonic() + SETTLING
+
+    return wrapped
+
+
+def _on_poll_start(on_poll_start: Any) -> Any:
+    @functools.wraps(on_poll_start)
+    def wrapped(self: Any) -> None:
+        if unsaid.back:
+            now = time.monotonic()
+            for channel in self._channels:
+                if channel.active_queues and channel._seawall_settled <= now:
+                    channel._seawall_settled = now + SETTLING
+                    _try(unsaid.give_back, channel.qos)
+        on_poll_start(self)
 
     return wrapped
 
@@ -163,3 +188,4 @@ def install() -> None:
     qos.ack = _ack(qos.ack)
     qos.restore_unacked = _restore_unacked(qos.restore_unacked)
     channel.__init__ = _channel(channel.__init__)
+    _kombu.MultiChannelPoller.on_poll_start = _on_poll_start(_kombu.MultiChannelPoller.on_poll_start)

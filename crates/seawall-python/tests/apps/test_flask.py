@@ -13,7 +13,7 @@ from flask_session import Session
 
 import seawall
 import seawall.contrib.flask
-from apps_support import wait_until
+from apps_support import joins, wait_until
 
 
 def site(url: str) -> tuple[Flask, Cache]:
@@ -77,6 +77,7 @@ def test_flask_caching_takes_host_and_port_as_well(server: Any) -> None:
     assert isinstance(cache.cache._write_client, seawall.Redis)
 
 
+@joins("Flask-Session", "cause", "restart")
 def test_flask_session_takes_our_client_for_its_own_and_the_visitor_stays(make_server: Any) -> None:
     server = make_server("--appendfsync", "no", save=True)
     app, _ = site(server.url)
@@ -93,16 +94,21 @@ def test_flask_session_takes_our_client_for_its_own_and_the_visitor_stays(make_s
     assert visitor.get("/basket").text == "1"
 
 
+@joins("Flask-Caching", "mismatch", "restart")
 def test_threads_of_a_flask_site_are_answered_200_or_503_while_redis_is_killed_and_restarted(server: Any) -> None:
     app, _ = site(server.url)
     statuses: collections.Counter[int] = collections.Counter()
+    wrong: list[tuple[str, str]] = []
     stop = threading.Event()
 
     def visit() -> None:
         visitor = app.test_client()
         while not stop.is_set():
-            for path in ("/price/tea", "/raw"):
-                statuses[visitor.get(path).status_code] += 1
+            for path, right in (("/price/tea", "3"), ("/price/coffee", "6"), ("/raw", "None")):
+                answer = visitor.get(path)
+                statuses[answer.status_code] += 1
+                if answer.status_code == 200 and answer.text != right:
+                    wrong.append((path, answer.text))
 
     threads = [threading.Thread(target=visit) for _ in range(4)]
     for thread in threads:
@@ -122,6 +128,25 @@ def test_threads_of_a_flask_site_are_answered_200_or_503_while_redis_is_killed_a
         for thread in threads:
             thread.join()
     assert set(statuses) == {200, 503}
+    assert wrong == []
+
+
+@joins("Flask-Session", "deadline", "cause")
+@joins("Flask-Caching", "deadline")
+def test_a_frozen_server_ends_a_request_at_the_clients_timeout(server: Any) -> None:
+    app, _ = site(f"{server.url}?socket_timeout=0.5")
+    visitor = app.test_client()
+    visitor.post("/basket")
+    server.freeze()
+    try:
+        gone = visitor.get("/basket")
+        # Flask-Caching makes the value anew where its cache fails.
+        price = visitor.get("/price/tea")
+    finally:
+        server.thaw()
+    assert gone.status_code == 503
+    assert gone.headers["X-Seawall-Cause"] in ("server-unresponsive", "reply-timeout", "deadline-exceeded")
+    assert price.status_code in (200, 503)
 
 
 def test_other_errors_stay_the_applications_own(server: Any) -> None:

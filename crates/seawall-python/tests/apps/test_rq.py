@@ -14,11 +14,12 @@ from rq import Queue, SimpleWorker
 from rq.connections import parse_connection
 
 import seawall
-from apps_support import wait_until
+from apps_support import joins, wait_until
 
 HERE = pathlib.Path(__file__).parent
 
 
+@joins("RQ", "once", "cause", "restart")
 @pytest.mark.parametrize("command", [("worker", "--worker-class", "rq.SimpleWorker"), ("worker",), ("worker-pool",)])
 def test_jobs_are_queued_once_and_run_while_the_server_is_killed_and_restarted(
     command: tuple[str, ...], run: Any, make_server: Any, tmp_path: pathlib.Path

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from apps_support import EXAMPLES, free_port, wait_until
+from apps_support import EXAMPLES, free_port, joins, wait_until
 
 
 
@@ -70,6 +70,7 @@ def break_twice(server: Any, visitors: Visitors) -> None:
         visitors.end()
 
 
+@joins(["Django cache", "gunicorn --preload"], "cause", "restart")
 @pytest.mark.parametrize("how", ["--preload", "--threads=4", "--worker-class=gevent"])
 def test_a_django_site_answers_200_or_503_with_the_cause_and_never_500(
     how: str, run: Any, make_server: Any
@@ -90,6 +91,7 @@ def test_a_django_site_answers_200_or_503_with_the_cause_and_never_500(
     assert "suppressed=" in site.said or visitors.statuses[503] < 5
 
 
+@joins("Django sessions", "restart")
 def test_a_visitor_of_a_django_site_stays_logged_in_through_an_outage(run: Any, make_server: Any) -> None:
     server = make_server("--appendfsync", "no", save=True)
     base = f"http://127.0.0.1:{free_port()}"
@@ -106,6 +108,7 @@ def test_a_visitor_of_a_django_site_stays_logged_in_through_an_outage(run: Any, 
         assert visitor.get("/basket").text == "1\n"
 
 
+@joins("FastAPI", "once", "cause", "restart")
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_fastapi_site_counts_each_visit_once_through_restarts(workers: int, run: Any, make_server: Any) -> None:
     server = make_server("--appendfsync", "no", save=True)
