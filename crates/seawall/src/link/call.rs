@@ -121,7 +121,13 @@ impl<'a> Call<'a> {
         sent_at: Moment,
         shows_writes: bool,
     ) -> Answered {
-        let access = self.nature.access;
+        let access = match self.nature.access {
+            // What a full memory does not bar shows nothing of the memory.
+            Access::Write if !self.nature.grows && self.link.ledger().is_out_of_memory() => {
+                Access::Neither
+            }
+            access => access,
+        };
         let reply = Answered {
             established_at,
             sent_at,
@@ -151,6 +157,7 @@ impl<'a> Call<'a> {
         let first = !std::mem::replace(&mut self.asked, true);
         Ask {
             access: self.nature.access,
+            grows: self.nature.grows,
             deadline: self.deadline.send_by(),
             ride_out: self.conduct.ride_out,
             usage: self.usage,
@@ -438,7 +445,8 @@ impl<'a> Call<'a> {
         match family {
             Family::Unavailable => self.verdict(now, Provenance::Queued, cause) == Verdict::Park,
             Family::WritesRefused => {
-                self.nature.access == Access::Write && now < self.deadline.send_by()
+                let barred = self.nature.grows || !self.link.ledger().is_out_of_memory();
+                self.nature.access == Access::Write && barred && now < self.deadline.send_by()
             }
             Family::Credentials | Family::Redirect | Family::Application => false,
         }
