@@ -21,8 +21,9 @@ use crate::trouble;
 pub(crate) struct Lease {
     /// Empty while a call on it is under way, and after its end.
     own: Mutex<Option<blocking::Lease>>,
-    /// The same socket, so that another thread can end a call that waits on it.
-    socket: OwnedFd,
+    /// The same socket, so that another thread can end a call that waits on it. It is let go of as soon as the
+    /// connection is given up: as long as it is open, the peer sees no end.
+    socket: Mutex<Option<OwnedFd>>,
     /// The number by which others poll it.
     number: i32,
     client_id: Option<u64>,
@@ -48,7 +49,7 @@ impl Lease {
             client_id: lease.client_id(),
             process: std::process::id(),
             own: Mutex::new(Some(lease)),
-            socket,
+            socket: Mutex::new(Some(socket)),
             number,
             closed: AtomicBool::new(false),
             provenance: Mutex::new(Provenance::Queued),
@@ -78,8 +79,20 @@ impl Lease {
             // Closed meanwhile, by another thread.
             py.detach(|| lease.close());
         }
+        if !lease.is_open() {
+            self.let_go();
+        }
         *self.lock() = Some(lease);
         outcome.map_err(|error| trouble::of_error(py, &error, None))
+    }
+
+    fn let_go(&self) {
+        let socket = self
+            .socket
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        drop(socket);
     }
 
     fn last_provenance(&self) -> std::sync::MutexGuard<'_, Provenance> {
@@ -274,6 +287,7 @@ impl Lease {
         self.closed.store(true, Ordering::Release);
         let lease = self.lock().take();
         if let Some(lease) = lease {
+            self.let_go();
             py.detach(|| drop(lease));
         }
     }
@@ -285,11 +299,15 @@ impl Lease {
         match lease {
             Some(mut lease) => {
                 py.detach(|| lease.close());
+                self.let_go();
                 *self.lock() = Some(lease);
             }
-            // It may have ended by itself.
             None if self.process == std::process::id() => {
-                shutdown(&self.socket, Shutdown::Both).ok();
+                let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(socket) = &*socket {
+                    // It may have ended by itself.
+                    let _ = shutdown(socket, Shutdown::Both);
+                }
             }
             None => {}
         }
@@ -322,6 +340,16 @@ impl Lease {
         self.lock()
             .as_ref()
             .is_some_and(blocking::Lease::is_tainted)
+    }
+
+    /// What the server called itself, and its version.
+    #[getter]
+    fn server(&self) -> (Option<String>, Option<String>) {
+        let own = self.lock();
+        own.as_ref().map_or((None, None), |lease| {
+            let (product, version) = lease.server();
+            (product.map(str::to_owned), version.map(str::to_owned))
+        })
     }
 
     /// The id by which the server's log and CLIENT LIST know it.

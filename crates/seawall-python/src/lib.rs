@@ -1,10 +1,11 @@
 //! Seawall's engine as a native module for Python: `seawall._ext`.
 //!
 //! Rules: no Python call, allocation or release while a Rust lock is held (finalizers re-enter); the interpreter is let
-//! go of while a call waits; nothing here keeps a Python object alive but for the length of a call.
+//! go of while a call waits; nothing here keeps a Python object alive beyond a call but a credential provider.
 
 mod aio;
 mod ground;
+mod identity;
 mod lease;
 mod link;
 mod pack;

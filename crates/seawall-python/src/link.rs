@@ -11,6 +11,7 @@ use seawall::{Cause, Cmd, Error, Kind, Stats};
 use seawall_wire::Limits;
 
 use crate::ground::Threads;
+use crate::identity::Provider;
 use crate::lease::Lease;
 use crate::reply::{self, Codec};
 use crate::{pack, trouble};
@@ -44,11 +45,20 @@ pub(crate) struct Link {
 
 #[pymethods]
 impl Link {
-    /// A link for a URL, with settings by their names on top.
+    /// A link for a URL, with settings by their names on top. `provider` says who logs in, if that changes.
     #[new]
-    fn new(py: Python<'_>, url: &str, settings: Vec<(String, String)>) -> PyResult<Self> {
+    #[pyo3(signature = (url, settings, provider = None))]
+    fn new(
+        py: Python<'_>,
+        url: &str,
+        settings: Vec<(String, String)>,
+        provider: Option<Py<PyAny>>,
+    ) -> PyResult<Self> {
         let open = move || -> Result<Client, Error> {
             let mut builder = Client::builder(url)?;
+            if let Some(provider) = provider {
+                builder = builder.credentials(Arc::new(Provider(provider)));
+            }
             for (name, value) in settings {
                 builder = builder.set(&name, &value)?;
             }
@@ -77,6 +87,11 @@ impl Link {
         let mut desk = desk.unwrap_or_default();
         desk.cmd.clear();
         pack::words(&mut desk.cmd, args, codec)?;
+        if desk.cmd.name().eq_ignore_ascii_case("HIMPORT") {
+            // What it prepares stays with one connection, and no server of the facts' knows it yet.
+            DESK.with(|shelf| *shelf.borrow_mut() = Some(desk));
+            return Ok(py.NotImplemented().into_bound(py));
+        }
         let within = within.map(span).transpose()?;
         let outcome = py.detach(|| {
             let Desk { cmd, frames } = &mut *desk;
@@ -123,6 +138,11 @@ impl Link {
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let stats = py.detach(|| self.client.stats());
         stats_as_dict(py, &stats)
+    }
+
+    /// Who logs in has changed: connections made until now carry no more calls.
+    fn renew(&self, py: Python<'_>) {
+        py.detach(|| self.client.renew());
     }
 
     /// Closes what rests, and refuses what waits. Calls in flight end by themselves.

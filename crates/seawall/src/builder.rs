@@ -10,6 +10,7 @@ use crate::blocking;
 use crate::error::{Error, Kind};
 use crate::events::{Callback, Event, Listener, Listeners};
 use crate::link::home::Home;
+use crate::link::keys::Credentials;
 use crate::link::setup::Plan;
 
 /// Settings of a client that is being made.
@@ -25,6 +26,7 @@ pub struct Builder {
     target: Target,
     settings: Settings,
     listeners: Vec<Arc<dyn Listener>>,
+    credentials: Option<Arc<dyn Credentials>>,
 }
 
 impl Builder {
@@ -36,6 +38,7 @@ impl Builder {
             target,
             settings,
             listeners: Vec::new(),
+            credentials: None,
         })
     }
 
@@ -71,6 +74,14 @@ impl Builder {
         Ok(self)
     }
 
+    /// Who logs in is asked when a connection is made, rather than told once by `user` and `password`: for tokens that
+    /// expire. An answer serves for 10 s, unless the server refuses it.
+    #[must_use]
+    pub fn credentials(mut self, source: Arc<dyn Credentials>) -> Self {
+        self.credentials = Some(source);
+        self
+    }
+
     /// Hears of what happens on the link, on the thread on which it happens.
     #[must_use]
     pub fn on_event(mut self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
@@ -91,7 +102,11 @@ impl Builder {
     fn home(self) -> Result<Arc<Home>, Error> {
         checked(self.settings.check_together())?;
         let listeners = Listeners::new(self.listeners);
-        Home::new(Plan::new(self.target, self.settings, listeners)?)
+        let plan = Plan::new(self.target, self.settings, listeners)?;
+        Home::new(match self.credentials {
+            None => plan,
+            Some(source) => plan.with_credentials(source),
+        })
     }
 }
 

@@ -169,6 +169,8 @@ pub(crate) struct Nature {
     pub(crate) access: Access,
     pub(crate) replay: Replay,
     pub(crate) blocking: Option<Blocking>,
+    /// A server that is out of memory refuses it.
+    pub(crate) grows: bool,
     /// It changes what later commands on its connection mean.
     pub(crate) session: bool,
     /// A script's error text proves nothing about what ran.
@@ -194,6 +196,7 @@ impl Nature {
             access,
             replay,
             blocking,
+            grows: facts.is_none_or(|facts| facts.grows),
             session: facts
                 .and_then(|facts| facts.session)
                 .is_some_and(SessionEffect::changes_connection),
@@ -214,6 +217,7 @@ impl Nature {
             access: Access::Neither,
             replay: Replay::Never,
             blocking: Some(Blocking::For(Duration::ZERO)),
+            grows: true,
             session: false,
             script: true,
             bulky: true,
@@ -231,6 +235,7 @@ impl Nature {
             },
             replay: self.replay.least(other.replay),
             blocking: both(self.blocking, other.blocking),
+            grows: self.grows | other.grows,
             session: self.session | other.session,
             script: self.script | other.script,
             bulky: self.bulky | other.bulky,

@@ -53,6 +53,7 @@ fn line(text: &mut String, row: &Row) {
         ("pubsub", row.pubsub),
         ("script", row.script),
         ("admin", row.admin),
+        ("grows", row.grows),
     ] {
         if set {
             add(format!(" .{mark}()"));

@@ -22,6 +22,7 @@ pub(crate) struct Row {
     pub(crate) pubsub: bool,
     pub(crate) script: bool,
     pub(crate) admin: bool,
+    pub(crate) grows: bool,
     pub(crate) miss: Option<String>,
 }
 
@@ -160,6 +161,7 @@ impl<'a> Lists<'a> {
             pubsub: command.has("pubsub"),
             script: self.scripts.contains(name),
             admin: command.has("admin"),
+            grows: command.has("denyoom"),
             miss,
         }
     }

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from typing import Any
 from urllib.parse import quote
 
+from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import DataError
+from redis.retry import Retry
 
 from . import _ext
 
@@ -48,6 +51,21 @@ _TLS_UNKNOWN = (
 _TLS_OFF = ("ssl_validate_ocsp", "ssl_validate_ocsp_stapled")
 
 
+#: The policy that ``redis.Redis()`` has if nobody says another: no wish of anybody's. Pools have none at all.
+_NO_WISH = Retry(backoff=ExponentialWithJitterBackoff(base=0.01, cap=1), retries=10)
+#: As often as the engine sends anything.
+_ATTEMPTS_MAX = 10
+_POOL_SIZE_MAX = 65_535
+
+
+def attempts(policy: Retry | None) -> int | None:
+    """How often a call may be sent, by a retry policy that somebody chose; ``None``: nobody did."""
+    if policy is None or policy == _NO_WISH:
+        return None
+    retries = policy.get_retries()
+    return _ATTEMPTS_MAX if retries < 0 else min(retries + 1, _ATTEMPTS_MAX)
+
+
 def take_ours(kwargs: dict[str, Any]) -> dict[str, str]:
     """Takes Seawall's own settings out of a pool's or connection's keywords."""
     return {name: _text(name, kwargs.pop(name)) for name in OURS & kwargs.keys()}
@@ -81,34 +99,36 @@ def _span(name: str, seconds: Any) -> str:
 class LinkSpec:
     """Everything that makes two connections the same to the engine."""
 
-    __slots__ = ("url", "settings")
+    __slots__ = ("url", "settings", "provider")
 
-    def __init__(self, url: str, settings: tuple[tuple[str, str], ...]) -> None:
+    def __init__(self, url: str, settings: tuple[tuple[str, str], ...], provider: Any) -> None:
         self.url = url
         self.settings = settings
+        self.provider = provider
 
     @property
-    def key(self) -> tuple[str, tuple[tuple[str, str], ...]]:
-        return (self.url, self.settings)
+    def key(self) -> tuple[Any, ...]:
+        # A link keeps its provider alive: no other one gets its id meanwhile.
+        return (self.url, self.settings, None if self.provider is None else id(self.provider))
 
 
-def spec_of(connection: Any, ours: dict[str, str]) -> LinkSpec:
+def spec_of(connection: Any, ours: dict[str, str], pool_size: int | None = None) -> LinkSpec:
     """What a connection of redis-py's asks for, in the engine's words."""
+    refuse_foreign_tls(connection._tls_asked)
     settings: dict[str, str] = {}
+    if pool_size is not None:
+        settings["pool_size"] = str(min(pool_size, _POOL_SIZE_MAX))
+    if connection._attempts is not None:
+        settings["attempts"] = str(connection._attempts)
     timeout = connection._socket_timeout
     settings["deadline"] = _span("socket_timeout", DEADLINE if timeout is None else timeout)
     connect = connection._socket_connect_timeout
     if connect is not None:
         settings["connect_timeout"] = _span("socket_connect_timeout", connect)
-    username, password = connection.username, connection.password
-    provider = connection.credential_provider
-    if provider is not None:
-        credentials = provider.get_credentials()
-        username, password = credentials if len(credentials) > 1 else (None, credentials[0])
-    if username:
-        settings["user"] = str(username)
-    if password:
-        settings["password"] = str(password)
+    if connection.username:
+        settings["user"] = str(connection.username)
+    if connection.password:
+        settings["password"] = str(connection.password)
     if connection.db:
         settings["db"] = str(int(connection.db))
     if connection.client_name:
@@ -116,7 +136,7 @@ def spec_of(connection: Any, ours: dict[str, str]) -> LinkSpec:
     settings["protocol"] = str(connection.protocol)
     path = getattr(connection, "path", None)
     if path:
-        url = f"unix://{quote(path)}"
+        url = f"unix://{quote(os.path.abspath(path))}"
     else:
         host = connection.host
         secure = hasattr(connection, "ca_certs")
@@ -128,7 +148,7 @@ def spec_of(connection: Any, ours: dict[str, str]) -> LinkSpec:
         if secure:
             settings.update(_tls(connection))
     settings.update(ours)
-    return LinkSpec(url, tuple(sorted(settings.items())))
+    return LinkSpec(url, tuple(sorted(settings.items())), connection.credential_provider)
 
 
 def _tls(connection: Any) -> dict[str, str]:
@@ -168,7 +188,7 @@ def link_for(spec: LinkSpec) -> _ext.Link:
     link = _links.get(spec.key)
     if link is not None:
         return link
-    made = _ext.Link(spec.url, list(spec.settings))
+    made = _ext.Link(spec.url, list(spec.settings), spec.provider)
     with _lock:
         return _links.setdefault(spec.key, made)
 
@@ -183,7 +203,5 @@ def _after_fork() -> None:
     global _lock
     _lock = threading.Lock()
 
-
-import os  # noqa: E402
 
 os.register_at_fork(after_in_child=_after_fork)

@@ -13,8 +13,8 @@ from . import _deadline
 
 
 class SafeRetry(Retry):
-    """Bound to one connection. Of the policy it was made from it keeps whether to try again at all, and which errors
-    count; how often, when, and whether it is safe is the engine's decision, paid for from its retry budget.
+    """Bound to one connection. Of the policy it was made from it keeps which errors count, and how often at most; when,
+    and whether it is safe, is the engine's decision, paid for from its retry budget.
     """
 
     def __init__(self, policy: Retry, connection: Any) -> None:
@@ -41,10 +41,11 @@ class SafeRetry(Retry):
             try:
                 return do()
             except self._supported_errors as error:
-                pause = None
-                if is_retryable is None or is_retryable(error):
-                    pause = connection._again(error, until - time.monotonic())
+                if is_retryable is not None and not is_retryable(error):
+                    raise
+                # It disconnects: what was sent is final only then.
                 fail(error, attempt) if with_failure_count else fail(error)
+                pause = connection._again(error, attempt, until - time.monotonic())
                 if pause is None:
                     raise
                 attempt += 1

@@ -7,15 +7,18 @@ from typing import Any
 import redis
 from redis.client import EMPTY_RESPONSE, NEVER_DECODE
 from redis.connection import ConnectionPool as _ForeignPool
+from redis.event import AfterPooledConnectionsInstantiationEvent, AfterSingleConnectionInstantiationEvent, ClientType
 from redis.maint_notifications import MaintNotificationsConfig
 
-from . import _config, _deadline
+from . import _config, _deadline, _metrics
+from ._signature import takes_what
 from .pipeline import Pipeline
 from .pool import ConnectionPool
 
 __all__ = ["Redis", "from_url"]
 
 
+@takes_what(redis.Redis)
 class Redis(redis.Redis):
     """Takes what ``redis.Redis`` takes, and Seawall's settings (``deadline``, ``ride_out``, ``replay``, ..) besides.
 
@@ -38,6 +41,11 @@ class Redis(redis.Redis):
                 pool.connection_class, pool.max_connections, cache_factory=pool._cache_factory, **kwargs
             )
             self.connection_pool.cache = pool.cache
+            provider = kwargs.get("credential_provider")
+            if provider is not None:
+                # Tokens that it renews are to reach this pool.
+                born = AfterPooledConnectionsInstantiationEvent([self.connection_pool], ClientType.SYNC, provider)
+                self._event_dispatcher.dispatch(born)
         elif ours:
             raise redis.DataError(
                 f"{', '.join(sorted(ours))}: goes to the pool, since the client was given one"
@@ -45,6 +53,9 @@ class Redis(redis.Redis):
         self._single_connection_client = single
         if single:
             self.connection = self.connection_pool.get_connection()
+            self._event_dispatcher.dispatch(
+                AfterSingleConnectionInstantiationEvent(self.connection, ClientType.SYNC, self.single_connection_lock)
+            )
 
     @classmethod
     def from_url(cls, url: str, **kwargs: Any) -> Redis:
@@ -60,13 +71,24 @@ class Redis(redis.Redis):
 
     def _execute_command(self, *args: Any, **options: Any) -> Any:
         pool = self.connection_pool
-        link = getattr(pool, "_link_known", None) or _link_of(pool)
-        if link is None or self.connection is not None:
+        kind = type(self)
+        if (
+            self.connection is not None
+            or not isinstance(pool, ConnectionPool)
+            # Somebody reads replies in a way of their own, or watches that.
+            or kind.parse_response is not _PARSE
+            or kind._send_command_parse_response is not _SEND
+        ):
             return super()._execute_command(*args, **options)
+        link = pool._link_known or pool._link()
+        if link is None:
+            return super()._execute_command(*args, **options)
+        codec = pool._codec_known or pool._codec()
         try:
-            response = link.execute(
-                args, pool._codec_known or pool._codec(), NEVER_DECODE not in options, _deadline.left()
-            )
+            if _metrics.on():
+                response = _metrics.execute(link, args, codec, NEVER_DECODE not in options, pool.connection_kwargs)
+            else:
+                response = link.execute(args, codec, NEVER_DECODE not in options, _deadline.left())
         except redis.ResponseError:
             if EMPTY_RESPONSE in options:
                 return options[EMPTY_RESPONSE]
@@ -84,9 +106,8 @@ class Redis(redis.Redis):
         return callback(response, **options)
 
 
-def _link_of(pool: Any) -> Any:
-    ask = getattr(pool, "_link", None)
-    return None if ask is None else ask()
+_PARSE = redis.Redis.parse_response
+_SEND = redis.Redis._send_command_parse_response
 
 
 def from_url(url: str, **kwargs: Any) -> Redis:

@@ -15,6 +15,7 @@ from redis.utils import SENTINEL
 
 from . import _config, _deadline, _ext, errors
 from ._retry import SafeRetry
+from ._signature import takes_what
 from .pipeline import raise_lost
 
 __all__ = ["Connection", "SSLConnection", "UnixDomainSocketConnection"]
@@ -135,17 +136,24 @@ class _Leased:
 
     _lease: _ext.Lease | None = None
     _link: _ext.Link | None = None
+    #: What its pool bounds plain commands by: they share a link with it.
+    _pool_size: int | None = None
+    #: Whether its pool gives the connection back to the engine's while nobody uses it.
+    _rests = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._ours = _config.take_ours(kwargs)
-        _config.refuse_foreign_tls(kwargs)
-        policy = kwargs.get("retry")
-        self._retries_wanted = policy is None or policy.get_retries() != 0
+        self._tls_asked = {name: value for name, value in kwargs.items() if name.startswith("ssl_")}
+        self._attempts = _config.attempts(kwargs.get("retry"))
         self._attempt = 1
         # Seawall looks at each connection itself; the server need not tell of its maintenance.
-        kwargs.setdefault("maint_notifications_config", MaintNotificationsConfig(enabled=False))
+        if kwargs.get("maint_notifications_config") is None:
+            kwargs["maint_notifications_config"] = MaintNotificationsConfig(enabled=False)
         kwargs["parser_class"] = LeaseParser
         super().__init__(*args, **kwargs)
+        if self.redis_connect_func is not None:
+            # What it does to a connection is kept with it.
+            self._rests = False
         encoder = self.encoder
         self._codec = _ext.Codec(encoder.encoding, encoder.encoding_errors, bool(encoder.decode_responses))
 
@@ -157,6 +165,8 @@ class _Leased:
 
     @retry.setter
     def retry(self, policy: Retry) -> None:
+        if hasattr(self, "_retry"):
+            self._attempts = _config.attempts(policy)
         self._retry = SafeRetry(policy, self)
 
     def _patience(self) -> float:
@@ -168,25 +178,35 @@ class _Leased:
         if self._lease is not None:
             self._lease.begin(attempt)
 
-    def _again(self, error: Exception, left: float) -> float | None:
+    def _again(self, error: Exception, attempt: int, left: float) -> float | None:
         """After how many seconds all of it may be sent again; ``None``: it may not."""
-        lease = self._lease
-        if lease is None or left <= 0 or not self._retries_wanted:
+        if left <= 0:
             return None
-        return lease.again(left)
+        lease = self._lease
+        if lease is not None:
+            return lease.again(left)
+        if isinstance(error, errors.SeawallError) or attempt > self._retry.get_retries():
+            # No connection came: the engine has waited for one as long as it was to.
+            return None
+        return self._retry._backoff.compute(attempt)
 
     # -- dialling is the engine's --
 
-    def _connect(self) -> LeasedSocket:
+    def _find_link(self, pool_size: int | None = None) -> _ext.Link:
         # Its attributes may have been changed since it was made: others do.
-        link = self._link = _config.link_for(_config.spec_of(self, self._ours))
+        return _config.link_for(_config.spec_of(self, self._ours, pool_size))
+
+    def _connect(self) -> LeasedSocket:
+        self._lease = None
+        link = self._link = self._find_link(self._pool_size)
         self._lease = link.lease(_deadline.left())
         self._lease.begin(self._attempt)
         self._attempt = 1
         return LeasedSocket(self._lease)
 
     def connect(self) -> None:
-        self.connect_check_health()
+        if not self._sock:
+            super().connect()
 
     def connect_check_health(self, check_health: bool = True, retry_socket_connect: bool = True) -> None:
         # Trying again, within the deadline, is the engine's.
@@ -196,17 +216,20 @@ class _Leased:
         # HELLO, AUTH, SETNAME and SELECT are done.
         self._reset_himport_state()
         self._parser.on_connect(self)
-        self.handshake_metadata = {b"proto": self.protocol, "proto": self.protocol}
+        lease = self._lease
+        product, version = (None, None) if lease is None else lease.server
+        told = {"proto": self.protocol, "server": product, "version": version}
+        self.handshake_metadata = {key: value for key, value in told.items() if value is not None}
+        self.handshake_metadata.update({key.encode(): value for key, value in self.handshake_metadata.items()})
         self.activate_maint_notifications_handling_if_enabled(check_health=check_health)
-
-    def check_health(self) -> None:
-        """Without effect: probes are the engine's, on connections of their own."""
 
     # -- talking --
 
     def send_packed_command(self, command: Any, check_health: bool = True) -> None:
         if not self._sock:
             self.connect_check_health(check_health=False)
+        if check_health and self.health_check_interval:
+            self.check_health()
         lease = self._lease
         if lease is None:
             raise errors.ConnectionError("Connection closed")
@@ -268,10 +291,12 @@ class _Leased:
             lease.release()
 
 
+@takes_what(_redis.Connection)
 class Connection(_Leased, _redis.Connection):
     """A TCP connection: takes what ``redis.Connection`` takes, and Seawall's settings besides."""
 
 
+@takes_what(_redis.SSLConnection)
 class SSLConnection(_Leased, _redis.SSLConnection):
     """A TLS connection: takes what ``redis.SSLConnection`` takes, and Seawall's settings besides."""
 
@@ -279,5 +304,6 @@ class SSLConnection(_Leased, _redis.SSLConnection):
         return _Leased._connect(self)
 
 
+@takes_what(_redis.UnixDomainSocketConnection)
 class UnixDomainSocketConnection(_Leased, _redis.UnixDomainSocketConnection):
     """A connection over a Unix socket."""

@@ -79,6 +79,7 @@ class ServerStateError(SeawallError):
 
 
 _TIMEOUTS = frozenset({"deadline-exceeded", "connect-timeout", "reply-timeout", "server-unresponsive", "idle-swallowed"})
+_AUTH = frozenset({"auth-failed", "auth-required"})
 _POOL = frozenset({"pool-exhausted", "too-many-waiting"})
 _BY_CAUSE: dict[str, str] = {
     "loading": "LOADING Redis is loading the dataset in memory",
@@ -113,7 +114,7 @@ def _failure(message: str, facts: dict[str, Any]) -> Exception:
             return error
         error.__class__ = _mix(type(error))
         _note(error, message)
-    elif cause == "auth-failed":
+    elif cause in _AUTH:
         error = AuthenticationError(message)
     elif cause in _POOL:
         error = PoolExhaustedError(message)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
+from queue import Empty
 from typing import Any
 
 import redis.connection as _redis
+from redis.connection import BlockingConnectionPool as _BlockingConnectionPool
+from redis.connection import ConnectionPool as _ConnectionPool
 from redis.maint_notifications import MaintNotificationsConfig
+from redis.observability.attributes import ConnectionState, get_pool_name
 
-from . import _config, _deadline, _ext, errors
+from . import _config, _deadline, _ext, _metrics, errors
+from ._signature import takes_what
 from .connection import Connection, SSLConnection, UnixDomainSocketConnection
 
 __all__ = ["BlockingConnectionPool", "ConnectionPool"]
@@ -21,33 +26,40 @@ _OURS_FOR: dict[type, type] = {
 }
 
 
-class ConnectionPool(_redis.ConnectionPool):
+@takes_what(_ConnectionPool)
+class ConnectionPool(_ConnectionPool):
     """Takes what ``redis.ConnectionPool`` takes, and Seawall's settings besides.
 
-    ``max_connections`` bounds the connections that are handed out by :meth:`get_connection`; a thread that comes when
-    all are in use waits for one until its deadline instead of being refused. Plain commands need none of these: they
-    go over the engine's own connections (``pool_size``).
+    ``max_connections`` bounds the connections that carry plain commands, and, apart from these, the ones that are
+    handed out by :meth:`get_connection`. Whoever comes when all are in use waits for one until its deadline, and only
+    then gets ``MaxConnectionsError``.
     """
 
-    def __init__(
-        self, connection_class: Any = Connection, max_connections: int | None = None, *args: Any, **kwargs: Any
-    ) -> None:
-        connection_class = _OURS_FOR.get(connection_class, connection_class)
-        kwargs.setdefault("maint_notifications_config", MaintNotificationsConfig(enabled=False))
+    #: What its connections are if nobody says.
+    _connection_class: type = Connection
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if args:
+            args = (_OURS_FOR.get(args[0], args[0]), *args[1:])
+        else:
+            kind = kwargs.get("connection_class", self._connection_class)
+            kwargs["connection_class"] = _OURS_FOR.get(kind, kind)
+        if kwargs.get("maint_notifications_config") is None:
+            kwargs["maint_notifications_config"] = MaintNotificationsConfig(enabled=False)
         self._freed: threading.Condition | None = None
         self._link_known: _ext.Link | None = None
         self._codec_known: _ext.Codec | None = None
-        super().__init__(connection_class, max_connections, *args, **kwargs)
+        super().__init__(*args, **kwargs)
 
     # -- the engine behind it --
 
     def _link(self) -> _ext.Link | None:
-        """The link that plain commands go over; ``None`` where connections are of a class that is not Seawall's."""
+        """The link that plain commands go over; ``None`` where they must go over connections of this pool."""
         link = self._link_known
         if link is None and issubclass_of_ours(self.connection_class) and self.cache is None:
             sample = self.connection_class(**self.connection_kwargs)
-            if sample.redis_connect_func is None and sample.credential_provider is None:
-                link = self._link_known = _config.link_for(_config.spec_of(sample, sample._ours))
+            if sample.redis_connect_func is None:
+                link = self._link_known = sample._find_link(self.max_connections)
         return link
 
     def _codec(self) -> _ext.Codec:
@@ -65,41 +77,65 @@ class ConnectionPool(_redis.ConnectionPool):
 
     # -- what redis-py and others call --
 
+    def make_connection(self) -> Any:
+        connection = super().make_connection()
+        getattr(connection, "_conn", connection)._pool_size = self.max_connections
+        return connection
+
     def reset(self) -> None:
         super().reset()
         self._freed = threading.Condition(self._lock)
 
     def get_connection(self, command_name: Any = None, *keys: Any, **options: Any) -> Any:
-        if not issubclass_of_ours(self.connection_class):
-            return super().get_connection()
+        began = time.monotonic()
         self._checkpid()
-        connection = self._take()
+        connection, made = self._take()
+        counted = _metrics.on()
+        if counted:
+            self._count(ConnectionState.IDLE, ConnectionState.USED)
         try:
             connection.connect()
+            if not getattr(connection, "_rests", False):
+                self._look(connection)
         except BaseException:
             self.release(connection)
             raise
+        if counted:
+            self._count_time(began, made)
         return connection
 
-    def _take(self) -> Any:
-        """A connection object, as soon as one is free."""
+    def _take(self) -> tuple[Any, bool]:
+        """A connection object, as soon as one is free, and whether it was made for this."""
         until: float | None = None
         assert self._freed is not None
         with self._freed:
             while True:
                 if self._available_connections:
-                    connection = self._available_connections.pop()
+                    connection, made = self._available_connections.pop(), False
                     break
                 if self._created_connections < self.max_connections:
-                    connection = self.make_connection()
+                    connection, made = self.make_connection(), True
                     break
                 if until is None:
                     until = time.monotonic() + self._patience()
                 rest = until - time.monotonic()
                 if rest <= 0 or not self._freed.wait(rest):
-                    raise self._exhausted()
+                    raise self._exhausted("Too many connections")
             self._in_use_connections.add(connection)
-            return connection
+            return connection, made
+
+    def _look(self, connection: Any) -> None:
+        """Makes it anew if it ended, or something unasked came, while it was not used."""
+        lenient = self.cache is not None or self.maint_notifications_enabled()
+        try:
+            fit = not connection.can_read() or lenient
+        except (errors._redis.ConnectionError, errors._redis.TimeoutError, OSError):
+            fit = False
+        if not fit:
+            connection.disconnect()
+            connection.connect()
+            if connection.can_read() and not lenient:
+                raise errors.ConnectionError("Connection not ready")
 
     def _patience(self) -> float:
         timeout = self.connection_kwargs.get("socket_timeout", _config.DEADLINE)
@@ -107,43 +143,99 @@ class ConnectionPool(_redis.ConnectionPool):
         left = _deadline.left()
         return span if left is None else min(span, left)
 
-    def _exhausted(self) -> Exception:
-        error = errors.PoolExhaustedError(
-            f"Too many connections: all {self.max_connections} of the pool stayed in use until the deadline"
-        )
+    def _exhausted(self, text: str) -> Exception:
+        error = errors.PoolExhaustedError(f"{text}: all {self.max_connections} of the pool stayed in use until the deadline")
         error.cause = "pool-exhausted"
         error.hint = "raise max_connections, or look for what holds connections: pipelines, subscriptions, locks"
         return error
 
     def release(self, connection: Any) -> None:
-        rest = getattr(connection, "_rest", None)
-        if rest is not None and connection.pid == self.pid:
-            rest()
+        if getattr(connection, "_rests", False) and connection.pid == self.pid:
+            connection._rest()
         super().release(connection)
         if self._freed is not None:
             with self._freed:
                 self._freed.notify()
 
+    def set_retry(self, retry: Any) -> None:
+        self.connection_kwargs.update({"retry": retry})
+        for connection in (*self._get_free_connections(), *self._get_in_use_connections()):
+            connection.retry = retry
+        # How often plain commands may be sent is a setting of their link.
+        self._link_known = None
 
-class BlockingConnectionPool(ConnectionPool):
-    """Takes what ``redis.BlockingConnectionPool`` takes; ``timeout`` is how long to wait for a connection."""
+    def re_auth_callback(self, token: Any) -> None:
+        """A credential provider has another token: connections log in with it from now on."""
+        link = self._link()
+        if link is not None:
+            link.renew()
+        with self._lock:
+            for connection in self._get_free_connections():
+                if connection.is_connected:
+                    connection.disconnect()
+            for connection in self._get_in_use_connections():
+                connection.set_re_auth_token(token)
 
-    def __init__(
-        self,
-        max_connections: int = 50,
-        timeout: float | None = 20,
-        connection_class: Any = Connection,
-        queue_class: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        self.timeout = timeout
-        self.queue_class = queue_class
-        super().__init__(connection_class, max_connections, **kwargs)
+    # -- redis-py's metrics --
 
-    def _patience(self) -> float:
-        span = threading.TIMEOUT_MAX if self.timeout is None else float(self.timeout)
+    def _count(self, before: ConnectionState, after: ConnectionState) -> None:
+        name = get_pool_name(self)
+        _redis.record_connection_count(pool_name=name, connection_state=before, counter=-1)
+        _redis.record_connection_count(pool_name=name, connection_state=after, counter=1)
+
+    def _count_time(self, began: float, made: bool) -> None:
+        if made:
+            _redis.record_connection_create_time(
+                connection_pool=self, duration_seconds=time.monotonic() - began
+            )
+
+
+@takes_what(_BlockingConnectionPool)
+class BlockingConnectionPool(ConnectionPool, _BlockingConnectionPool):
+    """Takes what ``redis.BlockingConnectionPool`` takes, and Seawall's settings besides; ``timeout`` is how long to
+    wait for a connection, the deadline is an end to it as well.
+    """
+
+    def __init__(self, max_connections: int = 50, timeout: float | None = 20, *args: Any, **kwargs: Any) -> None:
+        for name, value in zip(("connection_class", "queue_class"), args):
+            kwargs[name] = value
+        queue_class = kwargs.pop("queue_class", None)
+        if queue_class is not None:
+            kwargs["queue_class"] = queue_class
+        super().__init__(max_connections=max_connections, timeout=timeout, **kwargs)
+
+    def reset(self) -> None:
+        _BlockingConnectionPool.reset(self)
+
+    def _take(self) -> tuple[Any, bool]:
+        try:
+            connection = self.pool.get(block=True, timeout=self._patience())
+        except Empty:
+            raise self._exhausted("No connection available") from None
+        if connection is not None:
+            return connection, False
+        try:
+            return self.make_connection(), True
+        except BaseException:
+            self.pool.put_nowait(None)
+            raise
+
+    def _patience(self) -> float | None:  # type: ignore[override]
         left = _deadline.left()
-        return span if left is None else min(span, left)
+        if left is None or self.timeout is None:
+            return self.timeout if left is None else left
+        return min(float(self.timeout), left)
+
+    def release(self, connection: Any) -> None:
+        if getattr(connection, "_rests", False) and connection.pid == self.pid:
+            connection._rest()
+        _BlockingConnectionPool.release(self, connection)
+
+    def _count_time(self, began: float, made: bool) -> None:
+        super()._count_time(began, made)
+        _redis.record_connection_wait_time(
+            pool_name=get_pool_name(self), duration_seconds=time.monotonic() - began
+        )
 
 
 def issubclass_of_ours(kind: Any) -> bool:

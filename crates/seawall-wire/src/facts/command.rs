@@ -30,6 +30,8 @@ pub struct CommandFacts {
     pub script: bool,
     /// Whether servers count it among the administrator's commands.
     pub admin: bool,
+    /// Whether it may make the data larger: a server that is out of memory refuses it, and no other write.
+    pub grows: bool,
     /// What an empty cache would answer; `None` where no answer would be honest.
     pub miss: Option<MissAnswer>,
     /// How its arguments change what it does.

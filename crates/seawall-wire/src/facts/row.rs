@@ -25,6 +25,7 @@ pub(super) const fn row(
         pubsub: false,
         script: false,
         admin: false,
+        grows: false,
         miss: None,
         rule: None,
     }
@@ -64,6 +65,11 @@ impl CommandFacts {
 
     pub(super) const fn admin(mut self) -> Self {
         self.admin = true;
+        self
+    }
+
+    pub(super) const fn grows(mut self) -> Self {
+        self.grows = true;
         self
     }
 

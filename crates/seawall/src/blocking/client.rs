@@ -186,6 +186,12 @@ impl Client {
         self.home.current().journal.records()
     }
 
+    /// Who logs in has changed: connections made until now carry no more calls, and the source of
+    /// [credentials](crate::Builder::credentials) is asked anew.
+    pub fn renew(&self) {
+        self.home.current().renew();
+    }
+
     /// Closes the pool: what waits is refused, what rests is closed. Calls in flight end by themselves.
     pub fn close(&self) {
         self.home.close();

@@ -51,8 +51,12 @@ pub struct Lease {
 struct Talk {
     /// The most careful of what was sent.
     replay: Replay,
-    /// A reply came.
+    /// A reply came that does not prove that its command did not run.
     answered: bool,
+    /// The server refused a command for its own state, and nothing ran by that.
+    refused: Option<Cause>,
+    /// A script was sent: its error text proves nothing about what ran.
+    script: bool,
     /// What the connection's loss proved, if it was lost.
     lost: Option<(Cause, Sent)>,
     attempts: u32,
@@ -63,6 +67,8 @@ impl Talk {
         Self {
             replay: Replay::Read,
             answered: false,
+            refused: None,
+            script: false,
             lost: None,
             attempts: 1,
         }
@@ -237,6 +243,7 @@ impl Lease {
         self.link.recent.leave(nature.writes);
         self.sent = name.into();
         self.talk.replay = self.talk.replay.least(nature.replay);
+        self.talk.script |= nature.script;
         let wait = self.wait;
         let live = self.live()?;
         let idle = live.state.owed() == 0;
@@ -513,6 +520,14 @@ impl Lease {
             .and_then(|lent| lent.connection.server.client_id)
     }
 
+    /// What the server called itself when the connection was made, `redis` or `valkey`, and its version, if it told.
+    pub fn server(&self) -> (Option<&str>, Option<&str>) {
+        self.lent.as_ref().map_or((None, None), |lent| {
+            let server = &lent.connection.server;
+            (server.product.as_deref(), server.version.as_deref())
+        })
+    }
+
     /// The socket, for those who poll it themselves; `None` once it is lost. It is non-blocking, and bytes may wait in
     /// the buffer while it is silent: ask [`can_read`](Self::can_read) first.
     pub fn fd(&self) -> Option<BorrowedFd<'_>> {
@@ -527,12 +542,9 @@ impl Lease {
     /// As [`abandon`](Self::abandon), for who still wants to ask whether it may [begin again](Self::again).
     pub fn close(&mut self) {
         if self.talk.lost.is_none() {
-            let sent = if self.talk.answered {
-                Sent::Perhaps
-            } else {
-                self.provenance().sent_if_aborted()
-            };
-            self.talk.lost = Some((Cause::Cancelled, sent));
+            // Given up by who waited for it no longer, or did not like what came.
+            let cause = self.talk.refused.unwrap_or(Cause::ReplyTimeout);
+            self.talk.lost = Some((cause, self.sent_if_lost(self.provenance())));
         }
         self.release(Fate::Abandon);
     }
@@ -553,7 +565,12 @@ impl Lease {
         let established = live.state.established();
         let last = live.state.owed() == 0;
         if matches!(incoming, Incoming::Reply(_)) {
-            self.talk.answered = true;
+            match &refusal {
+                Some(error) if error.kind.surely_did_not_run() && !self.talk.script => {
+                    self.talk.refused = Some(cause::of_server(&error.kind));
+                }
+                _ => self.talk.answered = true,
+            }
             if last {
                 self.answered_last(refusal.as_ref());
             }
@@ -646,12 +663,7 @@ impl Lease {
         loss.cause = cause.unwrap_or(loss.cause);
         let provenance = lent.connection.state.provenance();
         let server = lent.connection.server.clone();
-        let sent = if self.talk.answered {
-            Sent::Perhaps
-        } else {
-            provenance.sent_if_aborted()
-        };
-        self.talk.lost = Some((loss.cause, sent));
+        self.talk.lost = Some((loss.cause, self.sent_if_lost(provenance)));
         if close == Close::Abandoned {
             self.link.bury_alone(lent, &loss);
         } else {
@@ -659,6 +671,15 @@ impl Lease {
         }
         Call::new(&self.link, &self.conduct, &self.sent, Nature::lease(), None)
             .given_up(&loss, &server, provenance)
+    }
+
+    /// What the connection's loss proves of all that was sent since it was [begun](Self::begin).
+    fn sent_if_lost(&self, provenance: Provenance) -> Sent {
+        if self.talk.answered {
+            Sent::Perhaps
+        } else {
+            provenance.sent_if_aborted()
+        }
     }
 
     fn release(&mut self, fate: Fate) {

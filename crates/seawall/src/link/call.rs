@@ -124,7 +124,13 @@ impl<'a> Call<'a> {
         sent_at: Moment,
         shows_writes: bool,
     ) -> Answered {
-        let access = self.nature.access;
+        let access = match self.nature.access {
+            // What a full memory does not bar shows nothing of the memory.
+            Access::Write if !self.nature.grows && self.link.ledger().is_out_of_memory() => {
+                Access::Neither
+            }
+            access => access,
+        };
         Answered {
             established_at,
             sent_at,
@@ -169,6 +175,7 @@ impl<'a> Call<'a> {
         let first = !std::mem::replace(&mut self.asked, true);
         Ask {
             access: self.nature.access,
+            grows: self.nature.grows,
             deadline: self.deadline.send_by(),
             ride_out: self.conduct.ride_out,
             usage: self.usage,
@@ -482,7 +489,8 @@ impl<'a> Call<'a> {
                 self.verdict(now, Provenance::Queued, cause, None) == Verdict::Park
             }
             Family::WritesRefused => {
-                self.nature.access == Access::Write && now < self.deadline.send_by()
+                let barred = self.nature.grows || !self.link.ledger().is_out_of_memory();
+                self.nature.access == Access::Write && barred && now < self.deadline.send_by()
             }
             Family::Credentials | Family::Redirect | Family::Application => false,
         }

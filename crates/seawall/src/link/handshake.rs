@@ -1,7 +1,8 @@
 //! The first exchange on a connection: who are you, here is who we are.
 //!
 //! Everything is sent in one write (HELLO with AUTH and SETNAME, SELECT, then what the purpose asks for) and the
-//! replies are matched in order. A server that does not know HELLO gets the same in RESP2 words, once.
+//! replies are matched in order. What does not take a name in HELLO, which some that only speak like Redis do not, gets
+//! it in a command of its own, and a server that does not know HELLO gets the same in RESP2 words; each once.
 
 use seawall_model::Cause;
 use seawall_policy::health::{Probe, Writes};
@@ -18,6 +19,18 @@ pub(crate) struct Login {
     pub(crate) db: u32,
     pub(crate) client_name: String,
     pub(crate) protocol: Wanted,
+}
+
+impl Login {
+    /// Whether there is anybody to log in as. A user without a password is one who needs none: he has to be named.
+    fn has_identity(&self) -> bool {
+        self.user.is_some() || self.password.is_some()
+    }
+
+    fn password(&self) -> &[u8] {
+        let password = self.password.as_ref();
+        password.map_or(b"", |password| password.reveal().as_bytes())
+    }
 }
 
 /// Which protocol to ask for.
@@ -41,11 +54,24 @@ pub(crate) enum Purpose {
     Examine,
 }
 
+/// In which words the login is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Manner {
+    /// HELLO 3 with everything in it.
+    Hello,
+    /// HELLO 3, and CLIENT SETNAME.
+    HelloAlone,
+    /// AUTH and CLIENT SETNAME.
+    Resp2,
+}
+
 /// What the server said about itself.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Server {
     /// The id by which its log and CLIENT LIST know this connection.
     pub(crate) client_id: Option<u64>,
+    /// What it calls itself: `redis`, `valkey`.
+    pub(crate) product: Option<Box<str>>,
     pub(crate) version: Option<Box<str>>,
     pub(crate) protocol: u8,
     /// Names this run of the server's process; another one means a restart.
@@ -115,7 +141,7 @@ enum Asked {
 pub(crate) enum Next {
     /// More replies are owed.
     Await,
-    /// The server does not know HELLO: send this instead, it is owed `replies`.
+    /// The server does not understand our HELLO: send this instead, it is owed `replies`.
     Fallback { bytes: Vec<u8>, replies: u32 },
     /// The connection may carry calls.
     Ready(Server),
@@ -126,36 +152,46 @@ pub(crate) enum Next {
 pub(crate) struct Handshake {
     login: Login,
     curiosity: Curiosity,
+    manner: Manner,
     script: Vec<Asked>,
     at: usize,
     server: Server,
-    fall_back: bool,
+    fall_back: Option<Manner>,
 }
 
 impl Handshake {
     /// The exchange and its first write, with the number of replies that it is owed.
     pub(crate) fn start(login: Login, curiosity: Curiosity) -> (Self, Vec<u8>, u32) {
-        let mut script = match login.protocol {
+        let manner = match login.protocol {
             // HELLO 2 would do as well, but servers before 6.0 do not know it.
-            Wanted::Resp2 => resp2_login(&login),
-            Wanted::Best | Wanted::Resp3 => vec![Asked::Hello],
+            Wanted::Resp2 => Manner::Resp2,
+            Wanted::Best | Wanted::Resp3 => Manner::Hello,
         };
-        script.extend(after_login(&login, curiosity));
         let mut this = Self {
             login,
             curiosity,
-            script,
+            manner,
+            script: Vec::new(),
             at: 0,
             server: Server::default(),
-            fall_back: false,
+            fall_back: None,
         };
-        this.server.protocol = if this.login.protocol == Wanted::Resp2 {
-            2
-        } else {
-            3
-        };
-        let (bytes, replies) = this.pack();
+        let (bytes, replies) = this.begin(manner);
         (this, bytes, replies)
+    }
+
+    /// Begins in this manner.
+    fn begin(&mut self, manner: Manner) -> (Vec<u8>, u32) {
+        self.manner = manner;
+        self.script = match manner {
+            Manner::Hello => vec![Asked::Hello],
+            Manner::HelloAlone => vec![Asked::Hello, Asked::SetName],
+            Manner::Resp2 => resp2_login(&self.login),
+        };
+        self.script.extend(after_login(&self.login, self.curiosity));
+        self.at = 0;
+        self.server.protocol = if manner == Manner::Resp2 { 2 } else { 3 };
+        self.pack()
     }
 
     /// The next reply has come.
@@ -178,26 +214,20 @@ impl Handshake {
         if self.at < self.script.len() {
             return Ok(Next::Await);
         }
-        if std::mem::take(&mut self.fall_back) {
-            self.script = resp2_login(&self.login);
-            self.script.extend(after_login(&self.login, self.curiosity));
-            self.at = 0;
-            self.server.protocol = 2;
-            let (bytes, replies) = self.pack();
+        if let Some(manner) = self.fall_back.take() {
+            let (bytes, replies) = self.begin(manner);
             return Ok(Next::Fallback { bytes, replies });
         }
         Ok(Next::Ready(std::mem::take(&mut self.server)))
     }
 
     fn refused(&mut self, asked: Asked, error: ServerError) -> Result<(), DialError> {
-        let unknown = matches!(error.kind, ErrorKind::Err | ErrorKind::NoProto);
+        if asked == Asked::Hello {
+            self.fall_back = self.other_manner(&error);
+        }
         match asked {
-            Asked::Hello if self.login.protocol == Wanted::Best && unknown => {
-                self.fall_back = true;
-                Ok(())
-            }
             // What follows a HELLO that was not understood was asked without a login: its refusals prove nothing.
-            _ if self.fall_back => Ok(()),
+            _ if self.fall_back.is_some() => Ok(()),
             // A name, an id and INFO are a convenience: an ACL that forbids them, or a server too old, does no harm.
             Asked::SetName | Asked::ClientId | Asked::Info => Ok(()),
             Asked::OutputLimit => {
@@ -210,6 +240,18 @@ impl Handshake {
             }
             Asked::Hello | Asked::Auth | Asked::Select | Asked::Ping => Err(DialError::said(error)),
         }
+    }
+
+    /// How to say it after HELLO was refused.
+    fn other_manner(&self, error: &ServerError) -> Option<Manner> {
+        if !matches!(error.kind, ErrorKind::Err | ErrorKind::NoProto) {
+            return None;
+        }
+        let known = error.kind != ErrorKind::NoProto && !error.message.contains("unknown command");
+        if known && self.manner == Manner::Hello && !self.login.client_name.is_empty() {
+            return Some(Manner::HelloAlone);
+        }
+        (self.login.protocol == Wanted::Best).then_some(Manner::Resp2)
     }
 
     fn granted(&mut self, asked: Asked, value: &Value) {
@@ -231,11 +273,8 @@ impl Handshake {
                 Some(b"id") => {
                     self.server.client_id = value.as_int().and_then(|id| u64::try_from(id).ok());
                 }
-                Some(b"version") => {
-                    self.server.version = value
-                        .as_bytes()
-                        .map(|bytes| String::from_utf8_lossy(bytes).into_owned().into_boxed_str());
-                }
+                Some(b"server") => self.server.product = text(value),
+                Some(b"version") => self.server.version = text(value),
                 _ => {}
             }
         }
@@ -287,26 +326,21 @@ impl Handshake {
     fn pack_one(&self, asked: Asked, out: &mut Vec<u8>) {
         let db = self.login.db.to_string();
         let mut words: Vec<&[u8]> = Vec::with_capacity(8);
-        let password = self
-            .login
-            .password
-            .as_ref()
-            .map(seawall_model::Secret::reveal);
         match asked {
             Asked::Hello => {
                 words.extend([b"HELLO".as_slice(), b"3"]);
-                if let Some(password) = password {
+                if self.login.has_identity() {
                     let user = self.login.user.as_deref().unwrap_or("default");
-                    words.extend([b"AUTH".as_slice(), user.as_bytes(), password.as_bytes()]);
+                    words.extend([b"AUTH".as_slice(), user.as_bytes(), self.login.password()]);
                 }
-                if !self.login.client_name.is_empty() {
+                if self.manner == Manner::Hello && !self.login.client_name.is_empty() {
                     words.extend([b"SETNAME".as_slice(), self.login.client_name.as_bytes()]);
                 }
             }
             Asked::Auth => {
                 words.push(b"AUTH");
                 words.extend(self.login.user.as_deref().map(str::as_bytes));
-                words.push(password.unwrap_or_default().as_bytes());
+                words.push(self.login.password());
             }
             Asked::SetName => words.extend([
                 b"CLIENT".as_slice(),
@@ -329,7 +363,7 @@ impl Handshake {
 
 fn resp2_login(login: &Login) -> Vec<Asked> {
     let mut script = Vec::with_capacity(6);
-    if login.password.is_some() {
+    if login.has_identity() {
         script.push(Asked::Auth);
     }
     if !login.client_name.is_empty() {
@@ -348,6 +382,11 @@ fn after_login(login: &Login, curiosity: Curiosity) -> impl Iterator<Item = Aske
     ]
     .into_iter()
     .filter_map(|(wanted, asked)| wanted.then_some(asked))
+}
+
+fn text(value: &Value) -> Option<Box<str>> {
+    let bytes = value.as_bytes()?;
+    Some(String::from_utf8_lossy(bytes).into_owned().into_boxed_str())
 }
 
 /// The smaller of the hard and the soft limit of the class `normal`, out of
@@ -369,4 +408,72 @@ fn normal_limit(value: &Value) -> Option<u64> {
         (0, limit) | (limit, 0) => limit,
         (hard, soft) => hard.min(soft),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(protocol: Wanted) -> Login {
+        Login {
+            client_name: "api".to_owned(),
+            protocol,
+            ..Login::default()
+        }
+    }
+
+    fn refusal(text: &str) -> Value {
+        let wire = format!("-{text}\r\n");
+        Value::decode(wire.as_bytes(), &seawall_wire::Limits::default())
+            .expect("an error is a reply")
+            .0
+    }
+
+    fn words(bytes: &[u8]) -> Vec<String> {
+        String::from_utf8_lossy(bytes)
+            .lines()
+            .filter(|line| !line.starts_with(['*', '$']))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    #[test]
+    fn what_takes_no_name_in_hello_is_told_it_apart() {
+        let (mut handshake, bytes, _) =
+            Handshake::start(named(Wanted::Resp3), Curiosity::default());
+        assert_eq!(words(&bytes), ["HELLO", "3", "SETNAME", "api"]);
+        let Ok(Next::Fallback { bytes, replies }) = handshake.handle(refusal("ERR")) else {
+            panic!("HELLO was refused");
+        };
+        assert_eq!(words(&bytes), ["HELLO", "3", "CLIENT", "SETNAME", "api"]);
+        assert_eq!(replies, 2);
+        let greeted = handshake.handle(Value::Map(Vec::new()));
+        assert!(matches!(greeted, Ok(Next::Await)), "{greeted:?}");
+        let ready = handshake.handle(refusal("ERR"));
+        assert!(
+            matches!(ready, Ok(Next::Ready(_))),
+            "a name is a convenience: {ready:?}"
+        );
+    }
+
+    #[test]
+    fn a_server_that_does_not_know_hello_is_spoken_to_in_resp2_at_once() {
+        let (mut handshake, ..) = Handshake::start(named(Wanted::Best), Curiosity::default());
+        let unknown = refusal("ERR unknown command 'HELLO', with args beginning with: '3'");
+        let Ok(Next::Fallback { bytes, .. }) = handshake.handle(unknown) else {
+            panic!("HELLO was refused");
+        };
+        assert_eq!(words(&bytes), ["CLIENT", "SETNAME", "api", "CLIENT", "ID"]);
+    }
+
+    #[test]
+    fn a_user_without_a_password_is_named_all_the_same() {
+        let login = Login {
+            user: Some("reader".to_owned()),
+            protocol: Wanted::Resp3,
+            ..Login::default()
+        };
+        let (_, bytes, _) = Handshake::start(login, Curiosity::default());
+        assert_eq!(words(&bytes), ["HELLO", "3", "AUTH", "reader", ""]);
+    }
 }

@@ -15,6 +15,7 @@ use seawall_wire::Limits;
 
 use super::call::Conduct;
 use super::handshake::{Login, Wanted};
+use super::keys::{Credentials, Keys};
 use super::ledger::{Bounds, Ledger};
 use super::shared::{Dialer, Keepalive, Line, Link};
 use crate::builder::bad_settings;
@@ -33,6 +34,7 @@ pub(crate) struct Plan {
     pub(crate) settings: Settings,
     pub(crate) listeners: Listeners,
     tls: Option<TlsPlan>,
+    keys: Option<Keys>,
     names: Arc<dyn Names>,
 }
 
@@ -55,8 +57,17 @@ impl Plan {
             settings,
             listeners,
             tls,
+            keys: None,
             names: Arc::new(SystemNames),
         })
+    }
+
+    /// The same, whose connections log in as `source` says at the time.
+    pub(crate) fn with_credentials(self, source: Arc<dyn Credentials>) -> Self {
+        Self {
+            keys: Some(Keys::new(source)),
+            ..self
+        }
     }
 
     /// The same with another name service, for tests of what name services do.
@@ -144,6 +155,7 @@ impl Plan {
                     ProtocolChoice::Resp3 => Wanted::Resp3,
                 },
             },
+            keys: self.keys.clone(),
             limits: Limits {
                 frame_bytes_max: settings.reply_bytes_max(),
                 ..Limits::default()

@@ -11,6 +11,7 @@ use seawall_wire::Limits;
 use super::addresses::Addresses;
 use super::connection::Loss;
 use super::handshake::Login;
+use super::keys::Keys;
 use super::ledger::{CloseWhy, Ledger, Lent, Order, Orders, Refusal, Use};
 use super::live::Live;
 use super::recent::RecentWrites;
@@ -43,6 +44,8 @@ pub(crate) type BookOrders = Orders<Box<Live>, Arc<dyn Parker>>;
 #[derive(Clone, Debug)]
 pub(crate) struct Dialer {
     pub(crate) login: Login,
+    /// Who logs in, where that changes; comes before what the login says.
+    pub(crate) keys: Option<Keys>,
     pub(crate) limits: Limits,
     pub(crate) connect_timeout: Duration,
     pub(crate) probe_timeout: Duration,
@@ -257,6 +260,14 @@ impl Link {
             connection: live,
             usage,
         }
+    }
+
+    /// Connections made until now carry no more calls; those in use end with theirs.
+    pub(crate) fn renew(&self) {
+        if let Some(keys) = &self.dialer.keys {
+            keys.forget();
+        }
+        self.ledger().renew(clock::now());
     }
 
     /// Gives a lent connection back, or closes it if something is still owed on it.

@@ -28,22 +28,31 @@ impl Names for SystemNames {
     }
 }
 
-/// Where a lookup leaves its answer.
-#[derive(Clone, Default)]
-pub(crate) struct Answer(Arc<Mutex<Option<io::Result<Vec<SocketAddr>>>>>);
+/// Where what was asked leaves its answer.
+pub(crate) struct Answer<T>(Arc<Mutex<Option<io::Result<T>>>>);
 
-impl Answer {
+impl<T> Clone for Answer<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Answer<T> {
+    fn awaited() -> Self {
+        Self(Arc::new(Mutex::new(None)))
+    }
+
     /// Takes the answer, if it is there.
-    pub(crate) fn take(&self) -> Option<io::Result<Vec<SocketAddr>>> {
+    pub(crate) fn take(&self) -> Option<io::Result<T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    fn put(&self, found: io::Result<Vec<SocketAddr>>) {
+    fn put(&self, found: io::Result<T>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
     }
 }
 
-/// Starts lookups.
+/// Asks what may take its time to answer.
 #[derive(Clone)]
 pub(crate) struct Resolver {
     tender: Arc<Tender>,
@@ -59,21 +68,35 @@ impl Resolver {
     }
 
     /// Looks the name up; an address is its own answer. The tender is woken when the answer is there.
-    pub(crate) fn look_up(&self, names: &Arc<dyn Names>, host: &str, port: u16) -> Answer {
-        let answer = Answer::default();
+    pub(crate) fn look_up(
+        &self,
+        names: &Arc<dyn Names>,
+        host: &str,
+        port: u16,
+    ) -> Answer<Vec<SocketAddr>> {
         if let Ok(address) = host.parse::<IpAddr>() {
+            let answer = Answer::awaited();
             answer.put(Ok(vec![SocketAddr::new(address, port)]));
             return answer;
         }
+        let (host, names) = (host.to_owned(), Arc::clone(names));
+        self.start("name lookups", move || names.addresses(&host, port))
+    }
+
+    /// Asks on a thread of its own. The tender is woken when the answer is there.
+    pub(crate) fn start<T: Send + 'static>(
+        &self,
+        what: &str,
+        ask: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> Answer<T> {
+        let answer = Answer::awaited();
         if self.under_way.fetch_add(1, Ordering::AcqRel) >= UNDER_WAY_MAX {
             self.under_way.fetch_sub(1, Ordering::AcqRel);
-            let why = "too many name lookups hang already";
+            let why = format!("too many {what} hang already");
             answer.put(Err(io::Error::new(io::ErrorKind::TimedOut, why)));
             return answer;
         }
-        let (host, names, tender, under_way, slot) = (
-            host.to_owned(),
-            Arc::clone(names),
+        let (tender, under_way, slot) = (
             Arc::clone(&self.tender),
             Arc::clone(&self.under_way),
             answer.clone(),
@@ -81,7 +104,7 @@ impl Resolver {
         let spawned = std::thread::Builder::new()
             .name("seawall-resolve".to_owned())
             .spawn(move || {
-                slot.put(names.addresses(&host, port));
+                slot.put(ask());
                 under_way.fetch_sub(1, Ordering::AcqRel);
                 tender.wake();
             });

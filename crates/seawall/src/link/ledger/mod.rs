@@ -97,6 +97,8 @@ pub(crate) struct Ledger<C, W> {
     lost_last: Option<(Moment, Close, Cause)>,
     /// When the server last said that it is a replica. Connections made before lead to it, wherever its name leads now.
     demoted: Option<Moment>,
+    /// Connections made before are logged in as somebody who is not to be any more.
+    renewed: Option<Moment>,
     /// The last look at the connections at rest found all of them well.
     siblings_alone: bool,
     closed: bool,
@@ -138,6 +140,7 @@ impl<C, W> Ledger<C, W> {
             output_limit: None,
             lost_last: None,
             demoted: None,
+            renewed: None,
             siblings_alone: true,
             closed: false,
         }
@@ -169,6 +172,12 @@ impl<C, W> Ledger<C, W> {
         self.run_id.as_deref()
     }
 
+    /// Whether the server refuses writes for want of memory.
+    pub(crate) fn is_out_of_memory(&self) -> bool {
+        let gate = self.health.write_gate();
+        gate.is_some_and(|(cause, _)| cause == Cause::OutOfMemory)
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.closed
     }
@@ -190,10 +199,14 @@ impl<C, W> Ledger<C, W> {
     pub(crate) fn ask(
         &mut self,
         now: Moment,
-        ask: Ask,
+        mut ask: Ask,
         waiter: impl FnOnce() -> W,
     ) -> (Answer<C>, Orders<C, W>) {
         let mut orders = Orders::none();
+        if !ask.grows && self.is_out_of_memory() {
+            // A full memory bars what makes it fuller, and not DEL, which is the way out.
+            ask.access = Access::Neither;
+        }
         if self.closed {
             return (Answer::Refused(Refusal::of(Cause::ClientClosed)), orders);
         }
@@ -207,7 +220,8 @@ impl<C, W> Ledger<C, W> {
                     self.note_write(now, &ask);
                     return (Answer::Shared, orders);
                 }
-                if self.waiting.is_empty()
+                // Writes that wait at a closed gate are in nobody's way.
+                if (self.waiting.is_empty() || self.sendable(now, ask.usage) == 0)
                     && let Some(lent) = self.take_idle(now, &ask, &mut orders)
                 {
                     return (Answer::Ready(lent), orders);
@@ -436,6 +450,11 @@ impl<C, W> Ledger<C, W> {
         orders
     }
 
+    /// Connections made until now are not used again.
+    pub(crate) fn renew(&mut self, now: Moment) {
+        self.renewed = Some(now);
+    }
+
     /// No more: what waits is refused, what rests is closed.
     pub(crate) fn close(&mut self) -> Orders<C, W> {
         let mut orders = Orders::none();
@@ -519,7 +538,8 @@ impl<C, W> Ledger<C, W> {
                 continue;
             }
             let demoted = self.demoted.is_some_and(|at| lent.established <= at);
-            if demoted && ask.access == Access::Write {
+            let renewed = self.renewed.is_some_and(|at| lent.established <= at);
+            if renewed || demoted && ask.access == Access::Write {
                 orders
                     .todo
                     .push(Order::Close(lent.connection, CloseWhy::Stale));

@@ -35,6 +35,7 @@ fn book(size: usize, waiters_max: usize) -> Book {
 fn read(now: Moment) -> Ask {
     Ask {
         access: Access::Read,
+        grows: true,
         first: true,
         deadline: now + SECOND,
         ride_out: SECOND / 2,
@@ -547,6 +548,59 @@ fn writes_that_wait_at_a_closed_gate_want_no_connection() {
     assert_eq!(book.take_due(ms(1)).dials, 0);
     wait(&mut book, ms(1), 99);
     assert_eq!(book.take_due(ms(1)).dials, 1, "a read does");
+}
+
+#[test]
+fn a_server_without_memory_is_sent_the_writes_that_make_room() {
+    let mut book = book(8, 100);
+    let server = Server::default();
+    let _ = book.dialled(ms(0), Purpose::Carry, ms(0), fresh(1, ms(0)), &server);
+    let reply = Answered {
+        established_at: ms(0),
+        sent_at: ms(0),
+        access: Access::Write,
+    };
+    book.said(ms(0), Family::WritesRefused, Cause::OutOfMemory, reply);
+    let write = |grows| Ask {
+        access: Access::Write,
+        grows,
+        ..read(ms(1))
+    };
+    let (answer, _) = book.ask(ms(1), write(true), || 1);
+    assert!(matches!(answer, Answer::Wait { .. }), "{answer:?}");
+    let (answer, _) = book.ask(ms(1), write(false), || 2);
+    assert!(matches!(answer, Answer::Ready(_)), "{answer:?}");
+    let (answer, _) = book.ask(ms(1), write(false), || 3);
+    assert!(matches!(answer, Answer::Wait { .. }), "{answer:?}");
+    assert_eq!(
+        book.take_due(ms(1)).dials,
+        1,
+        "for the one that may be sent"
+    );
+}
+
+#[test]
+fn a_read_takes_a_resting_connection_past_the_writes_at_a_closed_gate() {
+    let mut book = book(8, 100);
+    let server = Server::default();
+    let _ = book.dialled(ms(0), Purpose::Carry, ms(0), fresh(1, ms(0)), &server);
+    let reply = Answered {
+        established_at: ms(0),
+        sent_at: ms(0),
+        access: Access::Write,
+    };
+    book.said(ms(0), Family::WritesRefused, Cause::SaveFailed, reply);
+    let write = Ask {
+        access: Access::Write,
+        ..read(ms(1))
+    };
+    assert!(matches!(
+        book.ask(ms(1), write, || 1).0,
+        Answer::Wait { .. }
+    ));
+    let (answer, _) = book.ask(ms(1), read(ms(1)), || 2);
+    assert!(matches!(answer, Answer::Ready(_)), "{answer:?}");
+    assert_eq!(book.take_due(ms(1)).dials, 0);
 }
 
 #[test]

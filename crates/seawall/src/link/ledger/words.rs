@@ -37,6 +37,8 @@ pub(crate) enum Use {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ask {
     pub(crate) access: Access,
+    /// A server that is out of memory refuses it.
+    pub(crate) grows: bool,
     pub(crate) deadline: Moment,
     pub(crate) ride_out: Duration,
     /// What it wants a connection for.

@@ -23,10 +23,13 @@ impl Attempt {
         at: Try,
         now: Moment,
     ) -> Moved {
-        let (handshake, bytes, replies) = Handshake::start(
-            link.dialer.login.clone(),
-            link.ledger().curiosity(self.purpose),
-        );
+        let mut login = link.dialer.login.clone();
+        if let Some(identity) = &self.identity {
+            login.user.clone_from(&identity.user);
+            login.password = Some(identity.password.clone());
+        }
+        let curiosity = link.ledger().curiosity(self.purpose);
+        let (handshake, bytes, replies) = Handshake::start(login, curiosity);
         let mut state = Connection::new(link.dialer.limits, now);
         state.queue(now, replies, |out| out.extend_from_slice(&bytes));
         let live = Live::new(Link::next_id(), stream, state);
@@ -75,6 +78,11 @@ impl Attempt {
             let wordless = live.state.bytes_in() == 0 && is_wordless_end(error.cause);
             let plain = !live.stream.is_layered();
             live.stream.abort();
+            if error.cause == Cause::AuthFailed
+                && let Some(keys) = &link.dialer.keys
+            {
+                keys.forget();
+            }
             let error = Self::placed(link, at, error);
             if wordless
                 && plain

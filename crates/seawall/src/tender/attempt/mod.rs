@@ -2,6 +2,7 @@
 
 mod doubt;
 mod greet;
+mod identify;
 mod reach;
 mod secure;
 #[cfg(test)]
@@ -12,19 +13,21 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Weak};
 
 use rustix::event::PollFlags;
-use seawall_model::{Endpoint, Moment};
+use seawall_model::Moment;
 use socket2::Socket;
 
 use super::resolver::{Answer, Resolver};
 use crate::clock;
 use crate::events::Event;
 use crate::link::handshake::{DialError, Handshake, Purpose, Server};
+use crate::link::keys::Identity;
 use crate::link::ledger::Use;
 use crate::link::live::Live;
 use crate::link::shared::Link;
 use crate::net::ends::ends;
 use crate::net::tls::TlsStream;
 use doubt::Doubt;
+use identify::Identified;
 
 /// An attempt under way.
 pub(super) struct Attempt {
@@ -32,6 +35,8 @@ pub(super) struct Attempt {
     purpose: Purpose,
     began: Moment,
     deadline: Moment,
+    /// Who logs in, where that changes with time.
+    identity: Option<Identity>,
     /// What the name led to.
     found: Vec<SocketAddr>,
     /// Addresses that are left to try, the next one last.
@@ -56,8 +61,13 @@ struct Try {
 }
 
 enum Stage {
+    Identifying {
+        answer: Answer<Identified>,
+        until: Moment,
+        resolver: Resolver,
+    },
     Resolving {
-        answer: Answer,
+        answer: Answer<Vec<SocketAddr>>,
         /// When the last good address is used instead.
         until: Moment,
     },
@@ -106,15 +116,12 @@ impl Attempt {
         now: Moment,
         resolver: &Resolver,
     ) -> Self {
-        let span = match purpose {
-            Purpose::Carry => link.dialer.connect_timeout,
-            Purpose::Probe(_) | Purpose::Examine => link.dialer.probe_timeout,
-        };
         let mut this = Self {
             link: Arc::downgrade(link),
             purpose,
             began: now,
-            deadline: now + span,
+            deadline: now,
+            identity: None,
             found: Vec::new(),
             left: Vec::new(),
             stale: None,
@@ -122,26 +129,14 @@ impl Attempt {
             may_doubt: purpose == Purpose::Carry && !link.addresses().has_worked(),
             stage: Stage::Over,
         };
-        this.stage = match &link.endpoint {
-            Endpoint::Tcp { host, port } => {
-                let answer = resolver.look_up(&link.dialer.names, host, *port);
-                let known = !link.addresses().last_good().is_empty();
-                // Half of the time is kept for the last good address, if there is one.
-                let patience = if known { span / 2 } else { span };
-                Stage::Resolving {
-                    answer,
-                    until: now + patience,
-                }
-            }
-            Endpoint::Unix { path } => this.reach_socket_file(path, now),
-        };
+        this.stage = this.set_out(link, resolver, now);
         this
     }
 
     /// When it must be looked at, whatever its socket does.
     pub(super) fn deadline(&self) -> Moment {
         match &self.stage {
-            Stage::Resolving { until, .. } => *until,
+            Stage::Identifying { until, .. } | Stage::Resolving { until, .. } => *until,
             Stage::Connecting { at, .. }
             | Stage::Doubting { at, .. }
             | Stage::Greeting { at, .. } => at.until,
@@ -164,7 +159,10 @@ impl Attempt {
             Stage::Securing { stream, .. } => Some((stream.fd(), also(stream.wants_write()))),
             Stage::Doubting { doubt, .. } => Some((doubt.fd(), also(!doubt.has_asked()))),
             Stage::Greeting { live, .. } => Some((live.stream.fd(), also(live.wants_write()))),
-            Stage::Resolving { .. } | Stage::Doomed(_) | Stage::Over => None,
+            Stage::Identifying { .. }
+            | Stage::Resolving { .. }
+            | Stage::Doomed(_)
+            | Stage::Over => None,
         }
     }
 
@@ -178,6 +176,11 @@ impl Attempt {
         }
         loop {
             let moved = match std::mem::replace(&mut self.stage, Stage::Over) {
+                Stage::Identifying {
+                    answer,
+                    until,
+                    resolver,
+                } => self.identify(&link, answer, until, resolver, now),
                 Stage::Resolving { answer, until } => self.resolve(&link, answer, until, now),
                 Stage::Connecting { socket, at } => self.connect(&link, socket, at, now),
                 Stage::Securing { stream, at } => self.secure(&link, stream, at, now),

@@ -22,7 +22,7 @@ impl Attempt {
     pub(super) fn resolve(
         &mut self,
         link: &Link,
-        answer: Answer,
+        answer: Answer<Vec<SocketAddr>>,
         until: Moment,
         now: Moment,
     ) -> Moved {
