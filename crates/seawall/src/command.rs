@@ -165,6 +165,10 @@ impl ExactSizeIterator for Words<'_> {}
 
 /// What the engine has to know of a command before it sends it.
 #[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a property of its own, and none excludes another"
+)]
 pub(crate) struct Nature {
     pub(crate) access: Access,
     pub(crate) replay: Replay,

@@ -11,6 +11,10 @@ const SPECS_MAX: usize = 3;
 
 /// One row of the table.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the server's own, and none excludes another"
+)]
 pub(crate) struct Row {
     pub(crate) name: String,
     pub(crate) arity: i64,

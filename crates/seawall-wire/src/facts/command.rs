@@ -6,6 +6,10 @@ use super::rules::Rule;
 
 /// What is known of one command, or of one subcommand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the server's own, and none excludes another"
+)]
 pub struct CommandFacts {
     /// Its name in lower case; a subcommand's with its container's before it: `config get`.
     pub name: &'static str,
