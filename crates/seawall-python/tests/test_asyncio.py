@@ -359,3 +359,20 @@ def test_a_provider_that_only_tasks_can_ask_is_asked_for_credentials(run, make_s
             assert provider.asked > 0
 
     run(main())
+
+
+def test_pipelines_and_transactions_one_after_another_share_a_connection(run, url):
+    async def main():
+        async with connected(url) as client:
+            for transaction in (True, False, True, True):
+                async with client.pipeline(transaction=transaction) as pipe:
+                    await pipe.incr("n").execute()
+                async with client.pipeline() as pipe:
+                    await pipe.watch("n")
+                    pipe.multi()
+                    await pipe.incr("n").execute()
+            assert await client.get("n") == b"8"
+            # One for all of them, and the shared one.
+            assert client.connection_pool.stats()["dialled"] <= 2
+
+    run(main())
