@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import math
 import os
 import socket
@@ -10,6 +11,7 @@ import time
 import warnings
 from typing import Any
 
+import redis.asyncio
 import redis.asyncio.connection as _redis
 from redis._parsers import _AsyncRESP3Parser
 from redis.asyncio.retry import Retry
@@ -23,6 +25,9 @@ from ._retry import SafeRetry
 from ._watch import Watch
 
 __all__ = ["Connection", "SSLConnection", "UnixDomainSocketConnection"]
+
+#: What redis.asyncio gives a client whose user chose no policy.
+_NO_WISH = inspect.signature(redis.asyncio.Redis.__init__).parameters["retry"].default
 
 #: A reply that is not held back is overdue after this many seconds: then the endpoint is looked at.
 _OVERDUE = 0.25
@@ -131,6 +136,7 @@ class _Leased:
         self._tls_asked = {name: value for name, value in kwargs.items() if name.startswith("ssl_")}
         _config.refuse_foreign_tls(kwargs)
         policy = kwargs.get("retry")
+        self._attempts = None if policy == _NO_WISH else _config.attempts(policy)
         self._retries_wanted = policy is None or policy.get_retries() != 0
         self._attempt = 1
         kwargs.setdefault("maint_notifications_config", MaintNotificationsConfig(enabled=False))
