@@ -40,6 +40,24 @@ impl AsRawFd for Bare {
     }
 }
 
+/// Lets other tasks have their turn where a socket always has something to read: the runtime does not see to that.
+#[derive(Debug, Default)]
+pub(super) struct Turns(u32);
+
+impl Turns {
+    /// How often a task reads in a row, some megabytes at most.
+    const MAX: u32 = 64;
+
+    /// A read brought something.
+    pub(super) async fn taken(&mut self) {
+        self.0 += 1;
+        if self.0 >= Self::MAX {
+            self.0 = 0;
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
 /// Until the peer's last words are waited for no longer.
 pub(super) async fn silence(mute: Option<Moment>) {
     sleep_until(mute.unwrap_or(Moment::NEVER)).await;
@@ -81,6 +99,7 @@ pub(super) struct Own {
     watched: Option<AsyncFd<Bare>>,
     lent: Option<Lent<Box<Live>>>,
     generation: u64,
+    turns: Turns,
     /// It must not go back: what was sent on it changed what later commands mean.
     pub(super) tainted: bool,
 }
@@ -93,6 +112,7 @@ impl Own {
                 watched: Some(watched),
                 lent: Some(lent),
                 generation: fork::generation(),
+                turns: Turns::default(),
                 tainted: false,
             }),
             Err(error) => {
@@ -153,7 +173,10 @@ impl Own {
             () = silence(mute), if mute.is_some() => return Err(Close::Reset),
         };
         match live.read_some(clock::now()) {
-            Ok(Step::Moved) => Ok(()),
+            Ok(Step::Moved) => {
+                self.turns.taken().await;
+                Ok(())
+            }
             Ok(Step::WouldBlock) => {
                 ready.clear_ready();
                 Ok(())

@@ -17,7 +17,7 @@ use tokio::io::Interest;
 use tokio::sync::{Notify, oneshot};
 
 use super::exchange::examine;
-use super::own::{Watched, silence, watch};
+use super::own::{Turns, Watched, silence, watch};
 use crate::clock;
 use crate::command::Nature;
 use crate::fork;
@@ -67,6 +67,8 @@ struct State {
     asked: VecDeque<Asked>,
     next: u64,
     last_heard: Moment,
+    /// When the last whole reply came.
+    last_replied: Moment,
     /// When it was last seen to move, though nothing was heard.
     last_moved: Moment,
     /// The overdue request that looks often what a probe found.
@@ -170,6 +172,18 @@ pub(super) enum NotTaken {
     Full,
 }
 
+/// Why a connection is given up by a call whose deadline has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Vain {
+    /// Not a byte came since the call was sent.
+    Silent,
+    /// Something came, but no whole reply, and nobody waits any more for the one that would be next: it may have no end,
+    /// and all others stand behind it.
+    Stuck,
+    /// One of both, and nobody else waits on it.
+    Alone,
+}
+
 /// A caller's side of one request.
 pub(super) struct Ticket {
     pub(super) id: u64,
@@ -200,6 +214,7 @@ impl Shared {
                 asked: VecDeque::with_capacity(64),
                 next: 0,
                 last_heard: clock::now(),
+                last_replied: Moment::ORIGIN,
                 last_moved: Moment::ORIGIN,
                 watcher: None,
                 waiting: 0,
@@ -290,11 +305,6 @@ impl Shared {
         retracted
     }
 
-    /// When something last came on it.
-    pub(super) fn last_heard(&self) -> Moment {
-        self.lock().last_heard
-    }
-
     /// When something last moved on it, in either direction, as far as that was looked at.
     pub(super) fn last_moved(&self) -> Moment {
         let state = self.lock();
@@ -320,11 +330,24 @@ impl Shared {
         state.last_heard <= moment && lent.is_some_and(|lent| !lent.connection.has_news())
     }
 
-    /// Whether nobody waits for a reply to another request.
-    pub(super) fn is_alone(&self, id: u64) -> bool {
+    /// Whether a request whose deadline has come was sent in vain, and the connection is of no more use: see [`Vain`].
+    pub(super) fn is_vain(&self, id: u64, sent_at: Moment) -> Option<Vain> {
         let state = self.lock();
-        let mut others = state.asked.iter().filter(|asked| asked.id != id);
-        others.all(|asked| asked.caller.is_closed())
+        let waits = |asked: &Asked| !asked.caller.is_closed();
+        let alone = || {
+            !state
+                .asked
+                .iter()
+                .any(|asked| asked.id != id && waits(asked))
+        };
+        let mut before = state.asked.iter().take_while(|asked| asked.id < id);
+        if state.last_heard <= sent_at {
+            Some(if alone() { Vain::Alone } else { Vain::Silent })
+        } else if state.last_replied <= sent_at && !before.any(waits) {
+            Some(if alone() { Vain::Alone } else { Vain::Stuck })
+        } else {
+            None
+        }
     }
 
     /// Whether this overdue request is the one that looks often what a probe found: thousands of them would only be in
@@ -399,16 +422,20 @@ impl Shared {
 
     /// Whatever ends this task, a runtime that shuts down included, ends the connection.
     async fn drive(self: Arc<Self>, watched: Watched, ending: Ending) {
+        let mut turns = Turns::default();
         let loss = loop {
             self.write(&watched);
             let (blocked, mute) = self.waits();
             tokio::select! {
                 biased;
                 ready = watched.readable() => match ready {
-                    Ok(mut ready) => match self.read(|| ready.clear_ready()) {
-                        Ok(()) => {}
-                        Err(end) => break end,
-                    },
+                    Ok(mut ready) => {
+                        if let Err(end) = self.read(|| ready.clear_ready()) {
+                            break end;
+                        }
+                        drop(ready);
+                        turns.taken().await;
+                    }
                     Err(_) => break self.loss(Close::Reset, None),
                 },
                 () = self.bell.notified() => {
@@ -511,6 +538,7 @@ impl Shared {
                 Err(error) => Some(close_of(&error)),
             };
             state.last_heard = now;
+            let replies = live.state.replies();
             let taken = take(
                 live,
                 &mut state.asked,
@@ -518,6 +546,9 @@ impl Shared {
                 &mut proof,
                 self.established,
             );
+            if live.state.replies() > replies {
+                state.last_replied = now;
+            }
             match (taken, ended) {
                 (Err(cause), _) => Err(Loss {
                     cause,
