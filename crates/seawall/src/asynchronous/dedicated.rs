@@ -115,6 +115,10 @@ async fn converse(
 ) -> Result<(), End> {
     loop {
         let now = clock::now();
+        if call.deadline.too_late_to_answer(now) {
+            // Also where something always comes.
+            return Err(End::Late);
+        }
         let until = call.deadline.answer_by().min(now + GLANCE);
         let ended = match runtime::timeout(until.since(now), own.step()).await {
             Ok(Ok(())) => None,

@@ -9,7 +9,7 @@ use seawall_wire::Value;
 use super::park::{self, Acquired, sleep_until};
 use super::replies::Replies;
 use super::runtime;
-use super::shared::{Fate, Lost, NotTaken, Shared, Ticket, Waiter};
+use super::shared::{Fate, Lost, NotTaken, Shared, Ticket, Vain, Waiter};
 use crate::clock;
 use crate::error::Error;
 use crate::link::call::{Again, Call};
@@ -302,8 +302,9 @@ async fn late(
     if shared.retract(request.ticket.id) {
         return End::Late(loss, Provenance::Queued);
     }
-    let silent = shared.last_heard() <= sent_at;
-    if silent && (call.overdue_at(sent_at) <= clock::now() || shared.is_alone(request.ticket.id)) {
+    let overdue = call.overdue_at(sent_at) <= clock::now();
+    let vain = shared.is_vain(request.ticket.id, sent_at);
+    if vain.is_some_and(|vain| overdue || vain == Vain::Alone) {
         // Silence for a whole deadline condemns the connection: what it still holds must not run later. How far the
         // request got is final only when it is closed. Where others wait on it, it has as long as any reply has: a
         // call in a hurry is no reason to leave theirs in doubt.

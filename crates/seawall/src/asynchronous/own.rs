@@ -25,6 +25,24 @@ pub(super) enum Came {
     Other(Value),
 }
 
+/// Lets other tasks have their turn where a socket always has something to read: the runtime does not see to that.
+#[derive(Debug, Default)]
+pub(super) struct Breath(u32);
+
+impl Breath {
+    /// How often a task reads in a row, some megabytes at most.
+    const MAX: u32 = 64;
+
+    /// A read brought something.
+    pub(super) async fn taken(&mut self) {
+        self.0 += 1;
+        if self.0 >= Self::MAX {
+            self.0 = 0;
+            runtime::yield_now().await;
+        }
+    }
+}
+
 /// A connection of one's own. Dropped clean, it goes back; dropped in the middle of something, it is closed.
 pub(super) struct Own {
     link: Arc<Link>,
@@ -32,6 +50,7 @@ pub(super) struct Own {
     watched: Option<Watched>,
     lent: Option<Lent<Box<Live>>>,
     generation: u64,
+    breath: Breath,
     /// It must not go back: what was sent on it changed what later commands mean.
     pub(super) tainted: bool,
 }
@@ -44,6 +63,7 @@ impl Own {
                 watched: Some(watched),
                 lent: Some(lent),
                 generation: fork::generation(),
+                breath: Breath::default(),
                 tainted: false,
             }),
             Err(error) => {
@@ -99,7 +119,10 @@ impl Own {
             Woken::Late => return Err(Close::Reset),
         }
         match live.read_some(clock::now()) {
-            Ok(Step::Moved) => Ok(()),
+            Ok(Step::Moved) => {
+                self.breath.taken().await;
+                Ok(())
+            }
             Ok(Step::WouldBlock) => {
                 watched.is_drained();
                 Ok(())

@@ -19,6 +19,7 @@ use seawall_wire::Value;
 use seawall_wire::facts::Access;
 
 use super::exchange::examine;
+use super::own::Breath;
 use super::replies::Replies;
 use super::runtime::{self, Bell, Turns, Watched, Woken};
 use crate::clock;
@@ -83,6 +84,8 @@ struct State {
     asked: VecDeque<Asked>,
     next: u64,
     last_heard: Moment,
+    /// When the last whole reply came.
+    last_replied: Moment,
     /// When it was last seen to move, though nothing was heard.
     last_moved: Moment,
     /// The overdue request that looks often what a probe found.
@@ -188,6 +191,18 @@ pub(super) enum NotTaken {
     Full,
 }
 
+/// Why a connection is given up by a call whose deadline has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Vain {
+    /// Not a byte came since the call was sent.
+    Silent,
+    /// Something came, but no whole reply, and nobody waits any more for the one that would be next: it may have no end,
+    /// and all others stand behind it.
+    Stuck,
+    /// One of both, and nobody else waits on it.
+    Alone,
+}
+
 /// A caller's side of one request.
 pub(super) struct Ticket {
     pub(super) id: u64,
@@ -218,6 +233,7 @@ impl Shared {
                 asked: VecDeque::with_capacity(64),
                 next: 0,
                 last_heard: clock::now(),
+                last_replied: Moment::ORIGIN,
                 last_moved: Moment::ORIGIN,
                 watcher: None,
                 waiting: 0,
@@ -311,11 +327,6 @@ impl Shared {
         retracted
     }
 
-    /// When something last came on it.
-    pub(super) fn last_heard(&self) -> Moment {
-        self.lock().last_heard
-    }
-
     /// When something last moved on it, in either direction, as far as that was looked at.
     pub(super) fn last_moved(&self) -> Moment {
         let state = self.lock();
@@ -341,11 +352,24 @@ impl Shared {
         state.last_heard <= moment && lent.is_some_and(|lent| !lent.connection.has_news())
     }
 
-    /// Whether nobody waits for a reply to another request.
-    pub(super) fn is_alone(&self, id: u64) -> bool {
+    /// Whether a request whose deadline has come was sent in vain, and the connection is of no more use: see [`Vain`].
+    pub(super) fn is_vain(&self, id: u64, sent_at: Moment) -> Option<Vain> {
         let state = self.lock();
-        let mut others = state.asked.iter().filter(|asked| asked.id != id);
-        others.all(|asked| asked.caller.is_canceled())
+        let waits = |asked: &Asked| !asked.caller.is_canceled();
+        let alone = || {
+            !state
+                .asked
+                .iter()
+                .any(|asked| asked.id != id && waits(asked))
+        };
+        let mut before = state.asked.iter().take_while(|asked| asked.id < id);
+        if state.last_heard <= sent_at {
+            Some(if alone() { Vain::Alone } else { Vain::Silent })
+        } else if state.last_replied <= sent_at && !before.any(waits) {
+            Some(if alone() { Vain::Alone } else { Vain::Stuck })
+        } else {
+            None
+        }
     }
 
     /// Whether this overdue request is the one that looks often what a probe found: thousands of them would only be in
@@ -423,6 +447,7 @@ impl Shared {
         let mut done = Done::new();
         // Those who waited for this connection were woken together: what they ask goes out together.
         let_others_go_first().await;
+        let mut breath = Breath::default();
         let loss = loop {
             // The server may have closed it while it rested, and the loop has not come round to say so.
             if self.has_rested()
@@ -433,10 +458,12 @@ impl Shared {
             self.write(&watched);
             let (blocked, mute) = self.waits();
             match runtime::first_of(&watched, Some(&self.bell), blocked, mute).await {
-                Ok(Woken::Readable) => match self.read(&mut done, &watched) {
-                    Ok(()) => {}
-                    Err(end) => break end,
-                },
+                Ok(Woken::Readable) => {
+                    if let Err(end) = self.read(&mut done, &watched) {
+                        break end;
+                    }
+                    breath.taken().await;
+                }
                 Ok(Woken::Rung) => let_others_go_first().await,
                 Ok(Woken::Writable) => {}
                 Ok(Woken::Late) | Err(_) => break self.loss(Close::Reset, None),
@@ -550,7 +577,11 @@ impl Shared {
                 Err(error) => Some(close_of(&error)),
             };
             state.last_heard = now;
+            let replies = live.state.replies();
             let taken = take(live, &mut state.asked, done, &mut proof, self.established);
+            if live.state.replies() > replies {
+                state.last_replied = now;
+            }
             match (taken, ended) {
                 (Err(cause), _) => Err(Loss {
                     cause,

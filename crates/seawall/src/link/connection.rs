@@ -154,6 +154,11 @@ impl Connection {
         self.last_used
     }
 
+    /// Replies that have come.
+    pub(crate) fn replies(&self) -> u64 {
+        self.replies
+    }
+
     /// Replies that are still to come.
     pub(crate) fn owed(&self) -> usize {
         self.replies_owed

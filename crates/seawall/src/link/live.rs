@@ -20,6 +20,10 @@ const FRESH: Duration = Duration::from_millis(1);
 /// After a failed write, what the peer had to say before it closed is waited for no longer than this.
 const LAST_WORDS: Duration = Duration::from_millis(50);
 
+/// Bytes of pushes that a connection at rest is rid of at a time. Nothing that is asked for on pooled connections makes a
+/// server push there at all; one that pushes faster than it is read would hold up whoever looks.
+const PUSHES_MAX: u64 = 1 << 20;
+
 /// What the kernel holds of a request is looked at from this size on: what is smaller is on its way at once on any link
 /// that is of use.
 const DRAIN_FROM: usize = 64 * 1024;
@@ -223,8 +227,12 @@ impl Live {
 
     /// [`check`](Self::check) without its shortcut.
     pub(crate) fn look(&mut self, now: Moment) -> Result<(), Loss> {
+        let before = self.state.bytes_in();
         loop {
             match self.read_some(now) {
+                Ok(Step::Moved) if self.state.bytes_in() - before > PUSHES_MAX => {
+                    return Err(self.broken(Cause::ProtocolError, now));
+                }
                 Ok(Step::Moved) => self.drain_pushes(now)?,
                 Ok(Step::WouldBlock) => break,
                 Err(error) => return Err(self.state.loss(close_of(&error), now)),

@@ -8,6 +8,7 @@ mod fake;
 mod forks;
 mod ground;
 mod hints;
+mod hostile;
 mod journal;
 mod last_words;
 mod leases;

@@ -87,15 +87,15 @@ impl<C, W> Ledger<C, W> {
         mut look: impl FnMut(&mut C) -> Result<(), Loss>,
     ) -> Vec<(Lent<C>, Loss)> {
         let mut dead = Vec::new();
-        let mut index = 0;
-        while index < self.idle.len() {
-            match look(&mut self.idle[index].connection) {
+        let resting = std::mem::take(&mut self.idle);
+        self.idle.reserve(resting.len());
+        for mut lent in resting {
+            match look(&mut lent.connection) {
                 Ok(()) => {
-                    self.idle[index].seen_well = now;
-                    index += 1;
+                    lent.seen_well = now;
+                    self.idle.push(lent);
                 }
                 Err(loss) => {
-                    let lent = self.idle.remove(index);
                     let loss = self.name_with_others(&lent, loss);
                     dead.push((lent, loss));
                 }

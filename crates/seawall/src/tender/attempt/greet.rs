@@ -14,6 +14,9 @@ use crate::link::shared::Link;
 use crate::net::stream::{Stream, close_of};
 use crate::net::tls::Trouble;
 
+/// How often one greeting is read before others have their turn: a peer may say more than there is time to read.
+const ROUNDS_MAX: u32 = 64;
+
 impl Attempt {
     /// Begins to greet on a stream that is ready for it.
     pub(super) fn begin_greeting(
@@ -49,7 +52,9 @@ impl Attempt {
         mut at: Try,
         now: Moment,
     ) -> Moved {
+        let mut rounds = 0;
         loop {
+            rounds += 1;
             if live.mute.is_none() && live.write_some().is_err() {
                 live.fall_mute(now);
             }
@@ -60,18 +65,18 @@ impl Attempt {
                     return Moved::Established(live, server, at);
                 }
                 (Ok(Some(_)), _) => broken_off(&live, &ErrorKind::ConnectionReset.into(), now),
-                (Ok(None), Ok(Step::Moved)) => continue,
-                (Ok(None), Ok(Step::WouldBlock)) if now < at.until => {
+                (Ok(None), Ok(Step::Moved)) if rounds < ROUNDS_MAX => continue,
+                (Ok(None), Ok(_)) if now < at.until => {
                     return self.wait(Stage::Greeting {
                         live,
                         handshake,
                         at,
                     });
                 }
-                (Ok(None), Ok(Step::WouldBlock)) if live.mute.is_some() => {
+                (Ok(None), Ok(_)) if live.mute.is_some() => {
                     broken_off(&live, &ErrorKind::ConnectionReset.into(), now)
                 }
-                (Ok(None), Ok(Step::WouldBlock)) => silence(&live, at),
+                (Ok(None), Ok(_)) => silence(&live, at),
                 (Ok(None), Err(error)) => broken_off(&live, &error, now),
                 (Err(error), _) => error,
             };
