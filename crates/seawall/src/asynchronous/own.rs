@@ -101,32 +101,25 @@ impl Own {
         let live = &mut lent.connection;
         let mut blocked = false;
         if live.state.wants_write() && live.mute.is_none() {
-            match live.write_some() {
+            match watched.write(live) {
                 Ok(Step::Moved) => {}
                 Ok(Step::WouldBlock) => blocked = true,
                 Err(_) => live.fall_mute(clock::now()),
             }
         }
         let mute = live.mute;
-        if blocked {
-            // So that the next wait for room is one for new room.
-            watched.is_full();
-        }
         let woken = runtime::first_of(watched, None, blocked, mute).await;
         match woken.map_err(|error| close_of(&error))? {
             Woken::Readable => {}
             Woken::Writable | Woken::Rung => return Ok(()),
             Woken::Late => return Err(Close::Reset),
         }
-        match live.read_some(clock::now()) {
+        match watched.read(live, clock::now()) {
             Ok(Step::Moved) => {
                 self.breath.taken().await;
                 Ok(())
             }
-            Ok(Step::WouldBlock) => {
-                watched.is_drained();
-                Ok(())
-            }
+            Ok(Step::WouldBlock) => Ok(()),
             Err(error) => Err(close_of(&error)),
         }
     }

@@ -13,7 +13,7 @@ use seawall_model::Moment;
 
 use super::event_loop::{EventLoop, Task, Watch, current};
 use crate::clock;
-use crate::link::live::Live;
+use crate::link::live::{Live, Step};
 
 /// Runs a task beside this one.
 pub(super) fn spawn(task: impl Future<Output = ()> + Send + 'static) {
@@ -187,8 +187,31 @@ impl Watched {
         }
     }
 
+    /// Reads what has come, once, and marks the socket as empty where it is. The mark is set first and the socket asked
+    /// after it: what comes in between is found by that read, or by the next wait.
+    pub(super) fn read(&self, live: &mut Live, now: Moment) -> io::Result<Step> {
+        let step = live.read_some(now)?;
+        let moved = matches!(step, Step::Moved);
+        if moved || matches!(self, Self::Loop(_)) {
+            return Ok(step);
+        }
+        self.is_drained();
+        live.read_some(now)
+    }
+
+    /// Writes what is queued, and marks the socket as full where it is, as [`read`](Self::read) does.
+    pub(super) fn write(&self, live: &mut Live) -> io::Result<Step> {
+        match live.write_some()? {
+            Step::Moved => Ok(Step::Moved),
+            Step::WouldBlock => {
+                self.is_full();
+                live.write_some()
+            }
+        }
+    }
+
     /// A read found nothing: the next wait is for something new.
-    pub(super) fn is_drained(&self) {
+    fn is_drained(&self) {
         match self {
             #[cfg(feature = "tokio")]
             Self::Tokio(watched) => not_ready(watched, tokio::io::Interest::READABLE),
@@ -199,7 +222,7 @@ impl Watched {
     }
 
     /// A write found no room: the next wait is for new room.
-    pub(super) fn is_full(&self) {
+    fn is_full(&self) {
         match self {
             #[cfg(feature = "tokio")]
             Self::Tokio(watched) => not_ready(watched, tokio::io::Interest::WRITABLE),

@@ -538,12 +538,8 @@ impl Shared {
         if !live.state.wants_write() || live.mute.is_some() {
             return;
         }
-        match live.write_some() {
-            Ok(Step::Moved) => {}
-            Ok(Step::WouldBlock) => {
-                // So that the next wait for room is one for new room.
-                watched.is_full();
-            }
+        match watched.write(live) {
+            Ok(Step::Moved | Step::WouldBlock) => {}
             Err(_) => live.fall_mute(clock::now()),
         }
         if state.waiting > 0 && state.has_room() {
@@ -562,18 +558,9 @@ impl Shared {
                 return Ok(());
             };
             let live = &mut lent.connection;
-            let ended = match live.read_some(now) {
-                Ok(Step::Moved) => {
-                    // It would have brought more if there were more: no need to ask.
-                    if live.is_drained() {
-                        watched.is_drained();
-                    }
-                    None
-                }
-                Ok(Step::WouldBlock) => {
-                    watched.is_drained();
-                    return Ok(());
-                }
+            let ended = match watched.read(live, now) {
+                Ok(Step::Moved) => None,
+                Ok(Step::WouldBlock) => return Ok(()),
                 Err(error) => Some(close_of(&error)),
             };
             state.last_heard = now;

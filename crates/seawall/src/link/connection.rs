@@ -334,11 +334,6 @@ impl Connection {
         self.inbox.room()
     }
 
-    /// Whether the last read could have brought more.
-    pub(crate) fn has_room(&self) -> bool {
-        self.inbox.has_room()
-    }
-
     /// A read brought `n` bytes.
     pub(crate) fn received(&mut self, n: usize, now: Moment) {
         self.inbox.filled(n);

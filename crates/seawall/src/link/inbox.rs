@@ -89,11 +89,6 @@ impl Inbox {
         (len + more).min(most).max(self.end + wanted)
     }
 
-    /// Whether what was filled last left room.
-    pub(crate) fn has_room(&self) -> bool {
-        self.end < self.buffer.len()
-    }
-
     /// `n` bytes of [`room`](Self::room) were filled.
     pub(crate) fn filled(&mut self, n: usize) {
         self.end += n;

@@ -145,12 +145,6 @@ impl Live {
         }
     }
 
-    /// Whether the read that was just made took all that there was: it left room. An end that came meanwhile is
-    /// announced by itself.
-    pub(crate) fn is_drained(&self) -> bool {
-        !self.stream.is_layered() && self.state.has_room()
-    }
-
     /// Reads once, and waits for that if nothing has come: see [`Stream::read_patiently`]. `clock` is asked after it.
     pub(crate) fn read_patiently(
         &mut self,
