@@ -1,13 +1,12 @@
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
 use seawall::journal::{self, Entry, Event, JournalContents, JournalFile, Record, WriteGate};
 
-use crate::output;
+use crate::{Exit, output};
 
 /// Where journals are looked for if no path is given.
 const STATE_DIR: &str = "SEAWALL_STATE_DIR";
@@ -27,17 +26,17 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    pub(crate) fn run(self) -> ExitCode {
+    pub(crate) fn run(self) -> Exit {
         let Some(path) = self.path.or_else(|| state_dir(std::env::var_os(STATE_DIR))) else {
             let hint = "give the path of a *.journal file or of a state directory, or set SEAWALL_STATE_DIR";
             output::fail("no path was given", hint);
-            return ExitCode::from(2);
+            return Exit::Unable;
         };
         let contents = match journal::read(&path) {
             Ok(contents) => contents,
             Err(error) => {
                 output::fail(&error, error.hint());
-                return ExitCode::from(2);
+                return Exit::Unable;
             }
         };
         let show = if self.json { as_json } else { as_text };
@@ -47,13 +46,17 @@ impl Journal {
                 format_args!("the records could not be written: {error}"),
                 "",
             );
-            return ExitCode::from(2);
+            return Exit::Unable;
         }
         let complaints: Vec<String> = contents.files.iter().filter_map(complaint).collect();
         for complaint in &complaints {
             output::note(format_args!("seawall: {complaint}"));
         }
-        ExitCode::from(u8::from(!complaints.is_empty()))
+        if complaints.is_empty() {
+            Exit::Well
+        } else {
+            Exit::Short
+        }
     }
 }
 

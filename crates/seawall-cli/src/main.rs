@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use seawall_cli::Door;
+
 fn main() -> ExitCode {
-    seawall_cli::run(std::env::args_os())
+    seawall_cli::run(std::env::args_os(), &Door::program()).into()
 }

@@ -4,6 +4,7 @@
 //! go of while a call waits; nothing here keeps a Python object alive beyond a call but a credential provider.
 
 mod aio;
+mod command_line;
 mod ground;
 mod identity;
 mod lease;
@@ -25,5 +26,6 @@ fn _ext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<reply::Codec>()?;
     module.add_function(wrap_pyfunction!(trouble::install, module)?)?;
     module.add_function(wrap_pyfunction!(pack::pack, module)?)?;
+    module.add_function(wrap_pyfunction!(command_line::command_line, module)?)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))
 }

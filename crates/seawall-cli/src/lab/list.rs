@@ -1,9 +1,7 @@
-use std::process::ExitCode;
-
 use clap::Args;
 use seawall_lab::scenario::{self, Showing};
 
-use crate::output;
+use crate::{Exit, output};
 
 /// List the scenarios: what each one breaks, and the cause that must be named.
 #[derive(Debug, Args)]
@@ -11,7 +9,7 @@ pub(crate) struct List {}
 
 impl List {
     #[expect(clippy::unused_self, reason = "every command is run by its value")]
-    pub(crate) fn run(self) -> ExitCode {
+    pub(crate) fn run(self) -> Exit {
         let scenarios = scenario::list();
         let width = scenarios
             .iter()
@@ -30,10 +28,10 @@ impl List {
                 scenario.name, cause, scenario.story
             );
             if output::out(line).is_err() {
-                return ExitCode::from(2);
+                return Exit::Unable;
             }
         }
         output::note("* in the demo; `seawall lab run NAME ..` runs some, `seawall lab run` all");
-        ExitCode::SUCCESS
+        Exit::Well
     }
 }

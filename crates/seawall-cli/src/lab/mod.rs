@@ -4,9 +4,9 @@ mod contend;
 mod list;
 mod run;
 
-use std::process::ExitCode;
-
 use clap::{Args, Subcommand};
+
+use crate::{Door, Exit};
 
 /// Break a real Redis under load, and see what the callers saw.
 #[derive(Debug, Args)]
@@ -23,10 +23,10 @@ enum Command {
 }
 
 impl Lab {
-    pub(crate) fn run(self) -> ExitCode {
+    pub(crate) fn run(self, door: &Door) -> Exit {
         match self.command {
             Command::List(list) => list.run(),
-            Command::Run(run) => run.run(),
+            Command::Run(run) => run.run(door),
             Command::Contend(contend) => contend.run(),
         }
     }

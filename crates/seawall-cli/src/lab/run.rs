@@ -1,5 +1,4 @@
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use clap::Args;
 use seawall_lab::report::Report;
@@ -7,7 +6,7 @@ use seawall_lab::run::{
     self, Contender, Interrupt, LabError, Options, PARALLEL_DEFAULT, Selection, WORKERS_DEFAULT,
 };
 
-use crate::output;
+use crate::{Door, Exit, output};
 
 /// Run scenarios, and print the scoreboard.
 #[derive(Debug, Args)]
@@ -24,8 +23,8 @@ pub(crate) struct Run {
     #[arg(long, value_name = "CONTENDER", num_args = 1..)]
     against: Vec<String>,
 
-    /// Only run our own faces of these names: blocking, tokio
-    #[arg(long, value_name = "FACE", num_args = 1.., default_values = super::contend::Face::NAMES)]
+    /// Only run our own faces of these names
+    #[arg(long, value_name = "FACE", num_args = 1.., default_values = super::contend::Face::names())]
     face: Vec<super::contend::Face>,
 
     /// Print the report as JSON
@@ -48,14 +47,15 @@ pub(crate) struct Run {
     #[arg(long, default_value_t = WORKERS_DEFAULT, value_parser = clap::value_parser!(u32).range(1..=1024))]
     workers: u32,
 
-    /// The virtual environment where a server and Python clients are looked for
-    #[arg(long, value_name = "DIR", default_value = ".venv")]
-    venv: PathBuf,
+    /// The virtual environment where a server and Python clients are looked for [default: .venv, and in the Python
+    /// package the one that it is installed in]
+    #[arg(long, value_name = "DIR")]
+    venv: Option<PathBuf>,
 }
 
 impl Run {
-    pub(crate) fn run(self) -> ExitCode {
-        let result = self.report();
+    pub(crate) fn run(self, door: &Door) -> Exit {
+        let result = self.report(door);
         match &result {
             Ok(report) => {
                 let text = if self.json {
@@ -67,18 +67,19 @@ impl Run {
                 };
                 if let Err(error) = output::out(text.trim_end()) {
                     output::fail(format_args!("the report could not be written: {error}"), "");
-                    return ExitCode::from(2);
+                    return Exit::Unable;
                 }
             }
             Err(error) => output::fail(error, ""),
         }
-        ExitCode::from(run::exit_code(&result))
+        Exit::from_code(run::exit_code(&result))
     }
 
-    fn report(&self) -> Result<Report, LabError> {
-        let venv = std::path::absolute(&self.venv).unwrap_or_else(|_| self.venv.clone());
+    fn report(&self, door: &Door) -> Result<Report, LabError> {
+        let venv = self.venv.as_ref().unwrap_or(&door.venv);
+        let venv = std::path::absolute(venv).unwrap_or_else(|_| venv.clone());
         let mut contenders: Vec<Contender> =
-            self.face.iter().map(|face| face.contender()).collect();
+            self.face.iter().map(|face| face.contender(door)).collect();
         for given in &self.against {
             contenders.push(Contender::parse(given, Some(&venv))?);
         }

@@ -1,10 +1,10 @@
 //! Our own faces as contenders: calls come from the lab, line by line, and go through a client of ours.
 
+#[cfg(feature = "tokio")]
 mod asynchronous;
 mod blocking;
 
 use std::io;
-use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
@@ -17,7 +17,7 @@ use seawall_lab::contender::{
 };
 use seawall_lab::run::Contender;
 
-use crate::output;
+use crate::{Door, Exit, output};
 
 /// Stand for a face of ours in the lab (the lab starts this itself).
 #[derive(Debug, Args)]
@@ -34,36 +34,44 @@ pub(crate) enum Face {
     /// `seawall::blocking::Client`.
     Blocking,
     /// `seawall::asynchronous::Client`.
+    #[cfg(feature = "tokio")]
     Tokio,
 }
 
 impl Face {
     /// The names of all faces.
-    pub(crate) const NAMES: [&str; 2] = ["blocking", "tokio"];
+    pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+        Self::value_variants().iter().map(|face| face.name())
+    }
 
     /// This program, called again to stand for the face.
-    pub(crate) fn contender(self) -> Contender {
-        let program = std::env::current_exe()
-            .map_or_else(|_| "seawall".into(), |path| path.display().to_string());
-        let name = match self {
+    pub(crate) fn contender(self, door: &Door) -> Contender {
+        let words = ["lab", "contend", "--face", self.name()];
+        let program = door.program.iter().map(String::as_str);
+        Contender::judged(self.name(), program.chain(words))
+    }
+
+    fn name(self) -> &'static str {
+        match self {
             Self::Blocking => "blocking",
+            #[cfg(feature = "tokio")]
             Self::Tokio => "tokio",
-        };
-        Contender::judged(name, [program.as_str(), "lab", "contend", "--face", name])
+        }
     }
 }
 
 impl Contend {
-    pub(crate) fn run(self) -> ExitCode {
+    pub(crate) fn run(self) -> Exit {
         let result = match self.face {
             Face::Blocking => blocking::contend(),
+            #[cfg(feature = "tokio")]
             Face::Tokio => asynchronous::contend(),
         };
         match result {
-            Ok(()) => ExitCode::SUCCESS,
+            Ok(()) => Exit::Well,
             Err(error) => {
                 output::fail(error, "");
-                ExitCode::from(2)
+                Exit::Unable
             }
         }
     }

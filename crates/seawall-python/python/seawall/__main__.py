@@ -1,0 +1,22 @@
+"""The ``seawall`` command line, also as ``python -m seawall``."""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+from . import _ext
+
+
+def main() -> int:
+    """Runs what was typed, and returns the exit code: 0 all is well, 1 something fell short, 2 it could not run."""
+    words = ["seawall", *sys.argv[1:]]
+    # Ctrl-C ends it as it ends any program: Python's own handler would only take note while Rust runs.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # Never the system's own Python: the lab may install a server into the environment.
+    venv = sys.prefix if sys.prefix != sys.base_prefix else ".venv"
+    return _ext.command_line(words, [sys.executable, "-m", "seawall"], venv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
