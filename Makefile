@@ -7,10 +7,10 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 
 target := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help setup demo test test-apps lint format format-check clippy docs tidy deny bench
+.PHONY: help setup demo test test-apps lint format format-check clippy docs tidy deny bench bench-python
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## check for Rust, and fetch a server into .venv if none is installed
 	@scripts/setup.sh
@@ -53,3 +53,8 @@ deny:
 
 bench: setup ## measure beside the peers (minutes)
 	@cargo run --locked --release --manifest-path benches/Cargo.toml --target-dir $(target)/benches
+
+# As it is shipped: the tests' build is not linked as a whole.
+bench-python: setup ## measure the Python package beside its peers (ten minutes)
+	@scripts/python.sh release requirements-bench.txt
+	@.venv/bin/python benches/python
