@@ -345,6 +345,13 @@ impl Shared {
         }
     }
 
+    /// Whether something came, or it ended, and its driver has not read that yet.
+    pub(super) fn has_news(&self) -> bool {
+        let state = self.lock();
+        let lent = state.lent.as_ref();
+        lent.is_some_and(|lent| lent.connection.has_news())
+    }
+
     /// Whether nothing has come since then, read or unread.
     pub(super) fn is_silent_since(&self, moment: Moment) -> bool {
         let state = self.lock();

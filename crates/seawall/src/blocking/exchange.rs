@@ -185,6 +185,7 @@ fn exchange(
 ) -> Result<Option<ServerError>, End> {
     let mut silent_since = began;
     let mut asked_at = None;
+    let mut last_look = false;
     let mut now = began;
     loop {
         if live.wants_write() {
@@ -232,7 +233,12 @@ fn exchange(
             return Err(End::Lost(live.state.loss(close, now)));
         }
         if call.deadline.too_late_to_answer(now) {
-            return Err(End::Late);
+            // Where it was this process that stood still (it was stopped, its host was), the reply may be there.
+            if last_look || !live.has_news() {
+                return Err(End::Late);
+            }
+            last_look = true;
+            continue;
         }
         if now >= call.overdue_at(silent_since) && live.is_draining() {
             silent_since = now;

@@ -26,6 +26,7 @@ mod restarts;
 mod session;
 mod sizes;
 mod slow_writes;
+mod stopped;
 mod strangers;
 mod texts;
 mod tls;
