@@ -1,6 +1,8 @@
 """What users of redis-py do, through seawall.Redis."""
 
 import array
+import socket
+import threading
 
 import pytest
 import redis
@@ -128,3 +130,36 @@ def test_a_setting_of_ours_stands_in_the_url_or_among_the_arguments(url):
     assert seawall.Redis.from_url(url, ride_out=0.1).ping()
     with pytest.raises(redis.DataError, match="ride_out"):
         seawall.Redis.from_url(url, ride_out="soon").ping()
+
+
+def http_port():
+    """A port on which something answers every line as an HTTP server does."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        while True:
+            try:
+                peer, _ = listener.accept()
+            except OSError:
+                return
+            with peer:
+                peer.settimeout(10)
+                if peer.recv(4096):
+                    peer.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+    threading.Thread(target=serve, daemon=True).start()
+    return listener
+
+
+@pytest.mark.parametrize("how", ["a name without an address", "no TLS", "HTTP"])
+def test_an_endpoint_that_cannot_be_used_is_a_connection_error_as_with_redis_py(how, shared_server):
+    with http_port() as http:
+        url, cause = {
+            "a name without an address": ("redis://nobody.invalid:6379", "name-unknown"),
+            "no TLS": (f"rediss://127.0.0.1:{shared_server.port}", "tls-handshake"),
+            "HTTP": (f"redis://127.0.0.1:{http.getsockname()[1]}", "not-redis"),
+        }[how]
+        with pytest.raises(redis.ConnectionError) as caught:
+            seawall.Redis.from_url(url, socket_timeout=5).ping()
+        assert isinstance(caught.value, seawall.errors.SeawallError)
+        assert caught.value.cause == cause and not caught.value.may_have_run

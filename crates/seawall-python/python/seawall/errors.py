@@ -125,7 +125,7 @@ def _failure(message: str, facts: dict[str, Any]) -> Exception:
         error = _BaseParser.parse_error(_BY_CAUSE[cause])
         error.args = (f"{error.args[0]}\n{message}",)
         error.__class__ = _mix(type(error))
-    elif kind == "settings":
+    elif kind == "settings" and cause == "bad-settings":
         error = _redis.DataError(message)
     else:
         error = ConnectionError(message)
