@@ -32,6 +32,8 @@ pub(crate) struct Lease {
     closed: AtomicBool,
     /// How far the last request got when its connection was lost.
     provenance: Mutex<Provenance>,
+    /// Why it was lost, if that was found behind replies that were still to be had: the next read's to tell.
+    ended: Mutex<Option<Error>>,
 }
 
 impl Lease {
@@ -53,6 +55,7 @@ impl Lease {
             number,
             closed: AtomicBool::new(false),
             provenance: Mutex::new(Provenance::Queued),
+            ended: Mutex::new(None),
         })
     }
 
@@ -93,6 +96,10 @@ impl Lease {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         drop(socket);
+    }
+
+    fn ended(&self) -> std::sync::MutexGuard<'_, Option<Error>> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn last_provenance(&self) -> std::sync::MutexGuard<'_, Provenance> {
@@ -208,8 +215,11 @@ impl Lease {
         most: usize,
         within: Option<f64>,
     ) -> PyResult<(Bound<'py, PyList>, Bound<'py, PyList>)> {
+        if let Some(error) = self.ended().take() {
+            return Err(trouble::of_error(py, &error, None));
+        }
         let first = patience(within)?;
-        let (bytes, ends) = self.work(py, |lease| {
+        let (bytes, ends, error) = self.work(py, |lease| {
             let mut bytes = Vec::new();
             let mut ends = Vec::new();
             while ends.len() < most {
@@ -224,13 +234,18 @@ impl Lease {
                 });
                 match came {
                     Ok(Some(())) => ends.push(bytes.len()),
+                    Ok(None) => break,
                     Err(error) if ends.is_empty() => return Err(error),
-                    // What came whole before an end is still to be had; the next read finds the end again.
-                    Ok(None) | Err(_) => break,
+                    // What came whole before the end is still to be had.
+                    Err(error) => return Ok((bytes, ends, Some(error))),
                 }
             }
-            Ok((bytes, ends))
+            Ok((bytes, ends, None))
         })?;
+        if let Some(error) = error {
+            *self.last_provenance() = error.provenance();
+            *self.ended() = Some(error);
+        }
         let codec = codec.get();
         let limits = Limits::default();
         let replies = PyList::empty(py);
