@@ -55,6 +55,8 @@ _TLS_OFF = ("ssl_validate_ocsp", "ssl_validate_ocsp_stapled")
 _NO_WISH = Retry(backoff=ExponentialWithJitterBackoff(base=0.01, cap=1), retries=10)
 #: As often as the engine sends anything.
 _ATTEMPTS_MAX = 10
+#: The `socket_connect_timeout` of who says none.
+_CONNECT_OF_REDIS = 5
 _POOL_SIZE_MAX = 65_535
 
 
@@ -64,6 +66,11 @@ def attempts(policy: Retry | None) -> int | None:
         return None
     retries = policy.get_retries()
     return _ATTEMPTS_MAX if retries < 0 else min(retries + 1, _ATTEMPTS_MAX)
+
+
+def connect_unsaid(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether a client was made without a word about `socket_connect_timeout`, its sixth argument."""
+    return "socket_connect_timeout" not in kwargs and len(args) < 6
 
 
 def take_ours(kwargs: dict[str, Any]) -> dict[str, str]:
@@ -123,7 +130,8 @@ def spec_of(connection: Any, ours: dict[str, str], pool_size: int | None = None)
     timeout = connection._socket_timeout
     settings["deadline"] = _span("socket_timeout", DEADLINE if timeout is None else timeout)
     connect = connection._socket_connect_timeout
-    if connect is not None:
+    # redis-py's own default is no wish of anybody's: it takes as long as the whole call may.
+    if connect is not None and not (connection._connect_unsaid and connect == _CONNECT_OF_REDIS):
         settings["connect_timeout"] = _span("socket_connect_timeout", connect)
     if connection.username:
         settings["user"] = str(connection.username)

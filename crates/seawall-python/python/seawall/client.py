@@ -29,6 +29,7 @@ class Redis(redis.Redis):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         single = kwargs.pop("single_connection_client", False)
         ours = {name: kwargs.pop(name) for name in _config.OURS & kwargs.keys()}
+        connect_unsaid = _config.connect_unsaid(args, kwargs)
         if kwargs.get("maint_notifications_config") is None:
             kwargs["maint_notifications_config"] = MaintNotificationsConfig(enabled=False)
         super().__init__(*args, **kwargs)
@@ -37,6 +38,8 @@ class Redis(redis.Redis):
             # Made by redis-py out of the arguments a moment ago; nothing was dialled.
             kwargs = dict(pool.connection_kwargs, **ours)
             kwargs.pop("himport_registry", None)
+            if connect_unsaid:
+                kwargs.pop("socket_connect_timeout", None)
             self.connection_pool = ConnectionPool(
                 pool.connection_class, pool.max_connections, cache_factory=pool._cache_factory, **kwargs
             )

@@ -146,6 +146,7 @@ class _Leased:
         self._tls_asked = {name: value for name, value in kwargs.items() if name.startswith("ssl_")}
         self._attempts = _config.attempts(kwargs.get("retry"))
         self._attempt = 1
+        self._connect_unsaid = "socket_connect_timeout" not in kwargs
         # Seawall looks at each connection itself; the server need not tell of its maintenance.
         if kwargs.get("maint_notifications_config") is None:
             kwargs["maint_notifications_config"] = MaintNotificationsConfig(enabled=False)

@@ -139,6 +139,7 @@ class _Leased:
         self._attempts = None if policy == _NO_WISH else _config.attempts(policy)
         self._retries_wanted = policy is None or policy.get_retries() != 0
         self._attempt = 1
+        self._connect_unsaid = "socket_connect_timeout" not in kwargs
         kwargs.setdefault("maint_notifications_config", MaintNotificationsConfig(enabled=False))
         kwargs["parser_class"] = LeaseParser
         super().__init__(*args, **kwargs)
