@@ -1,6 +1,7 @@
 //! `seawall lab`: breaks a real Redis under load, and shows what the callers saw.
 
 mod contend;
+mod faces;
 mod list;
 mod run;
 

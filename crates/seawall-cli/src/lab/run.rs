@@ -4,8 +4,10 @@ use clap::Args;
 use seawall_lab::report::Report;
 use seawall_lab::run::{
     self, Contender, Interrupt, LabError, Options, PARALLEL_DEFAULT, Selection, WORKERS_DEFAULT,
+    python,
 };
 
+use super::faces::Stand;
 use crate::{Door, Exit, output};
 
 /// Run scenarios, and print the scoreboard.
@@ -19,13 +21,14 @@ pub(crate) struct Run {
     #[arg(long, conflicts_with = "scenarios")]
     demo: bool,
 
-    /// Also run against this client: redis-py, redis-py-rec, or NAME=COMMAND (see docs/contenders.md)
+    /// Also run against this client: redis-py, redis-py-rec, redis-py-async, pybreaker, glide, glide-async, coredis, or
+    /// NAME=COMMAND (see docs/contenders.md)
     #[arg(long, value_name = "CONTENDER", num_args = 1..)]
     against: Vec<String>,
 
-    /// Only run our own faces of these names
-    #[arg(long, value_name = "FACE", num_args = 1.., default_values = super::contend::Face::names())]
-    face: Vec<super::contend::Face>,
+    /// Only run our own faces of these names: blocking, tokio; python, asyncio (the package that is installed in --venv)
+    #[arg(long, value_name = "FACE", num_args = 1.., value_parser = Stand::parse, default_values = super::contend::Face::names())]
+    face: Vec<Stand>,
 
     /// Print the report as JSON
     #[arg(long, conflicts_with = "markdown")]
@@ -78,10 +81,16 @@ impl Run {
     fn report(&self, door: &Door) -> Result<Report, LabError> {
         let venv = self.venv.as_ref().unwrap_or(&door.venv);
         let venv = std::path::absolute(venv).unwrap_or_else(|_| venv.clone());
-        let mut contenders: Vec<Contender> =
-            self.face.iter().map(|face| face.contender(door)).collect();
+        let mut contenders: Vec<Contender> = Vec::new();
+        for face in &self.face {
+            contenders.push(face.contender(door, &venv)?);
+        }
         for given in &self.against {
-            contenders.push(Contender::parse(given, Some(&venv))?);
+            let contender = Contender::parse(given, Some(&venv))?;
+            if python::KNOWN.contains(&given.as_str()) {
+                python::check(given, &contender.command)?;
+            }
+            contenders.push(contender);
         }
         let scenarios = if self.demo {
             Selection::Demo

@@ -30,7 +30,15 @@ pub enum LabError {
         /// What was given.
         given: String,
         /// The names known without a command.
-        known: &'static str,
+        known: String,
+    },
+    /// What a contender needs is not installed.
+    #[error("{name}: {why}")]
+    NotInstalled {
+        /// The contender's name.
+        name: String,
+        /// What is missing, and how to install it.
+        why: String,
     },
     /// Two contenders go by one name, and could not be told apart on the scoreboard.
     #[error("two contenders are called `{name}`: give one of them another name, as NAME=COMMAND")]

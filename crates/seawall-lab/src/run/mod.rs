@@ -8,6 +8,7 @@ mod interrupt;
 mod plan;
 mod progress;
 mod publish;
+pub mod python;
 mod roster;
 mod trial;
 
