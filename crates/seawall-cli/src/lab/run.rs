@@ -26,7 +26,7 @@ pub(crate) struct Run {
     #[arg(long, value_name = "CONTENDER", num_args = 1..)]
     against: Vec<String>,
 
-    /// Only run our own faces of these names: blocking, tokio; python, asyncio (the package that is installed in --venv)
+    /// Only run our own faces of these names: blocking, tokio, and python, asyncio: the package that is installed in --venv
     #[arg(long, value_name = "FACE", num_args = 1.., value_parser = Stand::parse, default_values = super::contend::Face::names())]
     face: Vec<Stand>,
 
