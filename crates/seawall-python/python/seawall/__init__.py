@@ -28,3 +28,12 @@ __all__ = [
     "errors",
     "from_url",
 ]
+
+
+def __getattr__(name: str) -> object:
+    # For people who look at their set-up: nobody else pays for it.
+    if name == "check":
+        import importlib
+
+        return importlib.import_module(".check", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

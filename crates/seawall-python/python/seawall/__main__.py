@@ -11,6 +11,10 @@ from . import _ext
 def main() -> int:
     """Runs what was typed, and returns the exit code: 0 all is well, 1 something fell short, 2 it could not run."""
     words = ["seawall", *sys.argv[1:]]
+    if words[1:2] == ["check"]:
+        from .check._command import main as check
+
+        return check(words[2:])
     # Ctrl-C ends it as it ends any program: Python's own handler would only take note while Rust runs.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     # Never the system's own Python: the lab may install a server into the environment.

@@ -1,0 +1,145 @@
+"""All that the checks look at; gathered once, before any of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import resource
+from typing import Any
+
+from ._server import Server
+from ._target import Target
+
+#: Connections for plain commands that a client of ours opens at most, by default.
+POOL_SIZE = 8
+#: redis-py's own default for ``socket_timeout``, and ours for ``deadline``.
+TIMEOUT_DEFAULT = 5.0
+
+
+@dataclasses.dataclass
+class Place:
+    """Where a Redis URL or client stands: on the command line, in a framework's setting."""
+
+    where: str
+    target: Target
+    #: Whether its connections are Seawall's.
+    ours: bool = True
+    #: What it is for: ``cache``, ``sessions``, ``broker``, ``results``, ``queue``, ``locks``.
+    uses: frozenset[str] = frozenset()
+    #: Seconds that a call may wait for a reply; ``None`` for ever.
+    timeout: float | None = TIMEOUT_DEFAULT
+    #: Connections that its pool hands out at most, if that is bounded.
+    max_connections: int | None = None
+    #: What empties its whole database, if anything does: `cache.clear()`.
+    flushed_by: str | None = None
+    #: What its server said; filled in when all places are known.
+    server: Server | None = None
+
+    def named(self, *names: str) -> bool:
+        return bool(self.uses & set(names))
+
+
+@dataclasses.dataclass
+class Fleet:
+    """Processes of one kind that use Redis."""
+
+    where: str
+    processes: int
+    threads: int = 1
+    #: Connections that one process opens at most.
+    connections: int = POOL_SIZE
+    #: Seconds after which its master kills a worker that is busy.
+    killed_after: float | None = None
+
+    @property
+    def total(self) -> int:
+        return self.processes * self.connections
+
+
+@dataclasses.dataclass
+class Django:
+    """Django's settings, as far as Redis stands in them."""
+
+    module: str
+    caches: dict[str, dict[str, Any]]
+    session_engine: str
+    session_cache: str
+    middleware: list[str]
+    ignores_exceptions: bool
+
+
+@dataclasses.dataclass
+class Celery:
+    """A Celery application's settings."""
+
+    where: str
+    conf: Any
+    broker_is_redis: bool
+    backend_is_redis: bool
+    installed: bool
+    #: Names and settings of its tasks.
+    tasks: dict[str, Any]
+
+
+@dataclasses.dataclass
+class Flask:
+    """A Flask application's settings."""
+
+    where: str
+    config: dict[str, Any]
+
+
+@dataclasses.dataclass
+class Host:
+    """What this host's kernel is set to."""
+
+    #: Seconds of silence before the first keepalive probe, between probes, and how many.
+    keepalive_time: int | None
+    keepalive_interval: int | None
+    keepalive_probes: int | None
+    #: How often unacknowledged data is sent again before a connection is given up.
+    retries2: int | None
+    open_files: int
+
+    @property
+    def keepalive_seconds(self) -> int | None:
+        """How long a peer that vanished goes unnoticed on a silent connection with keepalive."""
+        if None in (self.keepalive_time, self.keepalive_interval, self.keepalive_probes):
+            return None
+        return self.keepalive_time + self.keepalive_interval * self.keepalive_probes  # type: ignore[operator]
+
+
+@dataclasses.dataclass
+class World:
+    """Everything."""
+
+    places: list[Place] = dataclasses.field(default_factory=list)
+    fleets: list[Fleet] = dataclasses.field(default_factory=list)
+    servers: list[Server] = dataclasses.field(default_factory=list)
+    django: Django | None = None
+    celery: list[Celery] = dataclasses.field(default_factory=list)
+    flask: list[Flask] = dataclasses.field(default_factory=list)
+    host: Host | None = None
+    #: What was not looked at, and how to have it looked at.
+    unseen: list[str] = dataclasses.field(default_factory=list)
+
+    def at(self, server: Server) -> list[Place]:
+        return [place for place in self.places if place.server is server]
+
+
+def host() -> Host:
+    """Reads what this host says; what cannot be read is ``None``."""
+    return Host(
+        *(
+            _kernel(name)
+            for name in ("tcp_keepalive_time", "tcp_keepalive_intvl", "tcp_keepalive_probes", "tcp_retries2")
+        ),
+        open_files=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+    )
+
+
+def _kernel(name: str) -> int | None:
+    try:
+        return int(pathlib.Path("/proc/sys/net/ipv4", name).read_text())
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,17 @@
+"""The server is there and refuses the user name or password."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .._finding import Said, Severity
+from .._world import World
+
+SEVERITY = Severity.ERROR
+
+
+def look(world: World) -> Iterator[Said]:
+    for server in world.servers:
+        trouble = server.trouble
+        if trouble and trouble.cause in ("auth-failed", "auth-required"):
+            yield Said(str(server.target), f"{trouble.text} ({trouble.cause})", trouble.hint)

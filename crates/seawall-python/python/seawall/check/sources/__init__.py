@@ -1,0 +1,1 @@
+"""Where places are found: one file a framework. Each brings what it read into the world, and judges nothing."""

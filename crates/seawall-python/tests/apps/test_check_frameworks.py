@@ -1,0 +1,233 @@
+"""`seawall check` reads the settings of real frameworks: each application here is imported in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import textwrap
+from typing import Any
+
+import pytest
+
+SECRET = "s3cret-of-this-test"
+
+
+def checked(folder: pathlib.Path, *words: str, **env: str) -> dict[str, Any]:
+    """What the check says of an application in this folder: its report, as JSON."""
+    kept = {name: value for name, value in os.environ.items() if name not in ("REDIS_URL", "DJANGO_SETTINGS_MODULE")}
+    done = subprocess.run(
+        [sys.executable, "-m", "seawall", "check", "--json", *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=folder,
+        env={**kept, **env},
+    )
+    assert SECRET not in done.stdout + done.stderr
+    assert done.returncode in (0, 1), done.stderr
+    return json.loads(done.stdout)
+
+
+def found(report: dict[str, Any]) -> set[str]:
+    return {finding["code"] for finding in report["findings"]}
+
+
+def write(folder: pathlib.Path, name: str, text: str) -> None:
+    (folder / name).write_text(textwrap.dedent(text))
+
+
+def django(folder: pathlib.Path, url: str, options: str = "", more: str = "") -> None:
+    write(
+        folder,
+        "settings_here.py",
+        f"""
+        SECRET_KEY = {SECRET!r}
+        CACHES = {{"default": {{
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": {url!r},
+            "OPTIONS": {{{options}}},
+        }}}}
+        {more}
+        """,
+    )
+
+
+def test_django_as_it_is_often_found_falls_short(url: str, tmp_path: pathlib.Path) -> None:
+    session = 'SESSION_ENGINE = "django.contrib.sessions.backends.cache"'
+    django(tmp_path, url, more=session)
+    report = checked(tmp_path, "--django", "settings_here")
+    assert found(report) >= {"django-cache-on-redis-py", "django-middleware-missing", "django-sessions-in-cache"}
+    sessions = next(finding for finding in report["findings"] if finding["code"] == "django-sessions-in-cache")
+    assert sessions["severity"] == "error"
+    assert sessions["fix"] == 'SESSION_ENGINE = "seawall.contrib.django.sessions"'
+    assert found(checked(tmp_path, DJANGO_SETTINGS_MODULE="settings_here")) == found(report)
+
+
+def test_the_lines_that_it_says_make_django_well(url: str, tmp_path: pathlib.Path) -> None:
+    lines = (
+        'SESSION_ENGINE = "seawall.contrib.django.sessions"; '
+        'MIDDLEWARE = ["seawall.contrib.django.Unavailable", "django.middleware.common.CommonMiddleware"]'
+    )
+    django(tmp_path, url, '"pool_class": "seawall.ConnectionPool"', lines)
+    assert found(checked(tmp_path, "--django", "settings_here")) == set()
+
+
+def test_django_redis_that_ignores_errors_under_sessions_falls_short(url: str, tmp_path: pathlib.Path) -> None:
+    write(
+        tmp_path,
+        "settings_here.py",
+        f"""
+        CACHES = {{"default": {{
+            "BACKEND": "django_redis.cache.RedisCache",
+            "LOCATION": {url!r},
+            "OPTIONS": {{"CONNECTION_POOL_CLASS": "seawall.ConnectionPool"}},
+        }}}}
+        DJANGO_REDIS_IGNORE_EXCEPTIONS = True
+        SESSION_ENGINE = "django.contrib.sessions.backends.cache"
+        MIDDLEWARE = ["seawall.contrib.django.Unavailable"]
+        """,
+    )
+    assert found(checked(tmp_path, "--django", "settings_here")) == {"django-errors-ignored", "django-sessions-in-cache"}
+
+
+def test_a_cache_that_is_cleared_over_the_brokers_messages_is_found(url: str, tmp_path: pathlib.Path) -> None:
+    django(tmp_path, url, '"pool_class": "seawall.ConnectionPool"', 'MIDDLEWARE = ["seawall.contrib.django.Unavailable"]')
+    celery(tmp_path, url)
+    report = checked(tmp_path, "--django", "settings_here", "--celery", "tasks_here:app")
+    assert "cache-clear-empties-more" in found(report)
+    celery(tmp_path, url.replace("/0", "/1"))
+    report = checked(tmp_path, "--django", "settings_here", "--celery", "tasks_here:app")
+    assert "cache-clear-empties-more" not in found(report)
+
+
+def celery(folder: pathlib.Path, url: str, more: str = "", first: str = "") -> None:
+    write(
+        folder,
+        "tasks_here.py",
+        f"""
+        from celery import Celery
+        {first}
+        app = Celery("here", broker={url!r}, backend={url!r})
+        {more}
+
+        @app.task(name="long")
+        def long(): ...
+        """,
+    )
+
+
+def test_celery_as_delivered_falls_short(url: str, tmp_path: pathlib.Path) -> None:
+    celery(tmp_path, url)
+    report = checked(tmp_path, "--celery", "tasks_here:app")
+    assert found(report) == {
+        "celery-on-redis-py", "celery-retry-on-startup", "celery-gives-up", "timeout-missing", "timeout-long",
+        "host-keepalive-slow",
+    }  # fmt: skip
+    missing = next(finding for finding in report["findings"] if finding["code"] == "timeout-missing")
+    assert missing["where"].startswith("broker_url") and "broker_transport_options" in missing["fix"]
+    slow = next(finding for finding in report["findings"] if finding["code"] == "timeout-long")
+    assert "120 s" in slow["what"] and slow["fix"] == "redis_socket_timeout = 5"
+
+
+def test_the_lines_that_it_says_make_celery_well(url: str, tmp_path: pathlib.Path) -> None:
+    lines = (
+        "app.conf.update(broker_connection_retry_on_startup=True, broker_connection_max_retries=None, "
+        "redis_socket_timeout=5)"
+    )
+    celery(tmp_path, url, lines, "import seawall.celery; seawall.celery.install()")
+    assert found(checked(tmp_path, "--celery", "tasks_here:app")) == set()
+    assert found(checked(tmp_path, "--app", "tasks_here:app")) == set()
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("app.conf.task_time_limit = 7200", "celery-visibility-timeout"),
+        ("app.conf.task_acks_late = True", "celery-late-without-limit"),
+        ("app.conf.broker_connection_retry_on_startup = False", "celery-retry-on-startup"),
+    ],
+)
+def test_settings_of_celery_that_contradict_are_found(line: str, code: str, url: str, tmp_path: pathlib.Path) -> None:
+    celery(tmp_path, url, line)
+    assert code in found(checked(tmp_path, "--celery", "tasks_here:app"))
+
+
+def test_a_longer_visibility_timeout_answers_a_long_task(url: str, tmp_path: pathlib.Path) -> None:
+    line = "app.conf.update(task_time_limit=7200, broker_transport_options={'visibility_timeout': 14400, 'socket_timeout': 5})"
+    celery(tmp_path, url, line)
+    codes = found(checked(tmp_path, "--celery", "tasks_here:app"))
+    assert "celery-visibility-timeout" not in codes and "timeout-missing" not in codes
+
+
+def test_workers_of_celery_count_against_maxclients(make_server: Any, tmp_path: pathlib.Path) -> None:
+    server = make_server("--maxclients", "100")
+    celery(tmp_path, server.url, "app.conf.worker_concurrency = 64")
+    assert "maxclients-too-low" in found(checked(tmp_path, "--celery", "tasks_here:app"))
+
+
+def test_a_queue_that_may_be_evicted_is_found(make_server: Any, tmp_path: pathlib.Path) -> None:
+    server = make_server("--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")
+    celery(tmp_path, server.url)
+    assert "evicts-what-must-stay" in found(checked(tmp_path, "--celery", "tasks_here:app"))
+    assert "evicts-what-must-stay" in found(checked(tmp_path, server.url, "--uses", "locks"))
+    assert "evicts-what-must-stay" not in found(checked(tmp_path, server.url, "--uses", "cache"))
+
+
+def test_rq_and_flask_as_they_are_often_found_fall_short(url: str, tmp_path: pathlib.Path) -> None:
+    write(
+        tmp_path,
+        "app_here.py",
+        f"""
+        import redis, rq, seawall
+        from fastapi import FastAPI
+        from flask import Flask
+
+        queue = rq.Queue(connection=redis.Redis.from_url({url!r}))
+        good_queue = rq.Queue(connection=seawall.Redis.from_url({url!r}))
+        client = redis.Redis.from_url({url!r}, socket_timeout=None)
+        flask = Flask("here")
+        flask.config.update(
+            CACHE_TYPE="RedisCache", CACHE_REDIS_URL={url!r},
+            SESSION_TYPE="redis", SESSION_REDIS=redis.Redis.from_url({url!r}),
+        )
+        good_flask = Flask("here")
+        good_flask.config.update(
+            CACHE_TYPE="seawall.contrib.flask.RedisCache", CACHE_REDIS_URL={url!r}, CACHE_KEY_PREFIX="cache:",
+            SESSION_TYPE="redis", SESSION_REDIS=seawall.Redis.from_url({url!r}),
+        )
+        fast = FastAPI()
+        """,
+    )
+    assert "rq-on-redis-py" in found(checked(tmp_path, "--app", "app_here:queue"))
+    assert found(checked(tmp_path, "--app", "app_here:good_queue")) == set()
+    assert {"client-on-redis-py", "timeout-missing"} <= found(checked(tmp_path, "--app", "app_here:client"))
+    assert {
+        "flask-caching-on-redis-py", "flask-session-on-redis-py", "cache-clear-empties-more",
+    } <= found(checked(tmp_path, "--app", "app_here:flask"))  # fmt: skip
+    assert found(checked(tmp_path, "--app", "app_here:good_flask")) == set()
+    assert any("app_here:fast" in line for line in checked(tmp_path, "--app", "app_here:fast")["unseen"])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--django", "no_such_module"], "no module named 'no_such_module'"),
+        (["--celery", "raises_here:app"], "RuntimeError at "),
+        (["--app", "raises_here"], "not of the form module:object"),
+        (["--app", "os:nothing"], "os has no 'nothing'"),
+        (["--app", "os:sep"], "has no settings of Redis's"),
+    ],
+)
+def test_an_application_that_cannot_be_read_exits_with_2_and_shows_no_words_of_its_own(
+    words: list[str], said: str, tmp_path: pathlib.Path
+) -> None:
+    write(tmp_path, "raises_here.py", f"raise RuntimeError({SECRET!r})")
+    done = subprocess.run(
+        [sys.executable, "-m", "seawall", "check", *words], capture_output=True, text=True, timeout=60, cwd=tmp_path
+    )
+    assert done.returncode == 2
+    assert said in done.stderr and SECRET not in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr

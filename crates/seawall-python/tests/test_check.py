@@ -1,0 +1,303 @@
+"""`seawall check` against real servers: well, refusing, silent, of another kind."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import trustme
+
+import seawall
+import seawall.check
+from seawall.check import CheckError, Finding, Severity
+
+SECRET = "s3cret-of-this-test"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def codes(findings: list[Finding]) -> list[str]:
+    return [finding.code for finding in findings]
+
+
+def command(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """The command line; what it says never has the secret in it."""
+    kept = {name: value for name, value in os.environ.items() if name not in ("REDIS_URL", "DJANGO_SETTINGS_MODULE")}
+    done = subprocess.run(
+        [sys.executable, "-m", "seawall", "check", *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**kept, **env},
+    )
+    assert SECRET not in done.stdout + done.stderr
+    return done
+
+
+def test_a_healthy_server_of_defaults_has_nothing_to_change(url: str) -> None:
+    assert seawall.check.run(url) == []
+    done = command(url)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.endswith("nothing to change\n")
+    assert "primary" in done.stdout
+    assert json.loads(command(url, "--json").stdout)["findings"] == []
+
+
+def test_without_a_server_its_cause_is_the_finding() -> None:
+    port = free_port()
+    [finding] = seawall.check.run(f"redis://127.0.0.1:{port}/0")
+    assert finding.code == "server-unreachable" and finding.severity is Severity.ERROR
+    assert finding.where == f"redis://127.0.0.1:{port}/0"
+    assert "connection-refused" in finding.what and finding.fix
+    assert command(f"redis://127.0.0.1:{port}/0").returncode == 1
+
+
+def test_a_refused_password_is_named_and_not_shown(make_server: Any) -> None:
+    server = make_server("--requirepass", "right")
+    done = command(f"redis://:{SECRET}@127.0.0.1:{server.port}/0", "--json")
+    assert done.returncode == 1
+    [finding] = json.loads(done.stdout)["findings"]
+    assert finding["code"] == "server-refuses-login" and "auth-failed" in finding["what"]
+    assert codes(seawall.check.run(server.url)) == ["server-refuses-login"]
+    assert seawall.check.run(f"redis://:right@127.0.0.1:{server.port}/0") == []
+
+
+def test_the_password_of_redis_url_is_not_shown_either(make_server: Any) -> None:
+    server = make_server("--requirepass", SECRET)
+    done = command(REDIS_URL=f"redis://:{SECRET}@127.0.0.1:{server.port}/0?password={SECRET}&max_idle={SECRET}")
+    assert done.returncode == 1
+    assert "url-option-refused" in done.stdout and "max_idle" in done.stdout
+
+
+def test_a_user_without_info_and_config_learns_what_that_costs(make_server: Any) -> None:
+    server = make_server()
+    server.admin().execute_command("ACL", "SETUSER", "app", "on", f">{SECRET}", "~*", "+@all", "-info", "-config")
+    done = command(f"redis://app:{SECRET}@127.0.0.1:{server.port}/0", "--workers", "1", "--json")
+    assert done.returncode == 0, "notices are no shortfall"
+    found = json.loads(done.stdout)["findings"]
+    assert {finding["severity"] for finding in found} == {"notice"}
+    assert {finding["code"] for finding in found} == {"server-keeps-silent"}
+    assert any("+info" in finding["fix"] for finding in found) and any("+config|get" in finding["fix"] for finding in found)
+
+
+def test_a_user_without_any_right_was_let_in_all_the_same(make_server: Any) -> None:
+    server = make_server()
+    server.admin().execute_command("ACL", "SETUSER", "app", "on", f">{SECRET}", "-@all")
+    found = seawall.check.run(f"redis://app:{SECRET}@127.0.0.1:{server.port}/2")
+    assert set(codes(found)) == {"server-keeps-silent"}
+
+
+def test_a_node_of_a_cluster_is_told_from_a_single_server(make_server: Any) -> None:
+    server = make_server("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
+    found = seawall.check.run(server.url)
+    assert codes(found) == ["server-is-cluster-node"]
+    assert "db-out-of-range" in codes(seawall.check.run(f"redis://127.0.0.1:{server.port}/3"))
+
+
+def test_a_sentinel_is_told_from_a_server(server: Any, tmp_path: pathlib.Path) -> None:
+    settings = tmp_path / "sentinel.conf"
+    settings.write_text("")
+    # A Sentinel wants its file first: it is started as a server of the test's is, by hand.
+    port = free_port()
+    process = subprocess.Popen(
+        [server.process.args[0], str(settings), "--sentinel", "--port", str(port)], stdout=subprocess.DEVNULL, cwd=tmp_path
+    )
+    try:
+        wait_for(port)
+        assert codes(seawall.check.run(f"redis://127.0.0.1:{port}/0")) == ["server-is-sentinel"]
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wait_for(port: int) -> None:
+    for _ in range(600):
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            threading.Event().wait(0.05)
+    raise AssertionError("it did not come up in 30 s")
+
+
+def test_a_replica_is_named_with_its_primary(make_server: Any) -> None:
+    primary, replica = make_server(), make_server()
+    replica.admin().replicaof("127.0.0.1", primary.port)
+    [finding] = seawall.check.run(replica.url)
+    assert finding.code == "server-is-replica"
+    assert f"127.0.0.1:{primary.port}" in finding.fix
+
+
+@pytest.fixture
+def authority(tmp_path: pathlib.Path) -> Iterator[tuple[str, list[str]]]:
+    """An authority's file, and the options of a server with a certificate of its."""
+    made = trustme.CA()
+    paths = {name: tmp_path / f"{name}.pem" for name in ("authority", "key", "certificate")}
+    made.cert_pem.write_to_path(str(paths["authority"]))
+    ours = made.issue_cert("localhost")
+    ours.private_key_pem.write_to_path(str(paths["key"]))
+    ours.cert_chain_pems[0].write_to_path(str(paths["certificate"]))
+    port = free_port()
+    yield (
+        f"rediss://localhost:{port}/0?ssl_ca_certs={paths['authority']}",
+        ["--tls-port", str(port), "--tls-cert-file", str(paths["certificate"]), "--tls-key-file", str(paths["key"]),
+         "--tls-ca-cert-file", str(paths["authority"]), "--tls-auth-clients", "no"],
+    )  # fmt: skip
+
+
+def test_a_server_with_tls_is_well_and_an_unknown_authority_is_not(make_server: Any, authority: Any) -> None:
+    url, options = authority
+    server = make_server(*options)
+    assert seawall.check.run(url) == []
+    unknown = url.partition("?")[0]
+    assert codes(seawall.check.run(unknown)) == ["server-tls"]
+    # Plain to the port for TLS, and TLS to the plain port.
+    assert codes(seawall.check.run(unknown.replace("rediss", "redis"))) in (["server-not-redis"], ["server-tls"])
+    assert codes(seawall.check.run(server.url.replace("redis", "rediss"))) == ["server-tls"]
+    assert codes(seawall.check.run(f"{unknown}?ssl_cert_reqs=none")) == ["tls-not-verified"]
+    missing = seawall.check.run(f"{unknown}?ssl_ca_certs=/nowhere.pem")
+    assert codes(missing) == ["server-unreachable"] and "bad-settings" in missing[0].what
+
+
+def test_what_talks_http_is_no_redis() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            while True:
+                try:
+                    peer, _ = listener.accept()
+                except OSError:
+                    return
+                with peer:
+                    if peer.recv(4096):
+                        peer.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+        threading.Thread(target=serve, daemon=True).start()
+        assert codes(seawall.check.run(f"redis://127.0.0.1:{listener.getsockname()[1]}/0")) == ["server-not-redis"]
+
+
+def test_a_server_that_keeps_silent_ends_the_check_at_its_deadline(server: Any) -> None:
+    server.freeze()
+    try:
+        found = seawall.check.run(server.url, deadline=0.5)
+    finally:
+        server.thaw()
+    assert codes(found) == ["server-unreachable"]
+
+
+def test_a_server_without_room_says_so(make_server: Any) -> None:
+    server = make_server("--maxclients", "2")
+    held = [server.admin() for _ in range(2)]
+    for client in held:
+        client.ping()
+    assert codes(seawall.check.run(server.url)) == ["server-unavailable"]
+
+
+def test_limits_of_the_server_are_found(make_server: Any) -> None:
+    server = make_server(
+        "--tcp-keepalive", "0", "--timeout", "60", "--maxclients", "50",
+        "--client-output-buffer-limit", "normal", "1000000", "0", "0",
+        "--client-output-buffer-limit", "pubsub", "0", "0", "0",
+    )  # fmt: skip
+    server.admin().execute_command("ACL", "SETUSER", "app", "on", ">pw", "~*", "+@all")
+    url = f"redis://app:pw@127.0.0.1:{server.port}/0"
+    found = seawall.check.run(url, workers=10, threads=4)
+    assert set(codes(found)) == {
+        "idle-closed-by-server", "maxclients-too-low", "server-output-limit", "server-without-keepalive",
+    }  # fmt: skip
+    idle = next(finding for finding in found if finding.code == "idle-closed-by-server")
+    assert "max_idle=48s" in idle.fix
+    # Told to the client, or asked by it: as the user `default`.
+    assert "idle-closed-by-server" not in codes(seawall.check.run(f"{url}?max_idle=48s"))
+    assert "idle-closed-by-server" not in codes(seawall.check.run(server.url))
+    assert "idle-closed-by-server" in codes(seawall.check.run(f"{url}?max_idle=2m"))
+    assert "maxclients-too-low" not in codes(seawall.check.run(url, workers=10, pool=2))
+
+
+def test_a_check_leaves_no_connection_and_writes_nothing(make_server: Any) -> None:
+    server = make_server()
+    before = server.admin().info("commandstats")
+    seawall.check.run(f"redis://127.0.0.1:{server.port}/3", workers=4)
+    admin = server.admin()
+    for _ in range(600):
+        if not any(client["name"] == "seawall-check" for client in admin.client_list()):
+            break
+        threading.Event().wait(0.05)
+    else:
+        raise AssertionError("its connection is still there after 30 s")
+    ran = set(admin.info("commandstats")) - set(before)
+    allowed = {"hello", "ping", "info", "config|get", "select", "client|list", "client|setname", "client|setinfo"}
+    assert ran <= {f"cmdstat_{name}" for name in allowed}, ran
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://127.0.0.1", "does not begin with redis://"),
+        ("redis://127.0.0.1:port/0", "cannot be read"),
+        ("redis://127.0.0.1/zero", "no number"),
+        (f"redis://:{SECRET}@[::1/0", "cannot be read"),
+        ("unix://", "names no socket"),
+        ("", "no URL"),
+    ],
+)
+def test_a_url_that_cannot_be_read_is_said_without_its_text(url: str, said: str) -> None:
+    with pytest.raises(CheckError, match=said) as caught:
+        seawall.check.run(url)
+    assert SECRET not in str(caught.value) and caught.value.hint
+    assert command(url).returncode == 2
+
+
+def test_what_cannot_run_exits_with_2(monkeypatch: pytest.MonkeyPatch) -> None:
+    for words in ([], ["--workers", "0"], ["--unknown"], ["redis://127.0.0.1", "--gunicorn", "/nowhere.py"]):
+        done = command(*words)
+        assert done.returncode == 2, words
+        assert "Traceback" not in done.stderr
+    assert command("--help").returncode == 0
+
+
+def test_gunicorn_and_uwsgi_say_how_many_they_are(url: str, tmp_path: pathlib.Path) -> None:
+    gunicorn = tmp_path / "gunicorn.conf.py"
+    gunicorn.write_text("workers = 3000\nthreads = 4\ntimeout = 5\nprint('words of the file')\n")
+    done = command(url, "--gunicorn", str(gunicorn), "--json")
+    found = {finding["code"]: finding for finding in json.loads(done.stdout)["findings"]}
+    assert set(found) == {"maxclients-too-low", "timeout-beyond-worker"}
+    assert "3000 x 12" in found["maxclients-too-low"]["what"]
+    uwsgi = tmp_path / "uwsgi.ini"
+    uwsgi.write_text("[uwsgi]\nprocesses = 4\nthreads = 2\nharakiri = 3\n")
+    assert codes(seawall.check.run(url, uwsgi=str(uwsgi))) == ["timeout-beyond-worker"]
+    assert seawall.check.run(f"{url}?socket_timeout=1", uwsgi=str(uwsgi)) == []
+
+
+def test_a_settings_file_that_raises_is_told_by_its_line_and_not_by_its_words(url: str, tmp_path: pathlib.Path) -> None:
+    gunicorn = tmp_path / "gunicorn.conf.py"
+    gunicorn.write_text(f"\nraise RuntimeError('{SECRET}')\n")
+    done = command(url, "--gunicorn", str(gunicorn))
+    assert done.returncode == 2
+    assert f"RuntimeError at {gunicorn}:2" in done.stderr
+
+
+def test_a_reader_that_has_gone_is_no_failure_of_the_check(url: str) -> None:
+    reader, writer = os.pipe()
+    process = subprocess.Popen([sys.executable, "-m", "seawall", "check", url], stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(reader)
+    os.close(writer)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 0 and stderr == ""
+
+
+def test_it_is_there_as_an_attribute_of_the_package() -> None:
+    code = "import seawall, sys; assert 'seawall.check' not in sys.modules; seawall.check.run"
+    subprocess.run([sys.executable, "-c", code], check=True)
