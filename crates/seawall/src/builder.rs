@@ -84,7 +84,16 @@ impl Builder {
 
     /// Hears of what happens on the link, on the thread on which it happens.
     #[must_use]
-    pub fn on_event(mut self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
+    pub fn on_event(self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
+        self.on_event_at(move |_, event| listener(event))
+    }
+
+    /// The same, told the endpoint too: for one listener of several clients.
+    #[must_use]
+    pub fn on_event_at(
+        mut self,
+        listener: impl Fn(&str, &Event<'_>) + Send + Sync + 'static,
+    ) -> Self {
         self.listeners.push(Arc::new(Callback(listener)));
         self
     }

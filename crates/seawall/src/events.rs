@@ -311,9 +311,9 @@ impl Listeners {
 /// The application's own listener.
 pub(crate) struct Callback<F>(pub(crate) F);
 
-impl<F: Fn(&Event<'_>) + Send + Sync> Listener for Callback<F> {
-    fn hear(&self, _endpoint: &str, event: &Event<'_>) {
+impl<F: Fn(&str, &Event<'_>) + Send + Sync> Listener for Callback<F> {
+    fn hear(&self, endpoint: &str, event: &Event<'_>) {
         // Its panic has been told by the panic hook; it must not end the tender, or a call that went well.
-        let _ = catch_unwind(AssertUnwindSafe(|| (self.0)(event)));
+        let _ = catch_unwind(AssertUnwindSafe(|| (self.0)(endpoint, event)));
     }
 }

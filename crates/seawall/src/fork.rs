@@ -1,14 +1,18 @@
 //! Which process this is: a child after a fork must not use its parent's sockets, locks or threads.
 
-use std::sync::Once;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 
 /// How many forks lie between this process and the one that first asked. Cheap: compared before any lock is taken.
 pub(crate) fn generation() -> u64 {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(hook);
+    // Not a `Once`: a child that was forked while another thread was inside would wait for it for ever. Two threads at
+    // once hook twice, and each fork then counts two.
+    static HOOKED: AtomicBool = AtomicBool::new(false);
+    if !HOOKED.load(Ordering::Acquire) {
+        hook();
+        HOOKED.store(true, Ordering::Release);
+    }
     GENERATION.load(Ordering::Relaxed)
 }
 

@@ -216,6 +216,12 @@ impl Client {
         Stats::of(&self.home.current())
     }
 
+    /// The same, if the client was used in this process: a forked child that has not yet used it has counted nothing,
+    /// and makes no link to say so.
+    pub fn stats_here(&self) -> Option<Stats> {
+        self.home.used_here().map(|link| Stats::of(&link))
+    }
+
     /// What the journal holds in memory, the oldest first: connections, outages, retries, and never a key or a value.
     /// With `state_dir` set it is also in a file, for [`journal::read`](crate::journal::read).
     pub fn journal(&self) -> Vec<Record> {

@@ -2,6 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use seawall_model::{Cause, Moment};
 use seawall_wire::Value;
 
 use super::exchange;
@@ -180,10 +181,23 @@ impl Client {
         Stats::of(&self.home.current())
     }
 
+    /// The same, if the client was used in this process: a forked child that has not yet used it has counted nothing,
+    /// and makes no link to say so.
+    pub fn stats_here(&self) -> Option<Stats> {
+        self.home.used_here().map(|link| Stats::of(&link))
+    }
+
     /// What the journal holds in memory, the oldest first: connections, outages, retries, and never a key or a value.
     /// With `state_dir` set it is also in a file, for [`journal::read`](crate::journal::read).
     pub fn journal(&self) -> Vec<Record> {
         self.home.current().journal.records()
+    }
+
+    /// Something that is not ours (another client of the same server) saw a request or dial of `since` fail: has the
+    /// endpoint looked at, as after a failure of our own. A probe decides; one alone declares no outage.
+    pub fn report(&self, cause: Cause, since: Moment) {
+        let link = self.home.current();
+        link.decide(|ledger, now| ledger.overdue(now, since, cause));
     }
 
     /// Who logs in has changed: connections made until now carry no more calls, and the source of

@@ -3,6 +3,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
+use seawall_model::journal::{CommandName, RetryRefusal};
 use seawall_model::{Cause, Close, Moment, Provenance, Sent};
 use seawall_policy::deadline::{Blocking as Hold, Deadline};
 use seawall_policy::health::{Answered, State};
@@ -18,6 +19,7 @@ use super::park;
 use crate::clock;
 use crate::command::{Cmd, Nature};
 use crate::error::{Error, Kind};
+use crate::events::{Event, refusal_of};
 use crate::fork;
 use crate::link::call::{Call, Conduct};
 use crate::link::cause;
@@ -456,13 +458,46 @@ impl Lease {
             now,
             deadline: until,
         };
-        let mut ledger = self.link.ledger();
-        let ledger = &mut *ledger;
-        match retry::decide(&attempted, &mut ledger.budget, &mut ledger.backoff) {
-            Verdict::Park | Verdict::CarryOver => (now < until).then_some(Duration::ZERO),
-            Verdict::RetryAt(at) => Some(at.since(now)),
-            Verdict::GiveUp(_) => None,
-        }
+        let verdict = {
+            let mut ledger = self.link.ledger();
+            let ledger = &mut *ledger;
+            retry::decide(&attempted, &mut ledger.budget, &mut ledger.backoff)
+        };
+        let outcome = match verdict {
+            Verdict::Park | Verdict::CarryOver if now < until => Ok(Duration::ZERO),
+            Verdict::Park | Verdict::CarryOver => Err(RetryRefusal::Deadline),
+            Verdict::RetryAt(at) => Ok(at.since(now)),
+            Verdict::GiveUp(why) => Err(refusal_of(why)),
+        };
+        self.tell_again(cause, outcome);
+        outcome.ok()
+    }
+
+    /// What was decided of the borrower's next attempt is counted and told as a call's is.
+    fn tell_again(&self, cause: Cause, outcome: Result<Duration, RetryRefusal>) {
+        let name = CommandName::from(&*self.sent);
+        let command = name.as_str();
+        let event = match outcome {
+            Ok(waited) => {
+                self.link.ledger().counters.retried += 1;
+                Event::Retried {
+                    command,
+                    cause,
+                    attempt: self.talk.attempts + 1,
+                    attempts_max: self.conduct.attempts_max,
+                    waited,
+                }
+            }
+            Err(why) => {
+                self.link.ledger().counters.retries_refused += 1;
+                Event::RetryRefused {
+                    command,
+                    cause,
+                    why,
+                }
+            }
+        };
+        self.link.listeners.tell(&self.link.name, &event);
     }
 
     /// Whether nothing is owed, half sent or unread on it.

@@ -1,6 +1,5 @@
 //! What the host says of itself: its wall clock, and which boot this is.
 
-use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Milliseconds since 1970 by the wall clock: it may jump, and joins with logs.
@@ -12,13 +11,11 @@ pub(super) fn unix_ms() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The kernel's id of this boot; zeros where it does not tell.
+/// The kernel's id of this boot; zeros where it does not tell. Read anew for each journal: a value that is made once is
+/// waited for without end in a child that was forked while another thread was making it.
 pub(super) fn boot_id() -> [u8; 16] {
-    static BOOT: OnceLock<[u8; 16]> = OnceLock::new();
-    *BOOT.get_or_init(|| {
-        let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-        parse(&text).unwrap_or_default()
-    })
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    parse(&text).unwrap_or_default()
 }
 
 /// `8d3f...-...`: 32 hexadecimal digits, and dashes between them.

@@ -59,6 +59,12 @@ impl Home {
             .unwrap_or_else(|_| Arc::clone(&self.current.load().link))
     }
 
+    /// The link of this process, if it was used here: a forked child makes none to look at it.
+    pub(crate) fn used_here(&self) -> Option<Arc<Link>> {
+        let current = self.current.load();
+        (current.number == fork::generation()).then(|| Arc::clone(&current.link))
+    }
+
     /// The link of this process.
     pub(crate) fn link(&self) -> Result<Arc<Link>, Error> {
         let number = fork::generation();

@@ -32,6 +32,8 @@ pub struct Stats {
     pub outage: Option<OngoingTrouble>,
     /// Whether the server refuses writes and answers reads.
     pub writes_refused: Option<OngoingTrouble>,
+    /// Why the server turned us away, where it never let us in: a mistake in the settings, and no outage.
+    pub rejected: Option<Cause>,
     /// Outages since the client was made; suspicions that a probe cleared are not among them.
     pub outages: u64,
     /// The last outage that ended.
@@ -52,6 +54,8 @@ pub struct Stats {
     /// Calls that failed after they had been sent, and were not sent again.
     pub retries_refused: u64,
 
+    /// How many connections may carry ordinary calls (`pool_size`).
+    pub size: usize,
     /// Connections at rest.
     pub idle: usize,
     /// Connections in use.
@@ -106,6 +110,7 @@ impl Stats {
             state,
             outage: outage.map(trouble),
             writes_refused: ledger.health.write_gate().map(trouble),
+            rejected: ledger.health.rejected().map(|(cause, _)| cause),
             outages: counters.outages,
             last_outage: counters.last_outage,
             calls: counters.asked - counters.leased,
@@ -115,6 +120,7 @@ impl Stats {
             may_have_run: counters.may_have_run,
             retried: counters.retried,
             retries_refused: counters.retries_refused,
+            size: ledger.size(),
             idle,
             in_use,
             dialling,
@@ -199,6 +205,7 @@ mod tests {
                 lasting: Duration::from_millis(2_340),
             }),
             writes_refused: None,
+            rejected: None,
             outages: 2,
             last_outage: Some(PastOutage {
                 cause: Cause::Loading,
@@ -218,6 +225,7 @@ mod tests {
             may_have_run: 2,
             retried: 3,
             retries_refused: 2,
+            size: 8,
             idle: 1,
             in_use: 2,
             dialling: 3,

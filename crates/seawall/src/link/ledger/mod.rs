@@ -157,6 +157,11 @@ impl<C, W> Ledger<C, W> {
         )
     }
 
+    /// How many connections may carry ordinary calls.
+    pub(crate) fn size(&self) -> usize {
+        self.bounds.size
+    }
+
     /// Calls that wait.
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.len()

@@ -107,7 +107,7 @@ impl Scene {
         let settings = Settings::from_target(&target).expect("settings");
         let heard: Arc<Mutex<Vec<String>>> = Arc::default();
         let ears = Arc::clone(&heard);
-        let listener: Arc<dyn Listener> = Arc::new(Callback(move |event: &Event<'_>| {
+        let listener: Arc<dyn Listener> = Arc::new(Callback(move |_: &str, event: &Event<'_>| {
             ears.lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .push(format!("{event:?}"));
