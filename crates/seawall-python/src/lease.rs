@@ -14,7 +14,7 @@ use seawall_wire::Limits;
 
 use crate::link::span;
 use crate::reply::{self, Codec};
-use crate::trouble;
+use crate::{attempts, events, trouble};
 
 /// A raw connection: used by one thread at a time, closed by any.
 #[pyclass(frozen, module = "seawall._ext")]
@@ -86,6 +86,7 @@ impl Lease {
             self.let_go();
         }
         *self.lock() = Some(lease);
+        events::look(py);
         outcome.map_err(|error| trouble::of_error(py, &error, None))
     }
 
@@ -293,7 +294,9 @@ impl Lease {
     /// how many seconds; `None`: it may not.
     fn again(&self, py: Python<'_>, within: f64) -> PyResult<Option<f64>> {
         let until = seawall::now() + span(within)?;
+        attempts::begin();
         let pause = self.work(py, |lease| Ok(lease.again(until)))?;
+        attempts::end(py);
         Ok(pause.map(|pause| pause.as_secs_f64()))
     }
 

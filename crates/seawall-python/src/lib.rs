@@ -4,13 +4,17 @@
 //! go of while a call waits; nothing here keeps a Python object alive beyond a call but a credential provider.
 
 mod aio;
+mod attempts;
 mod command_line;
+mod events;
 mod ground;
 mod identity;
 mod lease;
 mod link;
+mod observe;
 mod pack;
 mod reply;
+mod tally;
 mod trouble;
 
 use pyo3::prelude::*;
@@ -27,5 +31,15 @@ fn _ext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(trouble::install, module)?)?;
     module.add_function(wrap_pyfunction!(pack::pack, module)?)?;
     module.add_function(wrap_pyfunction!(command_line::command_line, module)?)?;
+    module.add_function(wrap_pyfunction!(events::install_drain, module)?)?;
+    module.add_function(wrap_pyfunction!(events::events_bell, module)?)?;
+    module.add_function(wrap_pyfunction!(events::events_ring, module)?)?;
+    module.add_function(wrap_pyfunction!(events::events_left, module)?)?;
+    module.add_function(wrap_pyfunction!(events::events_take, module)?)?;
+    module.add_function(wrap_pyfunction!(events::events_listen, module)?)?;
+    module.add_function(wrap_pyfunction!(events::events_count, module)?)?;
+    module.add_function(wrap_pyfunction!(attempts::trace_attempts, module)?)?;
+    module.add_function(wrap_pyfunction!(tally::gone, module)?)?;
+    module.add_function(wrap_pyfunction!(observe::requests, module)?)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))
 }

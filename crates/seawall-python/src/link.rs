@@ -7,14 +7,14 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use seawall::blocking::{Client, Frames};
-use seawall::{Cause, Cmd, Error, Kind, Stats};
+use seawall::{Cause, Cmd, Error, Kind, Moment, Stats};
 use seawall_wire::Limits;
 
 use crate::ground::Threads;
 use crate::identity::Provider;
 use crate::lease::Lease;
 use crate::reply::{self, Codec};
-use crate::{pack, trouble};
+use crate::{attempts, events, pack, tally, trouble};
 
 /// Buffers for one call.
 struct Desk {
@@ -55,7 +55,7 @@ impl Link {
         provider: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
         let open = move || -> Result<Client, Error> {
-            let mut builder = Client::builder(url)?;
+            let mut builder = Client::builder(url)?.on_event_at(events::hear);
             if let Some(provider) = provider {
                 builder = builder.credentials(Arc::new(Provider(provider)));
             }
@@ -93,6 +93,7 @@ impl Link {
             return Ok(py.NotImplemented().into_bound(py));
         }
         let within = within.map(span).transpose()?;
+        attempts::begin();
         let outcome = py.detach(|| {
             let Desk { cmd, frames } = &mut *desk;
             match within {
@@ -117,6 +118,8 @@ impl Link {
             }
         };
         DESK.with(|shelf| *shelf.borrow_mut() = Some(desk));
+        attempts::end(py);
+        events::look(py);
         reply
     }
 
@@ -128,6 +131,7 @@ impl Link {
             None => self.client.lease(),
             Some(within) => self.client.within(within).lease(),
         });
+        events::look(py);
         match lease {
             Ok(lease) => Lease::new(py, lease),
             Err(error) => Err(trouble::of_error(py, &error, None)),
@@ -140,6 +144,23 @@ impl Link {
         stats_as_dict(py, &stats)
     }
 
+    /// The same; `None` in a forked child that has not used it.
+    fn stats_here<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let stats = py.detach(|| self.client.stats_here());
+        stats.map(|stats| stats_as_dict(py, &stats)).transpose()
+    }
+
+    /// A client that is not the engine's saw a request or dial fail that began `ago` seconds ago: has the endpoint
+    /// looked at.
+    fn report(&self, py: Python<'_>, cause: &str, ago: f64) -> PyResult<()> {
+        let cause = Cause::from_name(cause).unwrap_or(Cause::ConnectionReset);
+        let ago = span(ago)?.as_nanos() as u64;
+        let since = Moment::from_nanos(seawall::now().as_nanos().saturating_sub(ago));
+        py.detach(|| self.client.report(cause, since));
+        events::look(py);
+        Ok(())
+    }
+
     /// Who logs in has changed: connections made until now carry no more calls.
     fn renew(&self, py: Python<'_>) {
         py.detach(|| self.client.renew());
@@ -148,6 +169,12 @@ impl Link {
     /// Closes what rests, and refuses what waits. Calls in flight end by themselves.
     fn close(&self, py: Python<'_>) {
         py.detach(|| self.client.close());
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        tally::keep(self.client.stats_here());
     }
 }
 
@@ -171,20 +198,13 @@ pub(crate) fn stats_as_dict<'py>(py: Python<'py>, stats: &Stats) -> PyResult<Bou
         "writes_refused",
         stats.writes_refused.map(|trouble| trouble.cause.name()),
     )?;
-    for (name, count) in [
-        ("outages", stats.outages),
-        ("calls", stats.calls),
-        ("answered", stats.answered),
-        ("refused", stats.refused),
-        ("may_have_run", stats.may_have_run),
-        ("retried", stats.retried),
-        ("retries_refused", stats.retries_refused),
-        ("dialled", stats.dialled),
-        ("journal_bytes", stats.journal_bytes),
-    ] {
+    dict.set_item("rejected", stats.rejected.map(Cause::name))?;
+    for (name, count) in tally::singles(stats) {
         dict.set_item(name, count)?;
     }
+    dict.set_item("journal_bytes", stats.journal_bytes)?;
     for (name, count) in [
+        ("size", stats.size),
         ("idle", stats.idle),
         ("in_use", stats.in_use),
         ("dialling", stats.dialling),
@@ -192,11 +212,7 @@ pub(crate) fn stats_as_dict<'py>(py: Python<'py>, stats: &Stats) -> PyResult<Bou
     ] {
         dict.set_item(name, count)?;
     }
-    for (name, counts) in [
-        ("failed", &stats.failed),
-        ("lost", &stats.lost),
-        ("dials_failed", &stats.dials_failed),
-    ] {
+    for (name, counts) in tally::by_cause(stats) {
         let by_cause = PyDict::new(py);
         for (cause, count) in counts.iter() {
             by_cause.set_item(cause.name(), count)?;

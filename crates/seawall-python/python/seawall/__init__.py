@@ -8,17 +8,21 @@
     r.set("greeting", "hello")
 """
 
+from ._mode import MODE as _MODE  # first: a wrong SEAWALL is said before anything else
 from . import asyncio, errors
 from ._deadline import deadline
 from ._ext import __version__
+from ._state import health, stats
 from .client import Redis, from_url
 from .connection import Connection, SSLConnection, UnixDomainSocketConnection
+from .events import Event, off_event, on_event
 from .pool import BlockingConnectionPool, ConnectionPool
 
 __all__ = [
     "BlockingConnectionPool",
     "Connection",
     "ConnectionPool",
+    "Event",
     "Redis",
     "SSLConnection",
     "UnixDomainSocketConnection",
@@ -27,6 +31,10 @@ __all__ = [
     "deadline",
     "errors",
     "from_url",
+    "health",
+    "off_event",
+    "on_event",
+    "stats",
 ]
 
 

@@ -12,7 +12,7 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import DataError
 from redis.retry import Retry
 
-from . import _ext
+from . import _drain, _ext, _registry
 
 #: The deadline of a call where neither `deadline` nor `socket_timeout` says one.
 DEADLINE = 5.0
@@ -198,13 +198,10 @@ def link_for(spec: LinkSpec) -> _ext.Link:
         return link
     made = _ext.Link(spec.url, list(spec.settings), spec.provider)
     with _lock:
-        return _links.setdefault(spec.key, made)
-
-
-def all_links() -> list[_ext.Link]:
-    """Every link of this process."""
-    with _lock:
-        return list(_links.values())
+        link = _links.setdefault(spec.key, made)
+    _registry.add(link)
+    _drain.start()
+    return link
 
 
 def _after_fork() -> None:

@@ -13,10 +13,11 @@ use seawall_wire::error::ServerError;
 
 use super::executor::{Core, Executor};
 use super::job::Job;
+use crate::attempts::Story;
 use crate::lease::Lease;
 use crate::link::span;
 use crate::reply::{self, Codec};
-use crate::{pack, trouble};
+use crate::{events, pack, tally, trouble};
 
 /// A call that is over, and the future that waits for it.
 pub(super) struct Done {
@@ -77,6 +78,7 @@ impl Done {
 pub(crate) struct Ticket {
     executor: Py<Executor>,
     job: Arc<Job>,
+    story: Story,
 }
 
 #[pymethods]
@@ -84,6 +86,11 @@ impl Ticket {
     /// Its caller has gone: it is taken back if nothing of it was sent; else its reply goes to nobody.
     fn give_up(&self, py: Python<'_>) -> PyResult<()> {
         Executor::give_up(self.executor.bind(py), &self.job)
+    }
+
+    /// The attempts that failed, where somebody traces: see `attempts.rs`. Each is told once.
+    fn attempts(&self) -> Vec<(u32, &'static str, Option<u64>, Option<&'static str>)> {
+        self.story.take()
     }
 }
 
@@ -105,7 +112,7 @@ impl AsyncLink {
         settings: Vec<(String, String)>,
     ) -> PyResult<Self> {
         let open = move || -> Result<Client, Error> {
-            let mut builder = Client::builder(url)?;
+            let mut builder = Client::builder(url)?.on_event_at(events::hear);
             for (name, value) in settings {
                 builder = builder.set(&name, &value)?;
             }
@@ -160,9 +167,26 @@ impl AsyncLink {
         crate::link::stats_as_dict(py, &self.client.stats())
     }
 
+    /// The same; `None` in a forked child that has not used it.
+    fn stats_here<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<Option<Bound<'py, pyo3::types::PyDict>>> {
+        let stats = self.client.stats_here();
+        stats
+            .map(|stats| crate::link::stats_as_dict(py, &stats))
+            .transpose()
+    }
+
     /// Closes what rests, and refuses what waits. Calls in flight end by themselves.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         Executor::enter(self.executor.bind(py), |_| self.client.close())
+    }
+}
+
+impl Drop for AsyncLink {
+    fn drop(&mut self) {
+        tally::keep(self.client.stats_here());
     }
 }
 
@@ -188,11 +212,14 @@ impl AsyncLink {
             .event_loop(py)?
             .call_method0(intern!(py, "create_future"))?;
         let task = task(Arc::clone(core), future.clone().unbind());
-        let job = Executor::begin(executor, Box::pin(task))?;
+        let (story, task) = Story::of(Box::pin(task));
+        let job = Executor::begin(executor, task)?;
         let ticket = Ticket {
             executor: self.executor.clone_ref(py),
             job,
+            story,
         };
+        events::look(py);
         PyTuple::new(py, [future, Bound::new(py, ticket)?.into_any()])
     }
 }

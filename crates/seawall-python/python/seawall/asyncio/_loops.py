@@ -8,7 +8,7 @@ import threading
 import weakref
 from typing import Any
 
-from .. import _config, _ext
+from .. import _config, _drain, _ext, _registry
 
 
 class LoopState:
@@ -43,6 +43,8 @@ def link_for(loop: asyncio.AbstractEventLoop, spec: _config.LinkSpec) -> _ext.As
     if link is None:
         link = _ext.AsyncLink(state.executor, spec.url, list(spec.settings))
         state.links[spec.key] = link
+        _registry.add(link)
+        _drain.start()
     return link
 
 
@@ -69,13 +71,6 @@ def leave(loop: asyncio.AbstractEventLoop, pool: Any) -> None:
             if known is link:
                 del state.links[key]
         link.close()
-
-
-def all_links() -> list[_ext.AsyncLink]:
-    """Every link of every loop of this process."""
-    with _lock:
-        states = list(_states.values())
-    return [link for state in states for link in list(state.links.values())]
 
 
 def _after_fork() -> None:

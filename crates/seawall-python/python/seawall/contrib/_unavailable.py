@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 import math
-import os
-import threading
 import time
 
 from redis import exceptions as _redis
 
+from .._ration import Ration
 from ..errors import SeawallError
 
 log = logging.getLogger("seawall.contrib")
@@ -46,32 +45,6 @@ def headers_of(error: BaseException) -> dict[str, str]:
 def text_of(error: BaseException) -> str:
     """What people see. Neither keys nor addresses: those are in the log."""
     return f"Redis is unavailable: {cause_of(error)}"
-
-
-class Ration:
-    """Lets one line a second through for each cause, and counts the others."""
-
-    #: Seconds between two lines of one cause: an outage under load must not fill the disk with it.
-    PERIOD = 1.0
-
-    def __init__(self) -> None:
-        self._last: dict[str, float] = {}
-        self._suppressed: dict[str, int] = {}
-        self._lock = threading.Lock()
-        os.register_at_fork(after_in_child=self._after_fork)
-
-    def _after_fork(self) -> None:
-        self._lock = threading.Lock()
-
-    def ask(self, cause: str, now: float) -> int | None:
-        """How many lines were suppressed since the last one, or ``None``: this one is suppressed."""
-        with self._lock:
-            last = self._last.get(cause)
-            if last is not None and now - last < self.PERIOD:
-                self._suppressed[cause] = self._suppressed.get(cause, 0) + 1
-                return None
-            self._last[cause] = now
-            return self._suppressed.pop(cause, 0)
 
 
 _ration = Ration()
