@@ -20,6 +20,7 @@ __all__ = [
     "PoolExhaustedError",
     "SeawallError",
     "ServerStateError",
+    "SettingsError",
     "TimeoutError",
 ]
 
@@ -65,6 +66,13 @@ class TimeoutError(SeawallError, _redis.TimeoutError):
 
 class AuthenticationError(SeawallError, _redis.AuthenticationError):
     """The server refused the user name or password. Not retried."""
+
+
+class SettingsError(SeawallError, _redis.ConnectionError, _redis.DataError):
+    """A setting is wrong, or names a file that cannot be read: only a person can mend it.
+
+    redis-py finds some of these as a ``DataError``, others when it connects.
+    """
 
 
 class PoolExhaustedError(SeawallError, _redis.MaxConnectionsError):
@@ -126,7 +134,7 @@ def _failure(message: str, facts: dict[str, Any]) -> Exception:
         error.args = (f"{error.args[0]}\n{message}",)
         error.__class__ = _mix(type(error))
     elif kind == "settings" and cause == "bad-settings":
-        error = _redis.DataError(message)
+        error = SettingsError(message)
     else:
         error = ConnectionError(message)
     error.__dict__.update(facts)
