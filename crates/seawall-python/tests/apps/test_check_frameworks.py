@@ -103,6 +103,23 @@ def test_a_cache_that_is_cleared_over_the_brokers_messages_is_found(url: str, tm
     assert "cache-clear-empties-more" not in found(report)
 
 
+def test_a_replica_that_django_only_reads_from_is_well(make_server: Any, tmp_path: pathlib.Path) -> None:
+    primary, replica = make_server(), make_server()
+    replica.admin().replicaof("127.0.0.1", primary.port)
+    lines = 'MIDDLEWARE = ["seawall.contrib.django.Unavailable"]'
+    django(tmp_path, f"{primary.url},{replica.url}", '"pool_class": "seawall.ConnectionPool"', lines)
+    assert found(checked(tmp_path, "--django", "settings_here")) == set()
+    django(tmp_path, f"{replica.url},{primary.url}", '"pool_class": "seawall.ConnectionPool"', lines)
+    assert found(checked(tmp_path, "--django", "settings_here")) == {"server-is-replica"}
+
+
+def test_a_broker_that_is_no_redis_is_said_to_be_unseen(url: str, tmp_path: pathlib.Path) -> None:
+    celery(tmp_path, "memory://", "app.conf.result_backend = 'cache+memory://'")
+    report = checked(tmp_path, "--celery", "tasks_here:app")
+    assert "timeout-missing" not in found(report)
+    assert sum("no redis:// URL" in line for line in report["unseen"]) == 2
+
+
 def celery(folder: pathlib.Path, url: str, more: str = "", first: str = "") -> None:
     write(
         folder,

@@ -32,6 +32,8 @@ class Place:
     max_connections: int | None = None
     #: What empties its whole database, if anything does: `cache.clear()`.
     flushed_by: str | None = None
+    #: Whether nothing is written through it: a replica is what is wanted there.
+    reads_only: bool = False
     #: What its server said; filled in when all places are known.
     server: Server | None = None
 

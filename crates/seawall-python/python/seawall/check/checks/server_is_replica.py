@@ -16,7 +16,7 @@ SEVERITY = Severity.ERROR
 def look(world: World) -> Iterator[Said]:
     for server in world.servers:
         info = server.info or {}
-        if info.get("role") == "slave":
+        if info.get("role") == "slave" and not all(place.reads_only for place in world.at(server)):
             primary = f"{info.get('master_host')}:{info.get('master_port')}"
             yield Said(
                 str(server.target),

@@ -38,6 +38,9 @@ def bring(world: World, app: Any, where: str) -> None:
         tasks=tasks,
     )
     world.celery.append(found)
+    for setting, url, known in (("broker_url", broker, found.broker_is_redis), ("result_backend", backend, found.backend_is_redis)):
+        if url and not known:
+            world.unseen.append(f"{setting} of {where}: it is no redis:// URL")
     for url in broker.split(";") if found.broker_is_redis else ():
         if not url.startswith(REDIS):
             continue
@@ -72,7 +75,10 @@ def bring(world: World, app: Any, where: str) -> None:
 
 def _workers(conf: Any, where: str) -> Fleet:
     """One worker: its pool's children publish and store results; the parent consumes."""
-    children = conf.worker_concurrency or os.cpu_count() or 1
+    at_once = int(conf.worker_concurrency or os.cpu_count() or 1)
+    if str(conf.worker_pool or "prefork") != "prefork":
+        # Threads or greenlets of one process, which share the broker's pool.
+        return Fleet(where=f"a worker of {where}", processes=1, threads=at_once, connections=4 + 2 * at_once)
     # Over each child one connection of the broker's and two of the result backend's (it subscribes); the parent's own:
     # it consumes, reads fanouts, gossips, and tells what it is doing.
-    return Fleet(where=f"a worker of {where}", processes=int(children) + 1, connections=4)
+    return Fleet(where=f"a worker of {where}", processes=at_once + 1, connections=4)

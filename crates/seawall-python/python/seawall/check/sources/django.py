@@ -51,7 +51,7 @@ def _cache(alias: str, settings: dict[str, Any], django: Django) -> Iterator[Pla
     if isinstance(locations, str):
         locations = locations.replace(";", ",").split(",") if backend == DJANGOS_OWN else locations.split(",")
     uses = {"cache"} | ({"sessions"} if _holds_sessions(alias, django) else set())
-    for location in locations:
+    for at, location in enumerate(locations):
         target = parse(str(location), f"CACHES[{alias!r}]")
         yield Place(
             where=f"CACHES[{alias!r}] of {django.module}",
@@ -61,6 +61,8 @@ def _cache(alias: str, settings: dict[str, Any], django: Django) -> Iterator[Pla
             timeout=_timeout(target, {**options, **pool_kwargs}),
             max_connections=_whole({**options, **pool_kwargs}.get("MAX_CONNECTIONS")),
             flushed_by=f"cache.clear() of CACHES[{alias!r}]",
+            # Both backends write to the first, and read from the others.
+            reads_only=at > 0,
         )
 
 
