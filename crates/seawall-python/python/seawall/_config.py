@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import quote
 
 from redis.backoff import ExponentialWithJitterBackoff
-from redis.connection import DEFAULT_SOCKET_CONNECT_TIMEOUT
 from redis.exceptions import DataError
 from redis.retry import Retry
 
