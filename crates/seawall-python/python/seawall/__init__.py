@@ -9,7 +9,7 @@
 """
 
 from ._mode import MODE as _MODE  # first: a wrong SEAWALL is said before anything else
-from . import asyncio, errors
+from . import _share, asyncio, errors, prometheus
 from ._deadline import deadline
 from ._ext import __version__
 from ._state import health, stats
@@ -34,8 +34,11 @@ __all__ = [
     "health",
     "off_event",
     "on_event",
+    "prometheus",
     "stats",
 ]
+
+_share.from_environment()
 
 
 def __getattr__(name: str) -> object:

@@ -47,6 +47,12 @@ def start() -> None:
             _thread = None
 
 
+def nudge() -> None:
+    """The thread, if there is one, looks what there is to do."""
+    if _thread is not None:
+        _ext.events_ring()
+
+
 def _run() -> None:
     process = os.getpid()
     try:

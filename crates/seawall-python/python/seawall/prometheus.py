@@ -1,0 +1,121 @@
+"""Metrics for Prometheus, without a dependency or through ``prometheus_client``.
+
+Without it, in a view of the application's own::
+
+    return HttpResponse(seawall.prometheus.text(), content_type=seawall.prometheus.CONTENT_TYPE)
+
+With it::
+
+    seawall.prometheus.register()                 # into prometheus_client's default registry
+
+Several processes (gunicorn, Celery): where ``PROMETHEUS_MULTIPROC_DIR`` or ``SEAWALL_METRICS_DIR`` is set, or after
+:func:`share`, each process that is asked tells the sum of all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from . import _families, _share
+
+__all__ = ["CONTENT_TYPE", "Collector", "register", "share", "text"]
+
+#: What :func:`text` is, for the response's header.
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def share(name_or_directory: str) -> str:
+    """Adds up the counters of all processes that name the same; returns the directory where they meet.
+
+    A name without ``/`` is a directory of this user's in ``/dev/shm``. Call it before the first request, in each process
+    or before they are forked; whatever processes of an earlier run counted is counted on, unless the directory is removed.
+    """
+    if not name_or_directory:
+        raise ValueError("share() needs a name, such as that of the application, or a directory")
+    if "/" in name_or_directory:
+        path = name_or_directory
+        _share.os.makedirs(path, exist_ok=True)
+    else:
+        if not re.fullmatch(r"[A-Za-z0-9._-]+", name_or_directory) or name_or_directory.startswith("."):
+            raise ValueError(f"{name_or_directory!r}: a name has letters, digits, '.', '_' and '-'; a directory has a '/'")
+        path = _share.default_path(name_or_directory)
+        _share.make(path)
+    _share.start(path)
+    return path
+
+
+def _values() -> _families.Values:
+    directory = _share.directory()
+    if directory is None:
+        return _families.values()
+    try:
+        return directory.read()
+    except OSError as error:
+        _share.log.warning("metrics.unshared directory=%s error=%s", directory.path, error.strerror)
+        return _families.values()
+
+
+def text() -> str:
+    """All metrics in Prometheus' text format."""
+    lines: list[str] = []
+    values = _values()
+    for family in _families.FAMILIES:
+        samples = values.get(family.name)
+        if not samples:
+            continue
+        lines.append(f"# HELP {family.name} {family.help}")
+        lines.append(f"# TYPE {family.name} {'counter' if family.counts else 'gauge'}")
+        for labels, value in sorted(samples.items()):
+            inside = ",".join(f'{name}="{_escaped(text)}"' for name, text in labels)
+            lines.append(f"{family.name}{{{inside}}} {_number(value)}")
+    return "\n".join(lines) + "\n" if lines else ""
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value == int(value) else repr(value)
+
+
+class Collector:
+    """A collector of ``prometheus_client``'s, for a registry of the application's own."""
+
+    def describe(self) -> list[Any]:
+        """Nothing: so that registering counts nothing."""
+        return []
+
+    def collect(self) -> Iterator[Any]:
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+        values = _values()
+        for family in _families.FAMILIES:
+            samples = values.get(family.name)
+            if not samples:
+                continue
+            labels = [name for name, _ in next(iter(samples))]
+            kind = CounterMetricFamily if family.counts else GaugeMetricFamily
+            metric = kind(family.name.removesuffix("_total"), family.help, labels=labels)
+            for key, value in sorted(samples.items()):
+                metric.add_metric([text for _, text in key], value)
+            yield metric
+
+
+def register(registry: Any = None) -> Collector:
+    """Registers a :class:`Collector`, by default in ``prometheus_client``'s own registry.
+
+    In its multi-process mode: in the registry that is made for each scrape, beside its ``MultiProcessCollector``.
+    """
+    try:
+        from prometheus_client import REGISTRY
+    except ImportError as error:
+        raise ImportError(
+            "seawall.prometheus.register needs prometheus_client (pip install prometheus-client); seawall.prometheus.text() "
+            "does without"
+        ) from error
+    collector = Collector()
+    (registry or REGISTRY).register(collector)
+    return collector
