@@ -11,6 +11,7 @@ mod ground;
 mod identity;
 mod lease;
 mod link;
+mod many;
 mod observe;
 mod pack;
 mod reply;
@@ -30,6 +31,7 @@ fn _ext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<reply::Codec>()?;
     module.add_function(wrap_pyfunction!(trouble::install, module)?)?;
     module.add_function(wrap_pyfunction!(pack::pack, module)?)?;
+    module.add_function(wrap_pyfunction!(many::answers, module)?)?;
     module.add_function(wrap_pyfunction!(command_line::command_line, module)?)?;
     module.add_function(wrap_pyfunction!(events::install_drain, module)?)?;
     module.add_function(wrap_pyfunction!(events::events_bell, module)?)?;

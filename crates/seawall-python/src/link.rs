@@ -5,20 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyList, PyTuple};
 use seawall::blocking::{Client, Frames};
-use seawall::{Cause, Cmd, Error, Kind, Moment, Stats};
+use seawall::{Batch, Cause, Cmd, Error, Kind, Moment, Stats};
 use seawall_wire::Limits;
 
 use crate::ground::Threads;
 use crate::identity::Provider;
 use crate::lease::Lease;
 use crate::reply::{self, Codec};
-use crate::{attempts, events, pack, tally, trouble};
+use crate::{attempts, events, many, pack, tally, trouble};
 
 /// Buffers for one call.
 struct Desk {
     cmd: Cmd,
+    batch: Batch,
     frames: Frames,
 }
 
@@ -26,6 +27,7 @@ impl Default for Desk {
     fn default() -> Self {
         Self {
             cmd: Cmd::new(""),
+            batch: Batch::new(),
             frames: Frames::new(),
         }
     }
@@ -95,7 +97,7 @@ impl Link {
         let within = within.map(span).transpose()?;
         attempts::begin();
         let outcome = py.detach(|| {
-            let Desk { cmd, frames } = &mut *desk;
+            let Desk { cmd, frames, .. } = &mut *desk;
             match within {
                 None => self.client.exchange(cmd, frames),
                 Some(within) => self.client.within(within).exchange(cmd, frames),
@@ -121,6 +123,56 @@ impl Link {
         attempts::end(py);
         events::look(py);
         reply
+    }
+
+    /// Runs the commands of a pipeline, `(arguments, options)` each, in one write; with `transaction`, between MULTI and
+    /// EXEC. Their replies come back, and whether an error stands among them; of a transaction that was refused, all
+    /// replies behind that. `NotImplemented` where they need a connection of their own.
+    #[pyo3(signature = (commands, codec, transaction, within))]
+    fn execute_many<'py>(
+        &self,
+        py: Python<'py>,
+        commands: &Bound<'py, PyList>,
+        codec: &Bound<'py, Codec>,
+        transaction: bool,
+        within: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let codec = codec.get();
+        let within = within.map(span).transpose()?;
+        let desk = DESK.with(|desk| desk.borrow_mut().take());
+        let mut desk = desk.unwrap_or_default();
+        let Desk { cmd, batch, .. } = &mut *desk;
+        if !many::fill(batch, cmd, commands, codec)? {
+            DESK.with(|shelf| *shelf.borrow_mut() = Some(desk));
+            return Ok(py.NotImplemented().into_bound(py));
+        }
+        attempts::begin();
+        let outcome = py.detach(|| {
+            let Desk { batch, frames, .. } = &mut *desk;
+            let narrower = within.map(|within| self.client.within(within));
+            let client = narrower.as_ref().unwrap_or(&self.client);
+            if transaction {
+                client.exchange_transaction(batch, frames)
+            } else {
+                client.exchange_batch(batch, frames)
+            }
+        });
+        let frames = &desk.frames;
+        let replies = match outcome {
+            Ok(()) if transaction => many::of_transaction(py, frames, &self.limits, codec),
+            Ok(()) => many::of_batch(py, frames, &self.limits, codec),
+            Err(error) => match frames.refusal() {
+                // It was the only command.
+                Some(refusal) => {
+                    many::of_refusal(py, trouble::of_error(py, &error, Some(&refusal.message)))
+                }
+                None => Err(trouble::of_error(py, &error, None)),
+            },
+        };
+        DESK.with(|shelf| *shelf.borrow_mut() = Some(desk));
+        attempts::end(py);
+        events::look(py);
+        replies
     }
 
     /// Takes a connection from the pool, to be used alone.

@@ -45,10 +45,13 @@ impl Codec {
     }
 }
 
-/// A reply, and whether nobody asked for it.
+/// A reply.
 pub(crate) struct Built<'py> {
     pub(crate) value: Bound<'py, PyAny>,
+    /// Nobody asked for it.
     pub(crate) push: bool,
+    /// An error stands in it.
+    pub(crate) errors: bool,
 }
 
 /// Builds the object that a whole frame is. Errors of the server in it become exceptions that are returned, not raised.
@@ -67,15 +70,21 @@ pub(crate) fn build<'py>(
         done: None,
         failed: None,
         push: false,
+        errors: false,
     };
     visit(frame, limits, &mut builder)?;
-    let push = builder.push;
+    let Builder { push, errors, .. } = builder;
     Ok(match (builder.failed, builder.done) {
         (Some(error), _) => Err(error),
-        (None, Some(value)) => Ok(Built { value, push }),
+        (None, Some(value)) => Ok(Built {
+            value,
+            push,
+            errors,
+        }),
         (None, None) => Ok(Built {
             value: py.None().into_bound(py),
             push,
+            errors,
         }),
     })
 }
@@ -97,6 +106,7 @@ struct Builder<'py, 'c> {
     done: Option<Bound<'py, PyAny>>,
     failed: Option<PyErr>,
     push: bool,
+    errors: bool,
 }
 
 impl<'py> Builder<'py, '_> {
@@ -168,6 +178,7 @@ impl<'a> Visitor<'a> for Builder<'_, '_> {
         self.bytes(text);
     }
     fn error(&mut self, text: &'a [u8]) {
+        self.errors = true;
         let error = trouble::of_reply(self.py, text);
         self.put_or_fail(error);
     }

@@ -247,6 +247,16 @@ impl Nature {
         }
     }
 
+    /// What it is between MULTI and EXEC, where all of it runs or nothing: never sent twice.
+    pub(crate) fn in_transaction(self) -> Self {
+        // Blocking commands do not block inside a transaction.
+        Self {
+            session: false,
+            blocking: None,
+            ..Self::of(&[b"EXEC"]).join(self)
+        }
+    }
+
     /// How long the server may hold it back by its own word.
     pub(crate) fn waits(self) -> deadline::Blocking {
         match self.blocking {

@@ -14,6 +14,7 @@
 //! changes nothing.
 
 pub mod asynchronous;
+mod batch;
 pub mod blocking;
 mod builder;
 mod clock;
@@ -30,6 +31,7 @@ mod reply;
 mod stats;
 mod tender;
 
+pub use batch::Batch;
 pub use builder::Builder;
 pub use clock::now;
 pub use command::{Arg, Cmd, Words};

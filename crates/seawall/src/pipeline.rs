@@ -63,12 +63,7 @@ impl Pipeline {
 
     /// What EXEC is: it runs everything or nothing, and never twice.
     pub(crate) fn transaction_nature(&self) -> Nature {
-        // Blocking commands do not block inside a transaction.
-        Nature {
-            session: false,
-            blocking: None,
-            ..Nature::of(&[b"EXEC"]).join(self.nature())
-        }
+        self.nature().in_transaction()
     }
 
     pub(crate) fn pack_transaction(&self, out: &mut Vec<u8>) {

@@ -1,13 +1,17 @@
-"""Pipelines whose replies are read together instead of one by one."""
+"""Pipelines that are packed, sent and read as one, mostly in one native call."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 from redis.client import EMPTY_RESPONSE, NEVER_DECODE
 from redis.client import Pipeline as _Pipeline
 from redis.exceptions import ConnectionError as _ConnectionError
 from redis.exceptions import ExecAbortError, ResponseError, WatchError
+
+from . import _deadline, _ext
 
 __all__ = ["Pipeline"]
 
@@ -28,21 +32,8 @@ def is_plain(commands: Any) -> bool:
 
 def answers(pipeline: Any, commands: Any, replies: list[Any]) -> list[Any]:
     """The replies after their callbacks; errors stay as they are."""
-    callbacks = pipeline.response_callbacks
-    as_written = dict.get  # the dictionary's own `get` turns each name into capitals
-    data = []
-    for reply, (args, options) in zip(replies, commands):
-        if not isinstance(reply, Exception):
-            name = args[0]
-            callback = as_written(callbacks, name)
-            if callback is None and not name.isupper():
-                callback = callbacks.get(name)
-            if callback is not None:
-                if options:
-                    options.pop("keys", None)
-                reply = callback(reply, **options)
-        data.append(reply)
-    return data
+    _ext.answers(commands, pipeline.response_callbacks, replies)
+    return replies
 
 
 def of_transaction(pipeline: Any, commands: Any, replies: list[Any]) -> list[Any]:
@@ -59,35 +50,131 @@ def of_transaction(pipeline: Any, commands: Any, replies: list[Any]) -> list[Any
         raise errors[0]
     if isinstance(response, Exception):
         raise response
+    return executed(pipeline, commands, response)
+
+
+def executed(pipeline: Any, commands: Any, response: Any) -> list[Any]:
+    """EXEC's answer, if it is one."""
     pipeline.watching = False
     if response is None:
         raise WatchError("Watched variable changed.")
-    if len(response) != len(commands):
+    if response and isinstance(response, list) and isinstance(response[0], _ConnectionError):
+        # As redis-py's parser, which looks no further.
+        raise response[0]
+    if not isinstance(response, list) or len(response) != len(commands):
         raise ResponseError("Wrong number of response items from pipeline execution")
     return response
 
 
+class StandIn:
+    """What redis-py's ``execute`` gets for a connection, so that nothing is taken from the pool: the engine finds one
+    by itself, and does what there is to do when it is lost.
+    """
+
+    __slots__ = ("_codec", "_link", "db", "host", "port")
+
+    def __init__(self, pool: Any, link: _ext.Link) -> None:
+        self._link = link
+        self._codec = pool._codec_known or pool._codec()
+        about = pool.connection_kwargs
+        self.host = about.get("host", about.get("path"))
+        self.port = about.get("port")
+        self.db = about.get("db") or 0
+
+    @property
+    def retry(self) -> StandIn:
+        return self
+
+    def call_with_retry(self, do: Callable[[], Any], *_: Any, **__: Any) -> Any:
+        """Once: the engine has done what there was to do."""
+        return do()
+
+    def run(self, commands: Any, transaction: bool) -> Any:
+        return self._link.execute_many(commands, self._codec, transaction, _deadline.left())
+
+
 class Pipeline(_Pipeline):
-    """A pipeline of redis-py's, on a connection of Seawall's: see ``redis.client.Pipeline``."""
+    """A pipeline of redis-py's on Seawall's engine: see ``redis.client.Pipeline``."""
+
+    def execute_command(self, *args: Any, **kwargs: Any) -> Any:
+        """As in redis-py: kept until :meth:`execute`, or run at once after WATCH."""
+        if (
+            self.watching
+            or args[0] == "WATCH"
+            # Somebody watches how commands are kept, or does it in a way of their own.
+            or _Pipeline.execute_command is not _EXECUTE_COMMAND
+            or type(self).pipeline_execute_command is not _KEEP
+        ):
+            return super().execute_command(*args, **kwargs)
+        # What redis-py does two calls further down.
+        self.command_stack.append((args, kwargs))
+        return self
+
+    def execute(self, raise_on_error: bool = True) -> list[Any]:
+        """As in redis-py: sends the commands, and gives their answers."""
+        # After WATCH, and for scripts that may have to be loaded, it has a connection or needs one.
+        if self.connection is None and not self.scripts and type(self).parse_response is _PARSE:
+            find = getattr(self.connection_pool, "_stand_in", None)
+            self.connection = None if find is None else find()
+        return super().execute(raise_on_error)
+
+    def reset(self) -> None:
+        if type(self.connection) is StandIn:
+            self.connection = None
+        super().reset()
 
     def _execute_pipeline(self, connection: Any, commands: Any, raise_on_error: bool) -> list[Any]:
-        together = getattr(connection, "exchange_many", None)
-        if together is None or not is_plain(commands):
-            return super()._execute_pipeline(connection, commands, raise_on_error)
-        replies = together([args for args, _ in commands])
-        if raise_on_error:
+        if type(connection) is StandIn:
+            came = connection.run(commands, False)
+            if came is NotImplemented:
+                return self._apart(self._execute_pipeline, "PIPELINE", commands, raise_on_error)
+            replies, errors, _ = came
+            if errors:
+                raise_lost(replies)
+        else:
+            together = getattr(connection, "exchange_many", None)
+            if together is None or not is_plain(commands):
+                return super()._execute_pipeline(connection, commands, raise_on_error)
+            replies, errors = together([args for args, _ in commands]), True
+        if raise_on_error and errors:
             self.raise_first_error(commands, replies)
         return answers(self, commands, replies)
 
     def _execute_transaction(self, connection: Any, commands: Any, raise_on_error: bool) -> list[Any]:
-        together = getattr(connection, "exchange_many", None)
-        if together is None or not is_plain(commands):
-            return super()._execute_transaction(connection, commands, raise_on_error)
-        replies = together([("MULTI",), *(args for args, _ in commands), ("EXEC",)])
-        response = of_transaction(self, commands, replies)
-        if raise_on_error:
+        if type(connection) is StandIn:
+            came = connection.run(commands, True)
+            if came is NotImplemented:
+                return self._apart(self._execute_transaction, "MULTI", commands, raise_on_error)
+            response, errors, refused = came
+            if refused is not None:
+                raise_lost(refused)
+                response = of_transaction(self, commands, refused)
+            else:
+                executed(self, commands, response)
+        else:
+            together = getattr(connection, "exchange_many", None)
+            if together is None or not is_plain(commands):
+                return super()._execute_transaction(connection, commands, raise_on_error)
+            replies = together([("MULTI",), *(args for args, _ in commands), ("EXEC",)])
+            response, errors = of_transaction(self, commands, replies), True
+        if raise_on_error and errors:
             self.raise_first_error(commands, response)
         return answers(self, commands, response)
+
+    def _apart(self, execute: Callable[..., list[Any]], name: str, commands: Any, raise_on_error: bool) -> list[Any]:
+        """Over a connection that is handed out: something in it is for that connection alone."""
+        began = time.monotonic()
+        conn = self.connection = self.connection_pool.get_connection()
+        return conn.retry.call_with_retry(
+            lambda: execute(conn, commands, raise_on_error),
+            lambda error, count: self._disconnect_raise_on_watching(conn, error, count, began, name),
+            with_failure_count=True,
+        )
+
+
+_PARSE = _Pipeline.parse_response
+_EXECUTE_COMMAND = _Pipeline.execute_command
+_KEEP = _Pipeline.pipeline_execute_command
 
 
 def raise_lost(replies: list[Any]) -> None:

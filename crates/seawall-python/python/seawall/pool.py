@@ -16,6 +16,7 @@ from redis.observability.attributes import ConnectionState, get_pool_name
 from . import _config, _deadline, _ext, _metrics, errors
 from ._signature import takes_what
 from .connection import Connection, SSLConnection, UnixDomainSocketConnection
+from .pipeline import StandIn
 
 __all__ = ["BlockingConnectionPool", "ConnectionPool"]
 
@@ -49,6 +50,7 @@ class ConnectionPool(_ConnectionPool):
         self._freed: threading.Condition | None = None
         self._link_known: _ext.Link | None = None
         self._codec_known: _ext.Codec | None = None
+        self._stand_in_known: StandIn | None = None
         super().__init__(*args, **kwargs)
 
     # -- the engine behind it --
@@ -61,6 +63,14 @@ class ConnectionPool(_ConnectionPool):
             if sample.redis_connect_func is None:
                 link = self._link_known = sample._find_link(self.max_connections)
         return link
+
+    def _stand_in(self) -> StandIn | None:
+        """What stands for a connection where the engine finds one by itself; ``None`` where that cannot be."""
+        link = self._link_known or self._link()
+        known = self._stand_in_known
+        if known is None or known._link is not link:
+            known = self._stand_in_known = None if link is None else StandIn(self, link)
+        return known
 
     def _codec(self) -> _ext.Codec:
         codec = self._codec_known

@@ -9,6 +9,7 @@ use super::exchange;
 use super::frames::Frames;
 use super::ground::Ground;
 use super::lease::Lease;
+use crate::batch::Batch;
 use crate::builder::Builder;
 use crate::command::{Arg, Cmd};
 use crate::error::Error;
@@ -96,6 +97,53 @@ impl Client {
         exchange::drive(&mut call, self.ground(), 1, frames, &|live, _, now| {
             live.state.queue(now, 1, |out| cmd.pack(out));
         })
+    }
+
+    /// Sends the commands of a batch in one write, and leaves their replies in `frames` as they came, errors among them.
+    /// A single command's error is an error here too, as in [`exchange`](Self::exchange).
+    ///
+    /// If the connection ends in between, what was not answered is sent again where all of the batch may be; otherwise
+    /// the error says whether it may have run. To be asked only for one that [is plain](Batch::is_plain).
+    pub fn exchange_batch(&self, batch: &Batch, frames: &mut Frames) -> Result<(), Error> {
+        frames.begin(false);
+        let link = self.home.link()?;
+        batch.refuse_session(&link.name)?;
+        let (nature, name) = (batch.nature(), "PIPELINE");
+        let mut call = Call::new(&link, self.home.conduct(), name, nature, self.deadline);
+        exchange::drive(
+            &mut call,
+            self.ground(),
+            batch.len(),
+            frames,
+            &|live, taken, now| {
+                for command in batch.from(taken) {
+                    let pack = |out: &mut Vec<u8>| out.extend_from_slice(command);
+                    live.state.queue(now, 1, pack);
+                }
+            },
+        )
+    }
+
+    /// Runs the commands of a batch as one transaction, and leaves the replies to MULTI, to each of them and to EXEC in
+    /// `frames`. Never sent again if it may have run.
+    pub fn exchange_transaction(&self, batch: &Batch, frames: &mut Frames) -> Result<(), Error> {
+        frames.begin(true);
+        let link = self.home.link()?;
+        batch.refuse_session(&link.name)?;
+        let nature = batch.nature().in_transaction();
+        let replies = batch.len() + 2;
+        let mut call = Call::new(&link, self.home.conduct(), "EXEC", nature, self.deadline);
+        exchange::drive(
+            &mut call,
+            self.ground(),
+            replies,
+            frames,
+            &|live, _, now| {
+                let replies = u32::try_from(replies).unwrap_or(u32::MAX);
+                live.state
+                    .queue(now, replies, |out| batch.pack_transaction(out));
+            },
+        )
     }
 
     fn ground(&self) -> Option<&dyn Ground> {

@@ -1,3 +1,4 @@
+use seawall_wire::decode::{Visitor, visit};
 use seawall_wire::error::ServerError;
 use seawall_wire::{Limits, WireError};
 
@@ -63,7 +64,12 @@ impl Frames {
 
 impl Sink for Frames {
     fn take_frame(&mut self, frame: &[u8], limits: &Limits) -> Result<(), WireError> {
-        self.errors |= sink::refusal(frame, limits).is_some();
+        self.errors |= if self.whole {
+            // EXEC's reply holds the others.
+            contains_error(frame, limits)
+        } else {
+            sink::refusal(frame, limits).is_some()
+        };
         self.bytes.extend_from_slice(frame);
         self.ends.push(self.bytes.len());
         Ok(())
@@ -76,9 +82,15 @@ impl Sink for Frames {
     }
     fn errors(&self, from: usize, tell: &mut dyn FnMut(&ServerError)) {
         if self.errors {
-            let frames = self.iter().skip(from);
-            let refusals = frames.filter_map(|frame| sink::refusal(frame, &Limits::default()));
-            refusals.for_each(|error| tell(&error));
+            let limits = Limits::default();
+            for frame in self.iter().skip(from) {
+                if self.whole {
+                    // What was walked over once is well formed.
+                    let _ = visit(frame, &limits, &mut Errors(tell));
+                } else if let Some(error) = sink::refusal(frame, &limits) {
+                    tell(&error);
+                }
+            }
         }
     }
     fn taken(&self) -> usize {
@@ -88,5 +100,52 @@ impl Sink for Frames {
         if self.whole {
             self.begin(true);
         }
+    }
+}
+
+/// Tells of the errors in a frame.
+struct Errors<'a>(&'a mut dyn FnMut(&ServerError));
+
+impl<'a> Visitor<'a> for Errors<'_> {
+    fn error(&mut self, text: &'a [u8]) {
+        (self.0)(&ServerError::parse(text));
+    }
+}
+
+fn contains_error(frame: &[u8], limits: &Limits) -> bool {
+    let mut found = false;
+    let _ = visit(frame, limits, &mut Errors(&mut |_| found = true));
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(whole: bool, frames: &[&[u8]]) -> (bool, Vec<String>) {
+        let mut sink = Frames::new();
+        sink.begin(whole);
+        for frame in frames {
+            sink.take_frame(frame, &Limits::default())
+                .expect("a whole frame");
+        }
+        let mut errors = Vec::new();
+        sink.errors(0, &mut |error| errors.push(error.message.to_string()));
+        (sink.shows_writes(), errors)
+    }
+
+    #[test]
+    fn errors_inside_execs_reply_are_told_too() {
+        let replies: [&[u8]; 3] = [b"+OK\r\n", b"+QUEUED\r\n", b"*1\r\n-READONLY no\r\n"];
+        assert_eq!(
+            told(true, &replies),
+            (false, vec!["READONLY no".to_owned()])
+        );
+    }
+
+    #[test]
+    fn a_value_that_looks_like_an_error_is_none() {
+        let replies: [&[u8]; 2] = [b"$4\r\n-ERR\r\n", b"*1\r\n$5\r\n\r\n-no\r\n"];
+        assert_eq!(told(true, &replies), (true, Vec::new()));
     }
 }
