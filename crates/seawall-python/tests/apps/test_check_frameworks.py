@@ -113,6 +113,21 @@ def test_a_replica_that_django_only_reads_from_is_well(make_server: Any, tmp_pat
     assert found(checked(tmp_path, "--django", "settings_here")) == {"server-is-replica"}
 
 
+def test_a_channel_layer_is_read_with_its_hosts(url: str, tmp_path: pathlib.Path) -> None:
+    def layer(backend: str) -> set[str]:
+        write(
+            tmp_path,
+            "settings_here.py",
+            f"""
+            CHANNEL_LAYERS = {{"default": {{"BACKEND": {backend!r}, "CONFIG": {{"hosts": [{url!r}]}}}}}}
+            """,
+        )
+        return found(checked(tmp_path, "--django", "settings_here"))
+
+    assert "channels-on-redis-py" in layer("channels_redis.core.RedisChannelLayer")
+    assert layer("seawall.contrib.channels.RedisChannelLayer") == set()
+
+
 def test_a_broker_that_is_no_redis_is_said_to_be_unseen(url: str, tmp_path: pathlib.Path) -> None:
     celery(tmp_path, "memory://", "app.conf.result_backend = 'cache+memory://'")
     report = checked(tmp_path, "--celery", "tasks_here:app")

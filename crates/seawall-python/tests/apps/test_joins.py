@@ -21,6 +21,7 @@ ENTRIES = {
     "FastAPI": "`seawall.contrib.fastapi.lifespan(url)`",
     "Flask-Caching": '`CACHE_TYPE = "seawall.contrib.flask.RedisCache"`',
     "Flask-Session": "`SESSION_REDIS = seawall.Redis.from_url(url)`",
+    "Channels": '`"BACKEND": "seawall.contrib.channels.RedisChannelLayer"`',
     "gunicorn --preload": "nothing: a forked child makes connections of its own",
 }
 GUARANTEES = {
@@ -49,6 +50,8 @@ NOTES = {
     ("Flask-Caching", "once"): "A value is made anew where the cache fails.",
     ("Flask-Caching", "cause"): "Flask-Caching logs the error and goes on without the cache.",
     ("Flask-Session", "once"): "As Django's sessions.",
+    ("Channels", "once"): "A message is sent once. One that was being fetched when its connection was lost is lost, or comes "
+    "twice: Channels promises neither.",
     ("gunicorn --preload", "deadline"): "The cache's or client's of the site.",
     ("gunicorn --preload", "once"): "The cache's or client's of the site.",
     ("gunicorn --preload", "mismatch"): "The cache's or client's of the site.",

@@ -91,7 +91,8 @@ def _queue(alias: str, settings: dict[str, Any]) -> Place | None:
 
 
 def _layer(alias: str, settings: dict[str, Any]) -> Iterator[Place]:
-    if not str(settings.get("BACKEND", "")).startswith("channels_redis."):
+    backend = str(settings.get("BACKEND", ""))
+    if not backend.startswith(("channels_redis.", "seawall.contrib.channels.")):
         return
     for host in (settings.get("CONFIG") or {}).get("hosts") or ():
         where = f"CHANNEL_LAYERS[{alias!r}]"
@@ -103,7 +104,7 @@ def _layer(alias: str, settings: dict[str, Any]) -> Iterator[Place]:
             target = parse(host, where) if isinstance(host, str) else Target(host=str(host[0]), port=int(host[1]))
         except (TypeError, ValueError, IndexError):
             raise CheckError(f"{where}: `hosts` cannot be read", "give URLs, as redis://localhost:6379/0") from None
-        ours = is_ours(options.get("connection_class") or options.get("pool_class"))
+        ours = is_ours(backend) or is_ours(options.get("connection_class"))
         yield Place(where=where, target=target, ours=ours, uses=frozenset({"messages"}))
 
 
