@@ -71,6 +71,9 @@ def parse(url: Any, where: str) -> Target:
             f"{where}: the URL does not begin with redis://, rediss:// or unix://",
             "give one, as redis://host:6379/0",
         )
+    if parts.fragment or ("@" in f"{parts.path}{parts.query}" and "@" not in parts.netloc):
+        # `redis://:a#b@host`: what stands before is the password's first half, and must not be taken for a port and shown.
+        raise CheckError(f"{where}: the URL cannot be read", "percent-encode the password: # is %23, ? is %3F, / is %2F, @ is %40")
     options = tuple(parse_qsl(parts.query, keep_blank_values=True))
     given = dict(options)
     path = None
