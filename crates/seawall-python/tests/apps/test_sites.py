@@ -109,15 +109,16 @@ def test_a_visitor_of_a_django_site_stays_logged_in_through_an_outage(run: Any, 
 
 
 @joins("FastAPI", "once", "cause", "restart")
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_fastapi_site_counts_each_visit_once_through_restarts(workers: int, run: Any, make_server: Any) -> None:
+@pytest.mark.parametrize("how", ["uvicorn", "uvicorn --workers 2", "gunicorn --preload"])
+def test_a_fastapi_site_counts_each_visit_once_through_restarts(how: str, run: Any, make_server: Any) -> None:
     server = make_server("--appendfsync", "no", save=True)
     port = free_port()
     base = f"http://127.0.0.1:{port}"
-    site = run(
-        "uvicorn", "--port", str(port), "--workers", str(workers), "--log-level", "warning", "visits:app",
-        cwd=EXAMPLES / "fastapi", REDIS_URL=server.url,
-    )  # fmt: skip
+    if how.startswith("uvicorn"):
+        words = [*how.split(), "--port", str(port), "--log-level", "warning"]
+    else:
+        words = [*how.split(), "--workers", "2", "-k", "uvicorn.workers.UvicornWorker", "--bind", f"127.0.0.1:{port}"]
+    site = run(*words, "visits:app", cwd=EXAMPLES / "fastapi", REDIS_URL=server.url)
     wait_until(lambda: up(base, "/visits/none"), "the site's start")
     visitors = Visitors(base, ("POST", "/visits/home"), ("GET", "/visits/home"))
     break_twice(server, visitors)
