@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import redis
 import trustme
 
 import seawall
@@ -195,6 +197,71 @@ def test_a_server_that_keeps_silent_ends_the_check_at_its_deadline(server: Any) 
     finally:
         server.thaw()
     assert codes(found) == ["server-unreachable"]
+
+
+def test_a_proxy_that_closes_at_what_it_does_not_know_is_told_from_no_server() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve(peer: socket.socket) -> None:
+            with peer, peer.makefile("rb") as lines:
+                for line in lines:
+                    if line.startswith(b"*"):
+                        words = [(lines.readline(), lines.readline().strip().upper())[1] for _ in range(int(line[1:]))]
+                        if words[0] == b"CONFIG":
+                            return
+                        known = {b"HELLO": b"%1\r\n$5\r\nproto\r\n:3\r\n", b"PING": b"+PONG\r\n"}
+                        peer.sendall(known.get(words[0], b"-ERR unknown command\r\n"))
+
+        def accept() -> None:
+            while True:
+                try:
+                    peer, _ = listener.accept()
+                except OSError:
+                    return
+                threading.Thread(target=serve, args=(peer,), daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        found = seawall.check.run(f"redis://127.0.0.1:{listener.getsockname()[1]}/0")
+    assert codes(found) == ["server-keeps-silent", "server-keeps-silent"]
+
+
+def test_a_server_without_hello_is_told_from_one_that_is_away(make_server: Any) -> None:
+    server = make_server("--rename-command", "HELLO", "")
+    assert codes(seawall.check.run(server.url)) == ["server-without-hello"]
+    assert seawall.check.run(f"{server.url}?protocol=2") == []
+    # It is true.
+    with pytest.raises(redis.RedisError):
+        seawall.Redis.from_url(server.url).ping()
+    assert seawall.Redis.from_url(f"{server.url}?protocol=2").ping()
+
+
+def test_ctrl_c_ends_a_check_of_a_silent_server(server: Any) -> None:
+    server.freeze()
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "seawall", "check", server.url, "--deadline", "250"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        connected(process.pid, server.port)
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=60)
+    finally:
+        server.thaw()
+    assert process.returncode == 130
+    assert stdout == "" and "Traceback" not in stderr
+
+
+def connected(pid: int, port: int) -> None:
+    """Waits until the process has a connection to this port."""
+    for _ in range(600):
+        for line in pathlib.Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]:
+            remote, state = line.split()[2:4]
+            if int(remote.rpartition(":")[2], 16) == port and state == "01":
+                return
+        threading.Event().wait(0.05)
+    raise AssertionError("it did not connect in 30 s")
 
 
 def test_a_server_without_room_says_so(make_server: Any) -> None:

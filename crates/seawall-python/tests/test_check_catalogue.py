@@ -116,7 +116,7 @@ SPEAKS: dict[str, Callable[[], World]] = {
     "celery-visibility-timeout": lambda: with_celery(task_time_limit=7200),
     "channels-on-redis-py": lambda: world(where="CHANNEL_LAYERS['default']", ours=False, uses={"messages"}),
     "client-on-redis-py": lambda: world(ours=False),
-    "db-out-of-range": lambda: dataclasses_changed("db_trouble", "ERR DB index is out of range"),
+    "db-out-of-range": lambda: with_server("db_trouble", "ERR DB index is out of range"),
     "django-cache-on-redis-py": lambda: with_django(
         world(where="CACHES['default'] of settings", ours=False, uses={"cache"})
     ),
@@ -150,6 +150,7 @@ SPEAKS: dict[str, Callable[[], World]] = {
     "server-tls": lambda: in_trouble("tls-certificate"),
     "server-unavailable": lambda: in_trouble("loading"),
     "server-unreachable": lambda: in_trouble("connection-refused"),
+    "server-without-hello": lambda: with_server("without_hello", True),
     "server-without-keepalive": lambda: with_config(tcp_keepalive="0"),
     "server-without-password": without_password_on_the_network,
     "timeout-beyond-worker": lambda: killed_early(),
@@ -161,7 +162,7 @@ SPEAKS: dict[str, Callable[[], World]] = {
 }
 
 
-def dataclasses_changed(name: str, value: Any) -> World:
+def with_server(name: str, value: Any) -> World:
     made = world()
     setattr(made.servers[0], name, value)
     return made

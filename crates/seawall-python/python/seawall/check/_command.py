@@ -96,8 +96,8 @@ def _positive(text: str) -> int:
 
 def _seconds(text: str) -> float:
     number = float(text)
-    if not 0.001 <= number <= 3600:
-        raise argparse.ArgumentTypeError("from 0.001 to 3600 seconds")
+    if not 0.001 <= number <= 300:
+        raise argparse.ArgumentTypeError("from 0.001 to 300 seconds")
     return number
 
 

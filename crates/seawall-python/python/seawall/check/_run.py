@@ -82,6 +82,8 @@ def examine(
     :param deadline: seconds after which a server that keeps silent is given up.
     :raises CheckError: a URL cannot be read, or a module cannot be imported.
     """
+    if not 0.001 <= deadline <= 300:
+        raise CheckError(f"deadline: {deadline!r} s is out of range", "from 0.001 to 300 seconds")
     world = World(host=_world.host())
     _bring_url(world, url, list(uses))
     if django or os.environ.get("DJANGO_SETTINGS_MODULE"):

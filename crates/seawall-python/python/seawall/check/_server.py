@@ -48,6 +48,8 @@ class Server:
     config: dict[str, str] = dataclasses.field(default_factory=dict)
     #: What was refused: ``INFO``, ``CONFIG``.
     refused: list[str] = dataclasses.field(default_factory=list)
+    #: Whether HELLO is not known to it, and it was asked by RESP2.
+    without_hello: bool = False
     #: Why its database cannot be selected.
     db_trouble: str | None = None
 
@@ -75,11 +77,25 @@ class Server:
         return f"Redis {info['redis_version']}" if "redis_version" in info else "a Redis server"
 
 
+#: By an ACL; by a managed service that has renamed the command away; by a proxy that closes the connection.
+_REFUSALS = (NoPermissionError, redis.ResponseError, redis.ConnectionError)
+
+
 def look(target: Target, deadline: float) -> Server:
     """Asks a server; every question ends by the deadline."""
+    server = _look(target, deadline, protocol=3)
+    if server.trouble and server.trouble.cause == "command-error":
+        again = _look(target, deadline, protocol=2)
+        if again.answered:
+            again.without_hello = True
+            return again
+    return server
+
+
+def _look(target: Target, deadline: float, protocol: int) -> Server:
     server = Server(target)
     try:
-        with _client(target, deadline) as client:
+        with _client(target, deadline, protocol) as client:
             _ask(client, server)
     except (redis.RedisError, ValueError, TypeError, OSError) as error:
         # Without a cause: settings that do not fit, such as a file of TLS's that is not there.
@@ -87,13 +103,14 @@ def look(target: Target, deadline: float) -> Server:
     return server
 
 
-def _client(target: Target, deadline: float) -> seawall.Redis:
+def _client(target: Target, deadline: float, protocol: int) -> seawall.Redis:
     kwargs: dict[str, Any] = {
         "username": target.username,
         "password": target.password,
         "socket_timeout": deadline,
         "socket_connect_timeout": deadline,
         "client_name": "seawall-check",
+        "protocol": protocol,
         "retry": Retry(NoBackoff(), 0),
         "decode_responses": True,
         "server_hints": "off",
@@ -123,15 +140,13 @@ def _ask(client: seawall.Redis, server: Server) -> None:
         pass  # It was let in: that is what PING is for here.
     try:
         server.info = _parsed(client.execute_command("INFO", NEVER_DECODE=True))
-    except NoPermissionError:
+    except _REFUSALS:
         server.refused.append("INFO")
-    except redis.ResponseError:
-        server.refused.append("INFO")  # renamed away, as some managed services do
     for name in CONFIGS:
         try:
             # One by one: before 7.0 CONFIG GET takes one name.
             answer = client.execute_command("CONFIG GET", name)
-        except (NoPermissionError, redis.ResponseError):
+        except _REFUSALS:
             server.refused.append("CONFIG")
             break
         if isinstance(answer, dict) and name in answer:
