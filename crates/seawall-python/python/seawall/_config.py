@@ -78,6 +78,11 @@ def take_ours(kwargs: dict[str, Any]) -> dict[str, str]:
     return {name: _text(name, kwargs.pop(name)) for name in OURS & kwargs.keys()}
 
 
+def drop_ours(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Takes them out where nobody reads them, right or wrong."""
+    return {name: kwargs.pop(name) for name in OURS & kwargs.keys()}
+
+
 def _text(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"

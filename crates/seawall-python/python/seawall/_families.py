@@ -72,6 +72,14 @@ def _refuses(endpoint: str, one: dict[str, Any]) -> Iterator[Sample]:
         yield (("endpoint", endpoint),), int(one["writes_refused"] is not None)
 
 
+def _observed(endpoint: str, one: dict[str, Any]) -> Iterator[Sample]:
+    seen = one.get("observed")
+    if seen is not None:
+        for what in ("would_refuse", "would_retry", "would_not_retry", "retried"):
+            yield (("endpoint", endpoint), ("what", what)), seen[what]
+        yield (("endpoint", endpoint), ("what", "doubled")), sum(seen["doubled"].values())
+
+
 _POOL, _STATE = "db_client_connection_pool_name", "db_client_connection_state"
 
 
@@ -168,6 +176,11 @@ FAMILIES = (
         "db_client_connection_timeouts_total", "db.client.connection.timeouts", "{timeout}",
         "Calls for which no connection became free by their deadline.",
         True, _timeouts,
+    ),
+    Family(
+        "seawall_observed_total", "seawall.observed", "{call}",
+        "What SEAWALL=observe saw redis-py do, and what Seawall would have done.",
+        True, _observed,
     ),
     Family(
         "seawall_journal_bytes", "seawall.journal.bytes", "By",

@@ -22,3 +22,6 @@ def _read() -> str:
 
 #: The mode of this process.
 MODE = _read()
+
+#: Whether Seawall's engine carries the commands.
+ENGINE = MODE == ON

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from . import _ext, _registry, events
-from ._mode import MODE, OFF
+from ._mode import MODE, OBSERVE
 
 _RANK = {"up": 0, "suspect": 1, "down": 2}
 #: What only grows, and is kept when a client is let go of.
@@ -42,13 +42,12 @@ def _endpoints() -> dict[str, dict[str, Any]]:
             _join(endpoints.setdefault(one["endpoint"], _blank()), one)
     for endpoint, counted in _ext.gone().items():
         _add(endpoints.setdefault(endpoint, _blank()), counted)
-    if MODE != OFF:
-        _watched(endpoints)
+    if MODE == OBSERVE:
+        from . import _observed
+
+        for observer in _observed.observers():
+            endpoints.setdefault(observer.endpoint, _blank())["observed"] = observer.as_dict()
     return endpoints
-
-
-def _watched(endpoints: dict[str, dict[str, Any]]) -> None:
-    """Adds what ``SEAWALL=observe`` has seen."""
 
 
 def _blank() -> dict[str, Any]:

@@ -27,6 +27,7 @@ from redis.sentinel import SentinelManagedConnection
 from . import _unsaid
 from ._config import DEADLINE
 from ._deadline import deadline
+from ._mode import MODE, OBSERVE, OFF
 from .connection import Connection, SSLConnection, UnixDomainSocketConnection
 from .errors import SeawallError
 from .pool import ConnectionPool, issubclass_of_ours
@@ -60,11 +61,14 @@ def install() -> None:
     May be called more than once. Connections that exist already stay what they are.
     """
     channel = _kombu.Channel
-    if issubclass_of_ours(channel.connection_class):
+    if MODE == OFF or issubclass_of_ours(channel.connection_class):
         return
     channel.connection_class = Connection
     channel.connection_class_ssl = SSLConnection
     channel._connparams = _with_our_class(channel._connparams)
+    if MODE == OBSERVE:
+        # Looked at, and left as it is.
+        return
     channel._put = _told_if_in_doubt(channel._put)
     channel._get_pool = _pool_of_channel
     _unsaid.install()

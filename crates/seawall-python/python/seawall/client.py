@@ -11,6 +11,7 @@ from redis.event import AfterPooledConnectionsInstantiationEvent, AfterSingleCon
 from redis.maint_notifications import MaintNotificationsConfig
 
 from . import _config, _deadline, _metrics
+from ._mode import ENGINE
 from ._signature import takes_what
 from .pipeline import Pipeline
 from .pool import ConnectionPool
@@ -30,11 +31,14 @@ class Redis(redis.Redis):
         single = kwargs.pop("single_connection_client", False)
         ours = {name: kwargs.pop(name) for name in _config.OURS & kwargs.keys()}
         connect_unsaid = _config.connect_unsaid(args, kwargs)
-        if kwargs.get("maint_notifications_config") is None:
+        if ENGINE and kwargs.get("maint_notifications_config") is None:
             kwargs["maint_notifications_config"] = MaintNotificationsConfig(enabled=False)
         super().__init__(*args, **kwargs)
         pool = self.connection_pool
-        if type(pool) is _ForeignPool and self.auto_close_connection_pool:
+        made_here = type(pool) is _ForeignPool and self.auto_close_connection_pool
+        if made_here and not ENGINE:
+            ConnectionPool.adopt(pool, ours)
+        elif made_here:
             # Made by redis-py out of the arguments a moment ago; nothing was dialled.
             kwargs = dict(pool.connection_kwargs, **ours)
             kwargs.pop("himport_registry", None)
@@ -111,6 +115,11 @@ class Redis(redis.Redis):
 
 _PARSE = redis.Redis.parse_response
 _SEND = redis.Redis._send_command_parse_response
+
+
+if not ENGINE:
+    # Of ours only the constructors remain, which make pools that bear our names.
+    del Redis._execute_command, Redis.pipeline
 
 
 def from_url(url: str, **kwargs: Any) -> Redis:

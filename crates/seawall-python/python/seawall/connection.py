@@ -14,6 +14,7 @@ from redis.retry import Retry
 from redis.utils import SENTINEL
 
 from . import _config, _deadline, _ext, errors
+from ._mode import ENGINE
 from ._retry import SafeRetry
 from ._signature import takes_what
 from .pipeline import raise_lost
@@ -308,3 +309,7 @@ class SSLConnection(_Leased, _redis.SSLConnection):
 @takes_what(_redis.UnixDomainSocketConnection)
 class UnixDomainSocketConnection(_Leased, _redis.UnixDomainSocketConnection):
     """A connection over a Unix socket."""
+
+
+if not ENGINE:
+    from ._plain import Connection, SSLConnection, UnixDomainSocketConnection  # type: ignore[assignment]  # noqa: F811

@@ -14,6 +14,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 from redis.observability.attributes import ConnectionState, get_pool_name
 
 from . import _config, _deadline, _ext, _metrics, errors
+from ._mode import ENGINE
 from ._signature import takes_what
 from .connection import Connection, SSLConnection, UnixDomainSocketConnection
 from .pipeline import StandIn
@@ -251,3 +252,7 @@ class BlockingConnectionPool(ConnectionPool, _BlockingConnectionPool):
 def issubclass_of_ours(kind: Any) -> bool:
     """Whether connections of this class are leases from the engine."""
     return isinstance(kind, type) and issubclass(kind, (Connection, SSLConnection, UnixDomainSocketConnection))
+
+
+if not ENGINE:
+    from ._plain import BlockingConnectionPool, ConnectionPool  # type: ignore[assignment]  # noqa: F811

@@ -15,6 +15,7 @@ from redis.client import EMPTY_RESPONSE, NEVER_DECODE
 from redis.maint_notifications import MaintNotificationsConfig
 
 from .. import _config, _deadline
+from .._mode import ENGINE
 from ._watched import PASS, StandIn, is_watched
 from .pool import ConnectionPool
 
@@ -31,11 +32,14 @@ class Redis(redis.asyncio.Redis):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         ours = {name: kwargs.pop(name) for name in _config.OURS & kwargs.keys()}
         connect_unsaid = _config.connect_unsaid(args, kwargs)
-        if kwargs.get("maint_notifications_config") is None:
+        if ENGINE and kwargs.get("maint_notifications_config") is None:
             kwargs["maint_notifications_config"] = MaintNotificationsConfig(enabled=False)
         super().__init__(*args, **kwargs)
         pool = self.connection_pool
-        if type(pool) is _ForeignPool and self.auto_close_connection_pool:
+        made_here = type(pool) is _ForeignPool and self.auto_close_connection_pool
+        if made_here and not ENGINE:
+            ConnectionPool.adopt(pool, ours)
+        elif made_here:
             # Made by redis-py out of the arguments a moment ago; nothing was dialled.
             kwargs = dict(pool.connection_kwargs, **ours)
             kwargs.pop("himport_registry", None)
@@ -152,6 +156,11 @@ class Redis(redis.asyncio.Redis):
 def _link_of(pool: Any) -> Any:
     ask = getattr(pool, "_link", None)
     return None if ask is None else ask()
+
+
+if not ENGINE:
+    # Of ours only the constructors remain, which make pools that bear our names.
+    del Redis.execute_command, Redis.initialize, Redis._send_command_parse_response
 
 
 def from_url(url: str, **kwargs: Any) -> Redis:

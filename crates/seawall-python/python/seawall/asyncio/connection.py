@@ -20,6 +20,7 @@ from redis.exceptions import ResponseError as _RedisResponseError
 from redis.maint_notifications import MaintNotificationsConfig
 
 from .. import _config, _deadline, _ext, errors
+from .._mode import ENGINE
 from . import _loops
 from ._retry import SafeRetry
 from ._watch import Watch
@@ -375,3 +376,7 @@ class SSLConnection(_Leased, _redis.SSLConnection):
 
 class UnixDomainSocketConnection(_Leased, _redis.UnixDomainSocketConnection):
     """A connection over a Unix socket."""
+
+
+if not ENGINE:
+    from ._plain import Connection, SSLConnection, UnixDomainSocketConnection  # type: ignore[assignment]  # noqa: F811

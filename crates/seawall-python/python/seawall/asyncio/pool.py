@@ -14,6 +14,7 @@ from redis.exceptions import MaxConnectionsError
 from redis.maint_notifications import MaintNotificationsConfig
 
 from .. import _config, _deadline, _ext, errors
+from .._mode import ENGINE
 from . import _loops
 from ._watched import PASS, StandIn
 from .connection import Connection, SSLConnection, UnixDomainSocketConnection
@@ -234,3 +235,7 @@ class BlockingConnectionPool(ConnectionPool):
 
 def _is_ours(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, (Connection, SSLConnection, UnixDomainSocketConnection))
+
+
+if not ENGINE:
+    from ._plain import BlockingConnectionPool, ConnectionPool  # type: ignore[assignment]  # noqa: F811
