@@ -4,6 +4,7 @@
 //! * [`scenario`] says what is broken when, under which load, and what must hold. Each is one file.
 //! * [`work`] is what clients are asked to do, and how to see on the server afterwards how often it was done.
 //! * [`contender`] is the line protocol by which a child process stands for a client, in any language.
+//! * [`app`] puts somebody's own application in the place of clients.
 //! * [`run`] brings these together, [`oracle`] judges what came of it, [`report`] tells.
 //!
 //! Nothing here uses the engine: what judges it does not run on it.
@@ -23,6 +24,7 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+pub mod app;
 pub mod contender;
 pub mod oracle;
 pub mod report;

@@ -17,21 +17,22 @@ impl List {
             .max()
             .unwrap_or(0);
         for scenario in &scenarios {
-            let mark = if scenario.showing == Showing::Demo {
-                '*'
-            } else {
-                ' '
-            };
+            let mark = |is_so, mark| if is_so { mark } else { ' ' };
+            let demo = mark(scenario.showing == Showing::Demo, '*');
+            let app = mark(scenario.fits_an_app(), 'a');
             let cause = scenario.causes.first().map_or("-", |cause| cause.name());
             let line = format!(
-                "{mark} {:<width$}  {:<19} {}",
+                "{demo}{app} {:<width$}  {:<19} {}",
                 scenario.name, cause, scenario.story
             );
             if output::out(line).is_err() {
                 return Exit::Unable;
             }
         }
-        output::note("* in the demo; `seawall lab run NAME ..` runs some, `seawall lab run` all");
+        output::note(
+            "* in the demo; a: also under an application of yours (--app, see docs/lab-app.md); \
+             `seawall lab run NAME ..` runs some, `seawall lab run` all",
+        );
         Exit::Well
     }
 }

@@ -1,5 +1,6 @@
 //! `seawall lab`: breaks a real Redis under load, and shows what the callers saw.
 
+mod app;
 mod contend;
 mod faces;
 mod list;
@@ -19,7 +20,7 @@ pub(crate) struct Lab {
 #[derive(Debug, Subcommand)]
 enum Command {
     List(list::List),
-    Run(run::Run),
+    Run(Box<run::Run>),
     Contend(contend::Contend),
 }
 

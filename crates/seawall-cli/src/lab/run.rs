@@ -7,6 +7,7 @@ use seawall_lab::run::{
     python,
 };
 
+use super::app::{Beside, Flags};
 use super::faces::Stand;
 use crate::{Door, Exit, output};
 
@@ -54,10 +55,22 @@ pub(crate) struct Run {
     /// package the one that it is installed in]
     #[arg(long, value_name = "DIR")]
     venv: Option<PathBuf>,
+
+    #[command(flatten)]
+    app: Flags,
 }
 
 impl Run {
     pub(crate) fn run(self, door: &Door) -> Exit {
+        if let Some(command) = &self.app.app {
+            let beside = Beside {
+                scenarios: self.scenarios.clone(),
+                venv: self.venv(door),
+                as_json: self.json,
+                interrupt: interrupt(),
+            };
+            return self.app.run(command, beside);
+        }
         let result = self.report(door);
         match &result {
             Ok(report) => {
@@ -79,8 +92,7 @@ impl Run {
     }
 
     fn report(&self, door: &Door) -> Result<Report, LabError> {
-        let venv = self.venv.as_ref().unwrap_or(&door.venv);
-        let venv = std::path::absolute(venv).unwrap_or_else(|_| venv.clone());
+        let venv = self.venv(door);
         let mut contenders: Vec<Contender> = Vec::new();
         for face in &self.face {
             contenders.push(face.contender(door, &venv)?);
@@ -99,12 +111,6 @@ impl Run {
         } else {
             Selection::Named(self.scenarios.clone())
         };
-        let interrupt = Interrupt::on_signals().unwrap_or_else(|error| {
-            output::note(format_args!(
-                "seawall: Ctrl-C will not be answered: {error}"
-            ));
-            Interrupt::never()
-        });
         run::run(&Options {
             scenarios,
             contenders,
@@ -113,7 +119,21 @@ impl Run {
             workers: self.workers,
             venv: Some(venv),
             progress: &|progress| output::note(progress),
-            interrupt,
+            interrupt: interrupt(),
         })
     }
+
+    fn venv(&self, door: &Door) -> PathBuf {
+        let venv = self.venv.as_ref().unwrap_or(&door.venv);
+        std::path::absolute(venv).unwrap_or_else(|_| venv.clone())
+    }
+}
+
+fn interrupt() -> Interrupt {
+    Interrupt::on_signals().unwrap_or_else(|error| {
+        output::note(format_args!(
+            "seawall: Ctrl-C will not be answered: {error}"
+        ));
+        Interrupt::never()
+    })
 }

@@ -4,7 +4,7 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use std::ffi::OsStr;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
-use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -270,20 +270,20 @@ fn never_wait(pipe: impl AsFd) -> io::Result<()> {
     Ok(fcntl_setfl(&pipe, flags | OFlags::NONBLOCK)?)
 }
 
-/// Keeps the end of a contender's standard error, and keeps its pipe from filling.
-struct Complaint {
+/// Keeps the end of what a child wrote, and keeps its pipe from filling.
+pub(crate) struct Complaint {
     kept: Arc<Mutex<Vec<u8>>>,
     // Ends with the pipe: detached when dropped, since a grandchild may hold the other end.
     listener: JoinHandle<()>,
 }
 
 impl Complaint {
-    fn listen(mut stderr: ChildStderr) -> Self {
+    pub(crate) fn listen(mut pipe: impl Read + Send + 'static) -> Self {
         let kept = Arc::new(Mutex::new(Vec::new()));
         let ours = Arc::clone(&kept);
         let listener = std::thread::spawn(move || {
             let mut chunk = [0_u8; 1024];
-            while let Ok(count @ 1..) = stderr.read(&mut chunk) {
+            while let Ok(count @ 1..) = pipe.read(&mut chunk) {
                 let mut kept = ours.lock().unwrap_or_else(PoisonError::into_inner);
                 kept.extend_from_slice(&chunk[..count]);
                 let excess = kept.len().saturating_sub(COMPLAINT_BYTES_MAX);
@@ -293,7 +293,8 @@ impl Complaint {
         Self { kept, listener }
     }
 
-    fn text(&self) -> String {
+    /// The last three lines, ready to be appended to a message; empty if nothing was written.
+    pub(crate) fn text(&self) -> String {
         // The last words may still be on their way.
         let give_up = clock::now() + LAST_WORDS;
         while !self.listener.is_finished() && clock::now() < give_up {

@@ -101,7 +101,7 @@ impl LabError {
         Self::Contender(ChildError::Pipe(source))
     }
 
-    pub(super) fn stage<E: Into<StageError>>(doing: &'static str) -> impl Fn(E) -> Self {
+    pub(crate) fn stage<E: Into<StageError>>(doing: &'static str) -> impl Fn(E) -> Self {
         move |source| Self::Stage {
             doing,
             source: source.into(),

@@ -17,7 +17,7 @@ pub use history::{Heard, History, Outcome, Record};
 pub use interrupt::Interrupt;
 pub use progress::Progress;
 pub use roster::{Contender, Role};
-pub(crate) use trial::Outcome as TrialOutcome;
+pub(crate) use trial::{Outcome as TrialOutcome, perform};
 
 use crate::report::{Entrant, Report, Run, Verdict};
 use crate::scenario::{self, Scenario, Showing};
@@ -182,10 +182,10 @@ pub fn run(options: &Options<'_>) -> Result<Report, LabError> {
 }
 
 /// Leaves out what this server or this host cannot take part in; says why.
-fn leave_out(
+pub(crate) fn leave_out(
     scenarios: &mut Vec<Scenario>,
     binary: &ServerBinary,
-    progress: &(dyn Fn(&Progress<'_>) + Sync),
+    progress: &dyn Fn(&Progress<'_>),
 ) -> Vec<String> {
     let needs_tls = |scenario: &Scenario| scenario.security == Security::Tls;
     let needs_names = |scenario: &Scenario| scenario.name_says.is_some();

@@ -142,7 +142,7 @@ fn hello(setting: &Setting<'_>, stage: &Stage) -> Order {
 }
 
 /// Does what the timeline says, each thing at its time.
-fn perform(
+pub(crate) fn perform(
     scenario: &Scenario,
     stage: &Stage,
     began: Moment,

@@ -285,6 +285,13 @@ impl Scenario {
         needs.into_iter().flatten().collect()
     }
 
+    /// Whether what it breaks can also be broken under somebody's own application: it gives nothing up, subscribes to nothing,
+    /// and asks for nothing that cannot be had.
+    pub fn fits_an_app(&self) -> bool {
+        let is_answered = |flow: &Flow| flow.expect == Expect::Answers;
+        self.needs().is_empty() && self.flows.iter().all(is_answered)
+    }
+
     /// Calls a second while the load flows at its fullest.
     pub fn calls_per_second(&self) -> u32 {
         self.flows.iter().map(|flow| flow.per_second).sum()
