@@ -91,7 +91,9 @@ def test_a_user_without_info_and_config_learns_what_that_costs(make_server: Any)
     found = json.loads(done.stdout)["findings"]
     assert {finding["severity"] for finding in found} == {"notice"}
     assert {finding["code"] for finding in found} == {"server-keeps-silent"}
-    assert any("+info" in finding["fix"] for finding in found) and any("+config|get" in finding["fix"] for finding in found)
+    assert any("+info" in finding["fix"] for finding in found) and any(
+        "+config|get" in finding["fix"] for finding in found
+    )
 
 
 def test_a_user_without_any_right_was_let_in_all_the_same(make_server: Any) -> None:
@@ -114,7 +116,9 @@ def test_a_sentinel_is_told_from_a_server(server: Any, tmp_path: pathlib.Path) -
     # A Sentinel wants its file first: it is started as a server of the test's is, by hand.
     port = free_port()
     process = subprocess.Popen(
-        [server.process.args[0], str(settings), "--sentinel", "--port", str(port)], stdout=subprocess.DEVNULL, cwd=tmp_path
+        [server.process.args[0], str(settings), "--sentinel", "--port", str(port)],
+        stdout=subprocess.DEVNULL,
+        cwd=tmp_path,
     )
     try:
         wait_for(port)
@@ -361,7 +365,9 @@ def test_a_settings_file_that_raises_is_told_by_its_line_and_not_by_its_words(ur
 
 def test_a_reader_that_has_gone_is_no_failure_of_the_check(url: str) -> None:
     reader, writer = os.pipe()
-    process = subprocess.Popen([sys.executable, "-m", "seawall", "check", url], stdout=writer, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "seawall", "check", url], stdout=writer, stderr=subprocess.PIPE, text=True
+    )
     os.close(reader)
     os.close(writer)
     _, stderr = process.communicate(timeout=60)

@@ -16,13 +16,13 @@ import pytest
 from seawall.check._run import catalogue, judge
 from seawall.check._server import Server, Trouble
 from seawall.check._target import parse
-from seawall.check._world import Celery, Django, Fleet, Flask, Host, Place, World
+from seawall.check._world import Celery, Django, Fleet, Flask, Host, Keepalive, Place, World
 
 PAGE = pathlib.Path(__file__).resolve().parents[3] / "docs" / "python" / "check.md"
 BEGIN, END = "<!-- the list of checks is generated -->", "<!-- end of the list -->"
 CODES = [code for code, _ in catalogue()]
 
-HOST = Host(keepalive_time=120, keepalive_interval=30, keepalive_probes=3, retries2=15, open_files=65536)
+HOST = Host(keepalive_time=120, keepalive_interval=30, keepalive_probes=3, open_files=65536)
 
 
 def world(url: str = "redis://127.0.0.1:6379/0", **place: Any) -> World:
@@ -98,7 +98,7 @@ def without_password_on_the_network() -> World:
 
 
 def with_host(**changed: Any) -> World:
-    made = world(ours=False, uses={"cache"})
+    made = world(ours=False, uses={"cache"}, keepalive=Keepalive.KERNEL)
     made.host = dataclasses.replace(HOST, **changed)
     return made
 
@@ -198,7 +198,7 @@ def test_no_check_fails_where_the_server_tells_nothing(code: str) -> None:
     for server in made.servers:
         server.info = None
         server.config.clear()
-    made.host = Host(None, None, None, None, 1024)
+    made.host = Host(None, None, None, 1024)
     judge(made)
 
 

@@ -113,6 +113,9 @@ def _with_our_class(connparams: Any) -> Any:
                 if theirs in kind.__bases__:
                     params["connection_class"] = type(kind.__name__, (kind, ours), {"__module__": kind.__module__})
                     break
+        # kombu's None is nobody's wish; without keepalive a worker holds on to a broker's host that is gone.
+        if issubclass_of_ours(params["connection_class"]) and params.get("socket_keepalive", True) is None:
+            params["socket_keepalive"] = True
         return params
 
     return wrapped

@@ -240,6 +240,8 @@ def test_the_transport_and_the_backend_use_our_connections_under_redis_urls(serv
         assert isinstance(channel.pool, seawall.ConnectionPool)
         assert issubclass(channel.pool.connection_class, seawall.Connection)
         assert issubclass(channel.async_pool.connection_class, seawall.Connection)
+        # kombu's own default is off.
+        assert channel.pool.connection_kwargs["socket_keepalive"] is True
     assert isinstance(app.backend.client.connection_pool, seawall.ConnectionPool)
     assert issubclass(app.backend.client.connection_pool.connection_class, seawall.Connection)
 

@@ -80,7 +80,9 @@ async def heard_by_all(layer: Any, made: list[Visitor], text: str) -> None:
 
 @joins("Channels", "restart")
 @pytest.mark.parametrize("kind", LAYERS)
-async def test_websockets_stay_and_hear_again_after_the_server_was_killed_and_restarted(kind: Any, make_server: Any) -> None:
+async def test_websockets_stay_and_hear_again_after_the_server_was_killed_and_restarted(
+    kind: Any, make_server: Any
+) -> None:
     server = make_server(save=True)
     layer = kind(hosts=[server.url])
     async with visitors(layer, 3) as made:

@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+import seawall
+import seawall.check
+
 SECRET = "s3cret-of-this-test"
 
 
@@ -90,11 +93,16 @@ def test_django_redis_that_ignores_errors_under_sessions_falls_short(url: str, t
         MIDDLEWARE = ["seawall.contrib.django.Unavailable"]
         """,
     )
-    assert found(checked(tmp_path, "--django", "settings_here")) == {"django-errors-ignored", "django-sessions-in-cache"}
+    assert found(checked(tmp_path, "--django", "settings_here")) == {
+        "django-errors-ignored",
+        "django-sessions-in-cache",
+    }
 
 
 def test_a_cache_that_is_cleared_over_the_brokers_messages_is_found(url: str, tmp_path: pathlib.Path) -> None:
-    django(tmp_path, url, '"pool_class": "seawall.ConnectionPool"', 'MIDDLEWARE = ["seawall.contrib.django.Unavailable"]')
+    django(
+        tmp_path, url, '"pool_class": "seawall.ConnectionPool"', 'MIDDLEWARE = ["seawall.contrib.django.Unavailable"]'
+    )
     celery(tmp_path, url)
     report = checked(tmp_path, "--django", "settings_here", "--celery", "tasks_here:app")
     assert "cache-clear-empties-more" in found(report)
@@ -156,7 +164,7 @@ def test_celery_as_delivered_falls_short(url: str, tmp_path: pathlib.Path) -> No
     report = checked(tmp_path, "--celery", "tasks_here:app")
     assert found(report) == {
         "celery-on-redis-py", "celery-retry-on-startup", "celery-gives-up", "timeout-missing", "timeout-long",
-        "host-keepalive-slow",
+        "keepalive-off",
     }  # fmt: skip
     missing = next(finding for finding in report["findings"] if finding["code"] == "timeout-missing")
     assert missing["where"].startswith("broker_url") and "broker_transport_options" in missing["fix"]
@@ -208,7 +216,14 @@ def test_a_queue_that_may_be_evicted_is_found(make_server: Any, tmp_path: pathli
     assert "evicts-what-must-stay" not in found(checked(tmp_path, server.url, "--uses", "cache"))
 
 
-def test_rq_and_flask_as_they_are_often_found_fall_short(url: str, tmp_path: pathlib.Path) -> None:
+def test_rq_and_flask_as_they_are_often_found_fall_short(
+    url: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def codes(name: str) -> set[str]:
+        return {finding.code for finding in seawall.check.run(apps=[f"app_here:{name}"])}
+
     write(
         tmp_path,
         "app_here.py",
@@ -233,14 +248,14 @@ def test_rq_and_flask_as_they_are_often_found_fall_short(url: str, tmp_path: pat
         fast = FastAPI()
         """,
     )
-    assert "rq-on-redis-py" in found(checked(tmp_path, "--app", "app_here:queue"))
-    assert found(checked(tmp_path, "--app", "app_here:good_queue")) == set()
-    assert {"client-on-redis-py", "timeout-missing"} <= found(checked(tmp_path, "--app", "app_here:client"))
+    assert "rq-on-redis-py" in codes("queue")
+    assert codes("good_queue") == set()
+    assert {"client-on-redis-py", "timeout-missing"} <= codes("client")
     assert {
         "flask-caching-on-redis-py", "flask-session-on-redis-py", "cache-clear-empties-more",
-    } <= found(checked(tmp_path, "--app", "app_here:flask"))  # fmt: skip
-    assert found(checked(tmp_path, "--app", "app_here:good_flask")) == set()
-    assert any("app_here:fast" in line for line in checked(tmp_path, "--app", "app_here:fast")["unseen"])
+    } <= codes("flask")  # fmt: skip
+    assert codes("good_flask") == set()
+    assert any("app_here:fast" in line for line in seawall.check.examine(apps=["app_here:fast"]).unseen)
 
 
 @pytest.mark.parametrize(

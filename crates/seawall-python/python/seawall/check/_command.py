@@ -75,9 +75,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--gunicorn", metavar="FILE", help="gunicorn.conf.py: its workers, threads and timeout")
     parser.add_argument("--uwsgi", metavar="FILE", help="uwsgi.ini: its processes, threads and harakiri")
     parser.add_argument("--workers", type=_positive, metavar="N", help="processes, in all, that use the server")
-    parser.add_argument("--threads", type=_positive, metavar="N", default=1, help="threads of each of them [default: 1]")
     parser.add_argument(
-        "--pool", type=_positive, metavar="N", help="connections of each process, at most [default: 8, and one a thread]"
+        "--threads", type=_positive, metavar="N", default=1, help="threads of each of them [default: 1]"
+    )
+    parser.add_argument(
+        "--pool",
+        type=_positive,
+        metavar="N",
+        help="connections of each process, at most [default: 8, and one a thread]",
     )
     parser.add_argument("--uses", choices=USES, action="append", default=[], help="what the URL's server is for")
     parser.add_argument(

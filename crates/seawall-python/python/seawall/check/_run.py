@@ -118,7 +118,9 @@ def catalogue() -> list[tuple[str, ModuleType]]:
 def judge(world: World) -> list[Finding]:
     """What the checks say of a world; pure."""
     found = [
-        Finding(code, check.SEVERITY, said.where, said.what, said.fix) for code, check in catalogue() for said in check.look(world)
+        Finding(code, check.SEVERITY, said.where, said.what, said.fix)
+        for code, check in catalogue()
+        for said in check.look(world)
     ]
     order = list(Severity)
     return sorted(dict.fromkeys(found), key=lambda finding: order.index(finding.severity))

@@ -99,7 +99,9 @@ def _look(target: Target, deadline: float, protocol: int) -> Server:
             _ask(client, server)
     except (redis.RedisError, ValueError, TypeError, OSError) as error:
         # Without a cause: settings that do not fit, such as a file of TLS's that is not there.
-        server.trouble = Trouble(getattr(error, "cause", "bad-settings"), _first_line(error), getattr(error, "hint", ""))
+        server.trouble = Trouble(
+            getattr(error, "cause", "bad-settings"), _first_line(error), getattr(error, "hint", "")
+        )
     return server
 
 
@@ -123,7 +125,11 @@ def _client(target: Target, deadline: float, protocol: int) -> seawall.Redis:
         for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs"):
             if (value := target.option(name)) is not None:
                 kwargs[name] = value.removeprefix("CERT_").lower() if name == "ssl_cert_reqs" else value
-        for ours, name in (("tls_ca_file", "ssl_ca_certs"), ("tls_cert_file", "ssl_certfile"), ("tls_key_file", "ssl_keyfile")):
+        for ours, name in (
+            ("tls_ca_file", "ssl_ca_certs"),
+            ("tls_cert_file", "ssl_certfile"),
+            ("tls_key_file", "ssl_keyfile"),
+        ):
             if (value := target.option(ours)) is not None:
                 kwargs[name] = value
         if (value := target.option("ssl_check_hostname", "tls_check_name")) is not None:

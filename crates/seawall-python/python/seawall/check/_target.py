@@ -65,7 +65,9 @@ def parse(url: Any, where: str) -> Target:
         parts = urlsplit(url.strip())
         port = parts.port
     except ValueError:
-        raise CheckError(f"{where}: the URL cannot be read", "is the password percent-encoded, and the port a number?") from None
+        raise CheckError(
+            f"{where}: the URL cannot be read", "is the password percent-encoded, and the port a number?"
+        ) from None
     if parts.scheme not in SCHEMES:
         raise CheckError(
             f"{where}: the URL does not begin with redis://, rediss:// or unix://",
@@ -73,7 +75,9 @@ def parse(url: Any, where: str) -> Target:
         )
     if parts.fragment or ("@" in f"{parts.path}{parts.query}" and "@" not in parts.netloc):
         # `redis://:a#b@host`: what stands before is the password's first half, and must not be taken for a port and shown.
-        raise CheckError(f"{where}: the URL cannot be read", "percent-encode the password: # is %23, ? is %3F, / is %2F, @ is %40")
+        raise CheckError(
+            f"{where}: the URL cannot be read", "percent-encode the password: # is %23, ? is %3F, / is %2F, @ is %40"
+        )
     options = tuple(parse_qsl(parts.query, keep_blank_values=True))
     given = dict(options)
     path = None
@@ -87,7 +91,9 @@ def parse(url: Any, where: str) -> Target:
     try:
         db = int(db_text or 0)
     except ValueError:
-        raise CheckError(f"{where}: the database in the URL is no number", "end it with /0, as redis://host:6379/0") from None
+        raise CheckError(
+            f"{where}: the database in the URL is no number", "end it with /0, as redis://host:6379/0"
+        ) from None
     return Target(
         host=None if path is not None else unquote(parts.hostname or "localhost"),
         port=port or 6379,
@@ -112,7 +118,9 @@ def of_pool(kwargs: dict[str, Any], tls: bool) -> Target:
         username=text(kwargs.get("username")),
         password=text(kwargs.get("password")),
         tls=tls,
-        options=tuple((name, str(value)) for name, value in kwargs.items() if name.startswith("ssl_") and value is not None),
+        options=tuple(
+            (name, str(value)) for name, value in kwargs.items() if name.startswith("ssl_") and value is not None
+        ),
     )
 
 

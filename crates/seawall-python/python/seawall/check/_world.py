@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 import pathlib
 import resource
 from typing import Any
@@ -14,6 +15,23 @@ from ._target import Target
 POOL_SIZE = 8
 #: redis-py's own default for ``socket_timeout``, and ours for ``deadline``.
 TIMEOUT_DEFAULT = 5.0
+
+
+class Keepalive(enum.Enum):
+    """Whose TCP keepalive a connection has."""
+
+    #: Seawall's or redis-py's own: the first probe after 30 s.
+    OWN = "own"
+    #: What the host's kernel is set to: two hours, unless somebody changed it.
+    KERNEL = "kernel"
+    OFF = "off"
+
+    @classmethod
+    def of(cls, options: dict[str, Any]) -> Keepalive:
+        """By redis-py's arguments: left out, both are its own."""
+        if not options.get("socket_keepalive", True):
+            return cls.OFF
+        return cls.OWN if options.get("socket_keepalive_options", True) else cls.KERNEL
 
 
 @dataclasses.dataclass
@@ -28,6 +46,7 @@ class Place:
     uses: frozenset[str] = frozenset()
     #: Seconds that a call may wait for a reply; ``None`` for ever.
     timeout: float | None = TIMEOUT_DEFAULT
+    keepalive: Keepalive = Keepalive.OWN
     #: Connections that its pool hands out at most, if that is bounded.
     max_connections: int | None = None
     #: What empties its whole database, if anything does: `cache.clear()`.
@@ -99,8 +118,6 @@ class Host:
     keepalive_time: int | None
     keepalive_interval: int | None
     keepalive_probes: int | None
-    #: How often unacknowledged data is sent again before a connection is given up.
-    retries2: int | None
     open_files: int
 
     @property
@@ -132,10 +149,9 @@ class World:
 def host() -> Host:
     """Reads what this host says; what cannot be read is ``None``."""
     return Host(
-        *(
-            _kernel(name)
-            for name in ("tcp_keepalive_time", "tcp_keepalive_intvl", "tcp_keepalive_probes", "tcp_retries2")
-        ),
+        keepalive_time=_kernel("tcp_keepalive_time"),
+        keepalive_interval=_kernel("tcp_keepalive_intvl"),
+        keepalive_probes=_kernel("tcp_keepalive_probes"),
         open_files=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
     )
 

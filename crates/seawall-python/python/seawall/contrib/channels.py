@@ -90,6 +90,9 @@ class RedisPubSubChannelLayer(_pubsub.RedisPubSubChannelLayer):
 
 
 class _Shard(_pubsub.RedisSingleShardConnection):
+    _redis: Any
+    _pubsub: Any
+
     def _ensure_redis(self) -> None:
         if self._redis is None:
             pool = _pool(self.host)

@@ -13,4 +13,8 @@ SEVERITY = Severity.WARNING
 def look(world: World) -> Iterator[Said]:
     for place in world.places:
         if not place.uses and not place.ours:
-            yield Said(place.where, "its connections are plain redis-py's", "import seawall; seawall.Redis instead of redis.Redis")
+            yield Said(
+                place.where,
+                "its connections are plain redis-py's",
+                "import seawall; seawall.Redis instead of redis.Redis",
+            )

@@ -18,5 +18,9 @@ def look(world: World) -> Iterator[Said]:
         where = f"CACHES[{alias!r}] of {django.module}"
         if any(place.where == where and not place.ours for place in world.places):
             theirs = cache.get("BACKEND", "").startswith("django_redis")
-            line = '"CONNECTION_POOL_CLASS": "seawall.ConnectionPool"' if theirs else '"pool_class": "seawall.ConnectionPool"'
+            line = (
+                '"CONNECTION_POOL_CLASS": "seawall.ConnectionPool"'
+                if theirs
+                else '"pool_class": "seawall.ConnectionPool"'
+            )
             yield Said(where, "its connections are plain redis-py's", f'"OPTIONS": {{{line}}}')

@@ -21,7 +21,11 @@ def look(world: World) -> Iterator[Said]:
         if cache.get("BACKEND") != "django_redis.cache.RedisCache":
             continue
         ignores = dict(cache.get("OPTIONS") or {}).get("IGNORE_EXCEPTIONS", django.ignores_exceptions)
-        if ignores and django.session_cache == alias and django.session_engine.endswith(("backends.cache", "django.sessions")):
+        if (
+            ignores
+            and django.session_cache == alias
+            and django.session_engine.endswith(("backends.cache", "django.sessions"))
+        ):
             yield Said(
                 f"CACHES[{alias!r}] of {django.module}",
                 "errors are ignored (IGNORE_EXCEPTIONS), and sessions stand in it: a failed read logs a visitor out",

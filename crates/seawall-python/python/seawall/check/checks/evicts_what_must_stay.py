@@ -21,7 +21,11 @@ def look(world: World) -> Iterator[Said]:
         # Without maxmemory nothing is ever evicted.
         if not policy or policy == "noeviction" or not (server and server.number("maxmemory")):
             continue
-        stay = {"sessions", "locks"} if policy.startswith("volatile-") else {"sessions", "locks", "broker", "queue", "results"}
+        stay = (
+            {"sessions", "locks"}
+            if policy.startswith("volatile-")
+            else {"sessions", "locks", "broker", "queue", "results"}
+        )
         lost = sorted(place.uses & stay)
         if lost:
             yield Said(

@@ -21,8 +21,10 @@ def look(world: World) -> Iterator[Said]:
         if not timeout:
             continue
         max_idle = place.target.option_seconds("max_idle")
-        asks = place.ours and place.target.option("server_hints") != "off" and (
-            place.target.username in (None, "default") or place.target.option("server_hints") == "on"
+        asks = (
+            place.ours
+            and place.target.option("server_hints") != "off"
+            and (place.target.username in (None, "default") or place.target.option("server_hints") == "on")
         )
         if (max_idle is not None and max_idle < timeout) or (max_idle is None and asks):
             continue

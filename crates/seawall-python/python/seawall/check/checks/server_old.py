@@ -19,4 +19,6 @@ def look(world: World) -> Iterator[Said]:
         version = (server.info or {}).get("redis_version", "")
         major = version.partition(".")[0]
         if major.isdigit() and int(major) < 6:
-            yield Said(str(server.target), f"Redis {version} is older than 6.0", "upgrade to a version that is maintained")
+            yield Said(
+                str(server.target), f"Redis {version} is older than 6.0", "upgrade to a version that is maintained"
+            )

@@ -15,9 +15,15 @@ def look(world: World) -> Iterator[Said]:
         info = server.info or {}
         stops = server.config.get("stop-writes-on-bgsave-error", "yes") == "yes"
         if info.get("rdb_last_bgsave_status") == "err" and stops:
-            yield Said(str(server.target), "the last save failed (MISCONF)", "free its disk, then run BGSAVE; its log says why")
+            yield Said(
+                str(server.target), "the last save failed (MISCONF)", "free its disk, then run BGSAVE; its log says why"
+            )
         if info.get("aof_last_write_status") == "err":
-            yield Said(str(server.target), "the last write of the append-only file failed (MISCONF)", "free its disk; its log says why")
+            yield Said(
+                str(server.target),
+                "the last write of the append-only file failed (MISCONF)",
+                "free its disk; its log says why",
+            )
         used, most = server.number("used_memory"), server.number("maxmemory")
         if used and most and used >= most and server.text("maxmemory-policy") == "noeviction":
             yield Said(

@@ -18,4 +18,8 @@ def look(world: World) -> Iterator[Said]:
     for server in world.servers:
         for place in world.at(server) if server.without_hello else ():
             if place.target.option("protocol") != "2":
-                yield Said(place.where, "the server does not know HELLO, with which every connection begins", "add to the URL: protocol=2")
+                yield Said(
+                    place.where,
+                    "the server does not know HELLO, with which every connection begins",
+                    "add to the URL: protocol=2",
+                )

@@ -17,7 +17,12 @@ SEVERITY = Severity.WARNING
 def look(world: World) -> Iterator[Said]:
     for server in world.servers:
         target = server.target
-        if server.answered and not target.password and is_local(target) is False and not target.option("ssl_certfile", "tls_cert_file"):
+        if (
+            server.answered
+            and not target.password
+            and is_local(target) is False
+            and not target.option("ssl_certfile", "tls_cert_file")
+        ):
             yield Said(
                 str(target),
                 "it let us in without a password, over the network",

@@ -19,7 +19,11 @@ def look(world: World) -> Iterator[Said]:
         if fleet.killed_after is None:
             continue
         for place in world.places:
-            if place.timeout is not None and place.timeout >= fleet.killed_after and not place.named("broker", "results", "queue"):
+            if (
+                place.timeout is not None
+                and place.timeout >= fleet.killed_after
+                and not place.named("broker", "results", "queue")
+            ):
                 yield Said(
                     place.where,
                     f"a call waits up to {place.timeout:g} s, and {fleet.where} are killed after {fleet.killed_after:g} s",

@@ -28,4 +28,6 @@ def look(world: World) -> Iterator[Said]:
                 client = seawall.Redis.from_url("redis://localhost?" + urlencode({name: value}))
                 client.connection_pool._link()
             except (ValueError, TypeError, redis.DataError, redis.RedisError):
-                yield Said(place.where, f"the value of `{name}` in the URL does not fit", f"see docs/settings.md for `{name}`")
+                yield Said(
+                    place.where, f"the value of `{name}` in the URL does not fit", f"see docs/settings.md for `{name}`"
+                )

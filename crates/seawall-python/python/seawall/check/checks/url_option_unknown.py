@@ -30,13 +30,19 @@ def look(world: World) -> Iterator[Said]:
             if name in known:
                 continue
             if name in OURS:
-                yield Said(place.where, f"the option `{name}` is Seawall's, and these connections are redis-py's", f"remove `{name}`, or bring Seawall in")
+                yield Said(
+                    place.where,
+                    f"the option `{name}` is Seawall's, and these connections are redis-py's",
+                    f"remove `{name}`, or bring Seawall in",
+                )
                 continue
             near = difflib.get_close_matches(name, known, 1)
             yield Said(
                 place.where,
                 f"the URL has an option `{name}` that nobody knows",
-                f"`{near[0]}`?" if near else "remove it: docs/settings.md and redis-py's documentation list what there is",
+                f"`{near[0]}`?"
+                if near
+                else "remove it: docs/settings.md and redis-py's documentation list what there is",
             )
 
 
@@ -44,7 +50,9 @@ def _known(place: Place) -> set[str]:
     known = set(URL_QUERY_ARGUMENT_PARSERS) | {"host", "port", "username", "password", "path", "virtual_host"}
     kinds = [AbstractConnection, Connection, UnixDomainSocketConnection, ConnectionPool, BlockingConnectionPool]
     for kind in [*kinds, SSLConnection] if place.target.tls else kinds:
-        known |= {name for name, it in inspect.signature(kind.__init__).parameters.items() if it.kind is not it.VAR_KEYWORD}
+        known |= {
+            name for name, it in inspect.signature(kind.__init__).parameters.items() if it.kind is not it.VAR_KEYWORD
+        }
     if place.ours:
         known |= OURS
     if place.named("broker", "results"):

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from .._target import parse, seconds
-from .._world import Celery, Fleet, Place, World
+from .._world import Celery, Fleet, Keepalive, Place, World
 from .django import is_ours
 from .importing import load, of_the_application
 
@@ -38,7 +38,10 @@ def bring(world: World, app: Any, where: str) -> None:
         tasks=tasks,
     )
     world.celery.append(found)
-    for setting, url, known in (("broker_url", broker, found.broker_is_redis), ("result_backend", backend, found.backend_is_redis)):
+    for setting, url, known in (
+        ("broker_url", broker, found.broker_is_redis),
+        ("result_backend", backend, found.backend_is_redis),
+    ):
         if url and not known:
             world.unseen.append(f"{setting} of {where}: it is no redis:// URL")
     for url in broker.split(";") if found.broker_is_redis else ():
@@ -57,6 +60,10 @@ def bring(world: World, app: Any, where: str) -> None:
                 ours=installed,
                 uses=frozenset({"broker"}),
                 timeout=timeout,
+                # kombu hands its own None for both of them on.
+                keepalive=Keepalive.OWN
+                if installed
+                else Keepalive.of({"socket_keepalive": None, "socket_keepalive_options": None, **options}),
             )
         )
     if found.backend_is_redis:

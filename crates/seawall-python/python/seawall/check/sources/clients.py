@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .._target import of_pool
-from .._world import TIMEOUT_DEFAULT, Place, World
+from .._world import TIMEOUT_DEFAULT, Keepalive, Place, World
 from .django import is_ours
 
 
@@ -33,6 +33,7 @@ def bring(world: World, client: Any, where: str, uses: Iterable[str]) -> None:
             ours=ours,
             uses=frozenset(uses),
             timeout=TIMEOUT_DEFAULT if ours and timeout is None else timeout,
+            keepalive=Keepalive.OWN if ours and kwargs.get("socket_keepalive", True) else Keepalive.of(kwargs),
             max_connections=bounded,
         )
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from .._finding import CheckError
 from .._target import Target, parse
-from .._world import TIMEOUT_DEFAULT, Django, Place, World
+from .._world import TIMEOUT_DEFAULT, Django, Keepalive, Place, World
 from .importing import of_the_application
 
 DJANGOS_OWN = "django.core.cache.backends.redis.RedisCache"
@@ -45,7 +45,9 @@ def _cache(alias: str, settings: dict[str, Any], django: Django) -> Iterator[Pla
     if backend not in (DJANGOS_OWN, DJANGO_REDIS):
         return
     options = {str(name).upper(): value for name, value in dict(settings.get("OPTIONS") or {}).items()}
-    pool_kwargs = {str(name).upper(): value for name, value in dict(options.get("CONNECTION_POOL_KWARGS") or {}).items()}
+    pool_kwargs = {
+        str(name).upper(): value for name, value in dict(options.get("CONNECTION_POOL_KWARGS") or {}).items()
+    }
     pool = options.get("POOL_CLASS") if backend == DJANGOS_OWN else options.get("CONNECTION_POOL_CLASS")
     locations = settings.get("LOCATION") or ()
     if isinstance(locations, str):
@@ -59,6 +61,7 @@ def _cache(alias: str, settings: dict[str, Any], django: Django) -> Iterator[Pla
             ours=is_ours(pool),
             uses=frozenset(uses),
             timeout=_timeout(target, {**options, **pool_kwargs}),
+            keepalive=Keepalive.of({name.lower(): value for name, value in {**options, **pool_kwargs}.items()}),
             max_connections=_whole({**options, **pool_kwargs}.get("MAX_CONNECTIONS")),
             flushed_by=f"cache.clear() of CACHES[{alias!r}]",
             # Both backends write to the first, and read from the others.
