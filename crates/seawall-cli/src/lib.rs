@@ -40,6 +40,8 @@ pub struct Door {
     pub program: Vec<String>,
     /// The virtual environment in which the lab looks for a server and for Python clients, unless `--venv` says another.
     pub venv: PathBuf,
+    /// The faces that stand in the lab unless `--face` names others.
+    pub faces: Vec<String>,
 }
 
 impl Door {
@@ -50,6 +52,7 @@ impl Door {
         Self {
             program: vec![program],
             venv: ".venv".into(),
+            faces: lab::native_faces().map(str::to_owned).collect(),
         }
     }
 }

@@ -53,10 +53,11 @@ def test_a_reader_that_has_gone_is_no_failure() -> None:
     assert "Traceback" not in stderr and "Broken" not in stderr
 
 
-def test_the_lab_runs_our_blocking_face_as_a_child_of_the_wheel() -> None:
-    run = said("lab", "run", "client-kill", "--face", "blocking", "--json")
+def test_the_lab_of_the_wheel_runs_the_packages_own_faces() -> None:
+    run = said("lab", "run", "client-kill", "--json")
     assert run.returncode == 0, run.stderr
-    assert '"blocking"' in run.stdout
+    for face in ("blocking", "python", "asyncio"):
+        assert f'"{face}"' in run.stdout
 
 
 def test_the_face_that_needs_a_runtime_is_not_in_the_wheel() -> None:

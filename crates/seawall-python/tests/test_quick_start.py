@@ -41,7 +41,9 @@ def pairs() -> list[tuple[str, str]]:
             found += zip(before, after, strict=True)
         else:
             # "the same names in `seawall`"
-            found += [(f"redis.{name.removeprefix('redis.')}", f"seawall.{name.removeprefix('redis.')}") for name in before]
+            found += [
+                (f"redis.{name.removeprefix('redis.')}", f"seawall.{name.removeprefix('redis.')}") for name in before
+            ]
     return found
 
 

@@ -24,6 +24,11 @@ enum Command {
     Contend(contend::Contend),
 }
 
+/// The names of the faces that this program has itself.
+pub(crate) fn native_faces() -> impl Iterator<Item = &'static str> {
+    contend::Face::names()
+}
+
 impl Lab {
     pub(crate) fn run(self, door: &Door) -> Exit {
         match self.command {

@@ -28,7 +28,8 @@ pub(crate) struct Run {
     against: Vec<String>,
 
     /// Only run our own faces of these names: blocking, tokio, and python, asyncio: the package that is installed in --venv
-    #[arg(long, value_name = "FACE", num_args = 1.., value_parser = Stand::parse, default_values = super::contend::Face::names())]
+    /// [default: blocking, tokio; in the Python package python, asyncio, blocking]
+    #[arg(long, value_name = "FACE", num_args = 1.., value_parser = Stand::parse)]
     face: Vec<Stand>,
 
     /// Print the report as JSON
@@ -94,7 +95,13 @@ impl Run {
     fn report(&self, door: &Door) -> Result<Report, LabError> {
         let venv = self.venv(door);
         let mut contenders: Vec<Contender> = Vec::new();
-        for face in &self.face {
+        let unsaid = door.faces.iter().filter_map(|face| Stand::parse(face).ok());
+        let faces = if self.face.is_empty() {
+            unsaid.collect()
+        } else {
+            self.face.clone()
+        };
+        for face in faces {
             contenders.push(face.contender(door, &venv)?);
         }
         for given in &self.against {

@@ -18,8 +18,11 @@ def main() -> int:
     # Ctrl-C ends it as it ends any program: Python's own handler would only take note while Rust runs.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     # Never the system's own Python: the lab may install a server into the environment.
-    venv = sys.prefix if sys.prefix != sys.base_prefix else ".venv"
-    return _ext.command_line(words, [sys.executable, "-m", "seawall"], venv)
+    inside = sys.prefix != sys.base_prefix
+    venv = sys.prefix if inside else ".venv"
+    # Outside of an environment nobody knows that the Python which the lab finds has this package.
+    faces = ["python", "asyncio", "blocking"] if inside else ["blocking"]
+    return _ext.command_line(words, [sys.executable, "-m", "seawall"], venv, faces)
 
 
 if __name__ == "__main__":
