@@ -69,9 +69,13 @@ def main() -> int:
             subprocess.run([python, "-c", quick_start(port)], check=True, cwd=folder, timeout=60)
             url = f"redis://127.0.0.1:{port}/0"
             for words in (["--version"], ["check", url], ["lab", "list"]):
-                done = subprocess.run([python.with_name("seawall"), *words], cwd=folder, timeout=60, capture_output=True, text=True)
+                done = subprocess.run(
+                    [python.with_name("seawall"), *words], cwd=folder, timeout=60, capture_output=True, text=True
+                )
                 if done.returncode != 0:
-                    raise SystemExit(f"quick start: seawall {words[0]} exits with {done.returncode}: {done.stdout}{done.stderr}")
+                    raise SystemExit(
+                        f"quick start: seawall {words[0]} exits with {done.returncode}: {done.stdout}{done.stderr}"
+                    )
         finally:
             process.kill()
             process.wait()
