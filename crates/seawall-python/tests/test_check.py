@@ -66,6 +66,15 @@ def test_without_a_server_its_cause_is_the_finding() -> None:
     assert command(f"redis://127.0.0.1:{port}/0").returncode == 1
 
 
+@pytest.mark.parametrize("mode", ["off", "observe"])
+def test_where_seawall_is_switched_off_the_check_says_so_and_still_knows_the_cause(mode: str, url: str) -> None:
+    done = command(url, "--json", SEAWALL=mode)
+    assert [finding["code"] for finding in json.loads(done.stdout)["findings"]] == ["seawall-switched-off"]
+    away = command(f"redis://127.0.0.1:{free_port()}/0", "--json", SEAWALL=mode)
+    assert "connection-refused" in away.stdout
+    assert away.stderr == ""
+
+
 def test_a_refused_password_is_named_and_not_shown(make_server: Any) -> None:
     server = make_server("--requirepass", "right")
     done = command(f"redis://:{SECRET}@127.0.0.1:{server.port}/0", "--json")

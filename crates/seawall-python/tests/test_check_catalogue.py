@@ -137,6 +137,7 @@ SPEAKS: dict[str, Callable[[], World]] = {
     "password-in-clear": lambda: world("redis://:pw@192.0.2.1:6379/0"),
     "pool-below-threads": lambda: world(max_connections=1),
     "rq-on-redis-py": lambda: world(ours=False, uses={"queue"}),
+    "seawall-switched-off": lambda: World(mode="off"),
     "server-is-cluster-node": lambda: with_info(cluster_enabled="1"),
     "server-is-replica": lambda: with_info(role="slave", master_host="10.0.0.1", master_port="6379"),
     "server-is-sentinel": lambda: with_info(redis_mode="sentinel"),

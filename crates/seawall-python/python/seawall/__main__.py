@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 
-from . import _ext
+from . import _ext, _mode
 
 
 def main() -> int:
     """Runs what was typed, and returns the exit code: 0 all is well, 1 something fell short, 2 it could not run."""
     words = ["seawall", *sys.argv[1:]]
     if words[1:2] == ["check"]:
+        if _mode.MODE != _mode.ON:
+            # It asks servers through the engine: it alone says why one does not answer.
+            again = {**os.environ, "SEAWALL": _mode.ON, "SEAWALL_CHECK_MODE": _mode.MODE}
+            os.execve(sys.executable, [sys.executable, "-m", *words], again)
         from .check._command import main as check
 
         return check(words[2:])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import sys
 import traceback
@@ -20,6 +21,8 @@ def main(words: list[str]) -> int:
     except SystemExit as end:
         # Help is asked for, and no failure.
         return int(end.code or 0) and 2
+    # What the engine says of a server that is away is said as a finding.
+    logging.getLogger("seawall").setLevel(logging.CRITICAL)
     try:
         report = examine(
             typed.url,

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
+from .. import _mode
 from . import _server, _world, checks
 from ._finding import CheckError, Finding, Severity
 from ._target import parse
@@ -84,7 +85,7 @@ def examine(
     """
     if not 0.001 <= deadline <= 300:
         raise CheckError(f"deadline: {deadline!r} s is out of range", "from 0.001 to 300 seconds")
-    world = World(host=_world.host())
+    world = World(host=_world.host(), mode=os.environ.get("SEAWALL_CHECK_MODE", _mode.MODE))
     _bring_url(world, url, list(uses))
     if django or os.environ.get("DJANGO_SETTINGS_MODULE"):
         django_source.read(world, django)

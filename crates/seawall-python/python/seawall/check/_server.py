@@ -98,10 +98,10 @@ def _look(target: Target, deadline: float, protocol: int) -> Server:
         with _client(target, deadline, protocol) as client:
             _ask(client, server)
     except (redis.RedisError, ValueError, TypeError, OSError) as error:
-        # Without a cause: settings that do not fit, such as a file of TLS's that is not there.
-        server.trouble = Trouble(
-            getattr(error, "cause", "bad-settings"), _first_line(error), getattr(error, "hint", "")
-        )
+        # Without a cause: redis-py's own under SEAWALL=off, or settings that do not fit, such as a file that is not there.
+        theirs = isinstance(error, redis.RedisError) and not isinstance(error, redis.DataError)
+        cause = getattr(error, "cause", "unclear" if theirs else "bad-settings")
+        server.trouble = Trouble(cause, _first_line(error), getattr(error, "hint", ""))
     return server
 
 

@@ -8,6 +8,7 @@ import pathlib
 import resource
 from typing import Any
 
+from .. import _mode
 from ._server import Server
 from ._target import Target
 
@@ -139,6 +140,8 @@ class World:
     celery: list[Celery] = dataclasses.field(default_factory=list)
     flask: list[Flask] = dataclasses.field(default_factory=list)
     host: Host | None = None
+    #: What SEAWALL says in the environment: ``on``, ``observe``, ``off``.
+    mode: str = _mode.ON
     #: What was not looked at, and how to have it looked at.
     unseen: list[str] = dataclasses.field(default_factory=list)
 
