@@ -62,13 +62,14 @@ pub(crate) fn begin() {
     }
 }
 
-/// A call is over, on the thread that asked for it: whoever traces is told, if there is something to tell.
-pub(crate) fn end(py: Python<'_>) {
+/// A call is over, on the thread that asked for it: whoever traces is told, if there is something to tell. `answered` is
+/// whether the last attempt was, where that is known.
+pub(crate) fn end(py: Python<'_>, answered: Option<bool>) {
     if TRACED.load(Ordering::Relaxed) {
         let attempts = take();
         if !attempts.is_empty()
             && let Some(hook) = HOOK.get(py)
-            && let Err(error) = hook.call1(py, (attempts,))
+            && let Err(error) = hook.call1(py, (attempts, answered))
         {
             error.write_unraisable(py, None);
         }

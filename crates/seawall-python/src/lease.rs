@@ -296,7 +296,7 @@ impl Lease {
         let until = seawall::now() + span(within)?;
         attempts::begin();
         let pause = self.work(py, |lease| Ok(lease.again(until)))?;
-        attempts::end(py);
+        attempts::end(py, None);
         Ok(pause.map(|pause| pause.as_secs_f64()))
     }
 

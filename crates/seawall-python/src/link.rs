@@ -103,6 +103,7 @@ impl Link {
                 Some(within) => self.client.within(within).exchange(cmd, frames),
             }
         });
+        let answered = outcome.is_ok();
         let reply = match outcome {
             Ok(()) => {
                 let frame = desk.frames.iter().next().unwrap_or(b"_\r\n");
@@ -120,7 +121,7 @@ impl Link {
             }
         };
         DESK.with(|shelf| *shelf.borrow_mut() = Some(desk));
-        attempts::end(py);
+        attempts::end(py, Some(answered));
         events::look(py);
         reply
     }
@@ -158,6 +159,7 @@ impl Link {
             }
         });
         let frames = &desk.frames;
+        let answered = outcome.is_ok();
         let replies = match outcome {
             Ok(()) if transaction => many::of_transaction(py, frames, &self.limits, codec),
             Ok(()) => many::of_batch(py, frames, &self.limits, codec),
@@ -170,7 +172,7 @@ impl Link {
             },
         };
         DESK.with(|shelf| *shelf.borrow_mut() = Some(desk));
-        attempts::end(py);
+        attempts::end(py, Some(answered));
         events::look(py);
         replies
     }

@@ -391,6 +391,37 @@ def test_the_last_lines_are_told_at_the_end(server) -> None:
     assert outcome.returncode == 0 and "connection.open" in outcome.stderr, outcome.stderr
 
 
+def test_under_gevent_events_are_told_by_a_greenlet_and_in_a_child_too(server) -> None:
+    pytest.importorskip("gevent")
+    outcome = run(
+        """
+        from gevent import monkey; monkey.patch_all()
+        import gevent, os, signal, sys, redis, seawall
+        told = []
+        seawall.on_event(lambda event: told.append(event.name), names="outage")
+        r = seawall.Redis.from_url(sys.argv[1], deadline=0.5)
+        r.ping()
+        os.kill(int(sys.argv[2]), signal.SIGKILL)
+        def until_told():
+            with gevent.Timeout(10):
+                while "outage.start" not in told:
+                    try: r.ping()
+                    except redis.RedisError: pass
+                    gevent.sleep(0.02)
+        until_told()
+        pid = os.fork()
+        if pid == 0:
+            told.clear()
+            until_told()
+            os._exit(0)
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        """,
+        server.url,
+        str(server.process.pid),
+    )
+    assert outcome.returncode == 0, outcome.stderr
+
+
 # -- how things stand --
 
 

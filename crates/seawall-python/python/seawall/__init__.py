@@ -9,7 +9,7 @@
 """
 
 from ._mode import MODE as _MODE  # first: a wrong SEAWALL is said before anything else
-from . import _share, asyncio, errors, prometheus
+from . import _share, asyncio, errors, otel, prometheus
 from ._deadline import deadline
 from ._ext import __version__
 from ._state import health, stats
@@ -34,6 +34,7 @@ __all__ = [
     "health",
     "off_event",
     "on_event",
+    "otel",
     "prometheus",
     "stats",
 ]

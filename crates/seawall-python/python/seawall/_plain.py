@@ -76,6 +76,9 @@ def ours_for(kinds: dict[Any, type], default: type, args: Any, kwargs: dict[str,
 class _Stats:
     connection_kwargs: dict[str, Any]
 
+    def _link(self) -> None:
+        """No command goes over the engine."""
+
     def stats(self) -> dict[str, Any]:
         """Nothing is counted of one pool: ``seawall.stats()`` has what ``SEAWALL=observe`` counts of all."""
         from . import _state

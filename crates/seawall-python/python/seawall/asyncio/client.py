@@ -14,7 +14,7 @@ from redis.asyncio.connection import ConnectionPool as _ForeignPool
 from redis.client import EMPTY_RESPONSE, NEVER_DECODE
 from redis.maint_notifications import MaintNotificationsConfig
 
-from .. import _config, _deadline
+from .. import _config, _deadline, _trace
 from .._mode import ENGINE
 from ._watched import PASS, StandIn, is_watched
 from .pool import ConnectionPool
@@ -131,6 +131,9 @@ class Redis(redis.asyncio.Redis):
             if EMPTY_RESPONSE in options:
                 return options[EMPTY_RESPONSE]
             raise
+        finally:
+            if _trace.hook is not None:
+                _trace.of_task(ticket, future)
         if response is NotImplemented:
             # It needs a connection of its own: SELECT, WATCH, MONITOR, ..
             return await self._run_apart(args, options)
