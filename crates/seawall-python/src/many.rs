@@ -2,10 +2,10 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyInt, PyList, PyString, PyTuple};
 use seawall::blocking::Frames;
 use seawall::{Batch, Cmd};
-use seawall_wire::Limits;
+use seawall_wire::{Limits, Value};
 
 use crate::reply::{self, Built, Codec};
 use crate::{pack, trouble};
@@ -110,6 +110,44 @@ pub(crate) fn of_refusal(py: Python<'_>, error: PyErr) -> PyResult<Bound<'_, PyA
     )
 }
 
+/// The same of replies that were read already.
+pub(crate) fn of_values<'py>(
+    py: Python<'py>,
+    mut replies: Vec<Value>,
+    codec: &Codec,
+    transaction: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    let one = |value| reply::of_value(py, value, codec, true);
+    let refused = transaction && replies.iter().any(|reply| matches!(reply, Value::Error(_)));
+    if transaction && !refused {
+        let executed = replies.pop().unwrap_or(Value::Null);
+        let errors = contains_error(&executed);
+        return told(&one(executed)?, errors, None);
+    }
+    let errors = replies.iter().any(contains_error);
+    let built = replies.into_iter().map(one).collect::<PyResult<Vec<_>>>()?;
+    let all = PyList::new(py, built)?;
+    if refused {
+        told(&py.None().into_bound(py), true, Some(&all))
+    } else {
+        told(all.as_any(), errors, None)
+    }
+}
+
+fn contains_error(value: &Value) -> bool {
+    match value {
+        Value::Error(_) => true,
+        Value::Array(values) | Value::Set(values) | Value::Push(values) => {
+            values.iter().any(contains_error)
+        }
+        Value::Map(pairs) => pairs
+            .iter()
+            .any(|(key, value)| contains_error(key) || contains_error(value)),
+        Value::Attributed { value, .. } => contains_error(value),
+        _ => false,
+    }
+}
+
 fn told<'py>(
     replies: &Bound<'py, PyAny>,
     errors: bool,
@@ -130,14 +168,16 @@ fn build<'py>(
         .unwrap_or_else(|error| Err(trouble::unreadable(py, &error)))
 }
 
-/// Puts each reply through the callback of its command, in place; errors stay as they are.
+/// Puts each reply through the callback of its command, in place; errors stay as they are. Whether an answer is still to
+/// be awaited.
 #[pyfunction]
 pub(crate) fn answers(
     commands: &Bound<'_, PyList>,
     callbacks: &Bound<'_, PyDict>,
     replies: &Bound<'_, PyList>,
-) -> PyResult<()> {
+) -> PyResult<bool> {
     let py = commands.py();
+    let mut awaited = false;
     for (place, command) in commands.iter().enumerate() {
         let command = command.cast_into::<PyTuple>()?;
         let args = command.get_item(0)?;
@@ -163,9 +203,21 @@ pub(crate) fn answers(
         } else {
             callback.call((reply,), Some(options))?
         };
+        awaited |= is_awaitable(&reply)?;
         replies.set_item(place, reply)?;
     }
-    Ok(())
+    Ok(awaited)
+}
+
+fn is_awaitable(answer: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let plain = answer.is_none()
+        || answer.is_exact_instance_of::<PyBool>()
+        || answer.is_exact_instance_of::<PyBytes>()
+        || answer.is_exact_instance_of::<PyInt>()
+        || answer.is_exact_instance_of::<PyString>()
+        || answer.is_exact_instance_of::<PyList>()
+        || answer.is_exact_instance_of::<PyDict>();
+    Ok(!plain && answer.hasattr(intern!(answer.py(), "__await__"))?)
 }
 
 fn is_not_in_capitals(name: &Bound<'_, PyAny>) -> PyResult<bool> {

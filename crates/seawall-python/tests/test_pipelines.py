@@ -122,7 +122,7 @@ def outcome(client: Any, fill: Callable[[Any], None], transaction: bool, raises:
         text = "" if isinstance(error, redis.DataError) else str(error)
         return redis_kind(error), text, client.get("k"), client.get("n")
     finally:
-        assert len(pipe) == 0
+        assert len(pipe) == 0 and pipe.connection is None
     return comparable(replies), client.get("k"), client.get("n")
 
 

@@ -113,7 +113,8 @@ class Pipeline(_Pipeline):
     def execute(self, raise_on_error: bool = True) -> list[Any]:
         """As in redis-py: sends the commands, and gives their answers."""
         # After WATCH, and for scripts that may have to be loaded, it has a connection or needs one.
-        if self.connection is None and not self.scripts and type(self).parse_response is _PARSE:
+        plain = self.connection is None and not self.scripts and type(self).parse_response is _PARSE
+        if plain and self.command_stack:
             find = getattr(self.connection_pool, "_stand_in", None)
             self.connection = None if find is None else find()
         return super().execute(raise_on_error)

@@ -267,6 +267,10 @@ pub(crate) struct Executor {
     door: Arc<dyn EventLoop>,
     /// A tick was asked for, and has not come.
     ticking: AtomicBool,
+    /// Calls that were begun since the last entry that was none.
+    begun: AtomicUsize,
+    /// There was one the last time: who calls alone need not wait for others.
+    alone: AtomicBool,
     /// The earliest timer that the loop was asked for.
     armed: Mutex<Option<Moment>>,
 }
@@ -296,6 +300,8 @@ impl Executor {
             door: Arc::new(Door(Arc::clone(&core))),
             core,
             ticking: AtomicBool::new(false),
+            begun: AtomicUsize::new(0),
+            alone: AtomicBool::new(true),
             armed: Mutex::default(),
         })
     }
@@ -358,6 +364,10 @@ impl Executor {
     ) -> PyResult<T> {
         let this = slf.get();
         let core = &this.core;
+        match this.begun.swap(0, Ordering::AcqRel) {
+            0 => {}
+            begun => this.alone.store(begun == 1, Ordering::Release),
+        }
         let inside = Inside::step(core);
         let result = enter(&this.door, || {
             let result = work(core);
@@ -372,7 +382,8 @@ impl Executor {
     }
 
     /// Begins a task, and runs it as far as it goes. What it woke runs in the next tick, with what others begin until
-    /// then: all of it in one write.
+    /// then: all of it in one write. A loop whose calls came one by one so far is not asked for that tick, which would
+    /// be a turn of the loop for nothing.
     pub(crate) fn begin(slf: &Bound<'_, Self>, task: Task) -> PyResult<Arc<Job>> {
         let this = slf.get();
         let core = &this.core;
@@ -384,8 +395,14 @@ impl Executor {
         // Only the loop's own thread begins calls; a loop may be run by one thread after another.
         core.thread.store(this_thread(), Ordering::Release);
         let job = core.spawn_job(task);
+        let first = this.begun.fetch_add(1, Ordering::AcqRel) == 0;
         let inside = Inside::step(core);
-        enter(&this.door, || core.run_job(&job));
+        enter(&this.door, || {
+            core.run_job(&job);
+            if first && inside.outermost && this.alone.load(Ordering::Acquire) {
+                core.run_ready();
+            }
+        });
         this.leave(slf, inside)?;
         Ok(job)
     }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyList, PyTuple};
 use seawall::asynchronous::Client;
 use seawall::blocking;
-use seawall::{Cause, Cmd, Error, Kind};
+use seawall::{Batch, Cause, Cmd, Error, Kind};
 use seawall_wire::Value;
 use seawall_wire::error::ServerError;
 
@@ -17,7 +17,7 @@ use crate::attempts::Story;
 use crate::lease::Lease;
 use crate::link::span;
 use crate::reply::{self, Codec};
-use crate::{events, pack, tally, trouble};
+use crate::{events, many, pack, tally, trouble};
 
 /// A call that is over, and the future that waits for it.
 pub(super) struct Done {
@@ -31,8 +31,16 @@ enum What {
         codec: Py<Codec>,
         decode: bool,
     },
+    Many {
+        outcome: Result<Vec<Value>, (Error, Option<ServerError>)>,
+        codec: Py<Codec>,
+        transaction: bool,
+    },
     Lease(Result<Box<blocking::Lease>, Error>),
 }
+
+/// A pipeline of more bytes than this has a connection of its own: nobody else's call is to stand behind it.
+const SHARED_MAX: usize = 256 * 1024;
 
 impl Done {
     /// Resolves the future, unless its caller has gone.
@@ -60,6 +68,21 @@ impl Done {
                 let refusal = refusal.as_ref().map(|refusal| &*refusal.message);
                 Err(trouble::of_error(py, &error, refusal))
             }
+            What::Many {
+                outcome: Ok(replies),
+                codec,
+                transaction,
+            } => many::of_values(py, replies, codec.get(), transaction),
+            What::Many {
+                outcome: Err((error, refusal)),
+                ..
+            } => match refusal {
+                // It was the only command.
+                Some(refusal) => {
+                    many::of_refusal(py, trouble::of_error(py, &error, Some(&refusal.message)))
+                }
+                None => Err(trouble::of_error(py, &error, None)),
+            },
             What::Lease(Ok(lease)) => Lease::new(py, *lease)
                 .and_then(|lease| Bound::new(py, lease))
                 .map(Bound::into_any),
@@ -147,6 +170,41 @@ impl AsyncLink {
                 },
             });
         })
+    }
+
+    /// Begins the commands of a pipeline, `(arguments, options)` each, as `Link.execute_many` runs them: the future of
+    /// what that returns, and the ticket. `NotImplemented` where they need a connection of their own.
+    #[pyo3(signature = (commands, codec, transaction, within))]
+    fn execute_many<'py>(
+        &self,
+        py: Python<'py>,
+        commands: &Bound<'py, PyList>,
+        codec: Py<Codec>,
+        transaction: bool,
+        within: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let mut batch = Batch::new();
+        let fit = many::fill(&mut batch, &mut Cmd::new(""), commands, codec.get())?;
+        if !fit || batch.bytes() > SHARED_MAX {
+            return Ok(py.NotImplemented().into_bound(py));
+        }
+        let client = self.client_for(within)?;
+        let begun = self.begin(py, move |core, future| async move {
+            let outcome = if transaction {
+                client.exchange_transaction(&batch).await
+            } else {
+                client.exchange_batch(&batch).await
+            };
+            core.finish(Done {
+                future,
+                what: What::Many {
+                    outcome,
+                    codec,
+                    transaction,
+                },
+            });
+        });
+        begun.map(Bound::into_any)
     }
 
     /// Takes a connection from the pool, to be used alone: its future, and the ticket to give it up by.

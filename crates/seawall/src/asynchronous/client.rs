@@ -13,6 +13,7 @@ use super::lease::Lease;
 use super::park::acquire_own;
 #[cfg(feature = "tokio")]
 use super::subscribe::Subscription;
+use crate::batch::Batch;
 use crate::blocking;
 use crate::builder::Builder;
 use crate::command::{Arg, Cmd, Nature};
@@ -23,7 +24,7 @@ use crate::journal::Record;
 use crate::link::call::Call;
 use crate::link::home::Home;
 use crate::link::shared::Link;
-use crate::link::sink::{ValueSink, Whole, Word};
+use crate::link::sink::{Many, ValueSink, Whole, Word};
 use crate::pipeline::Pipeline;
 use crate::reply::FromReply;
 use crate::stats::Stats;
@@ -103,6 +104,71 @@ impl Client {
         let mut sink = Word::default();
         match self.drive(&mut call, &link, &request, &mut sink).await {
             Ok(()) => Ok(sink.reply.unwrap_or(Value::Null)),
+            Err(error) => Err((error, sink.refusal)),
+        }
+    }
+
+    /// Sends the commands of a batch in one write and returns their replies as they are, errors among them. A single
+    /// command's refusal comes as it does from [`exchange`](Self::exchange).
+    ///
+    /// If the connection ends in between, what was not answered is sent again where all of the batch may be; otherwise
+    /// the error says whether it may have run. To be asked only for one that [is plain](Batch::is_plain).
+    pub async fn exchange_batch(
+        &self,
+        batch: &Batch,
+    ) -> Result<Vec<Value>, (Error, Option<ServerError>)> {
+        let nature = batch.nature();
+        let request = Request {
+            replies: batch.len(),
+            whole: false,
+            pack: &|connection, from, now| {
+                for command in batch.from(from) {
+                    connection.queue(now, 1, |out| out.extend_from_slice(command));
+                }
+            },
+        };
+        self.exchange_many(batch, "PIPELINE", nature, &request)
+            .await
+    }
+
+    /// Runs the commands of a batch as one transaction, and returns the replies to MULTI, to each of them and to EXEC.
+    /// Never sent again if it may have run.
+    pub async fn exchange_transaction(
+        &self,
+        batch: &Batch,
+    ) -> Result<Vec<Value>, (Error, Option<ServerError>)> {
+        let nature = batch.nature().in_transaction();
+        let replies = batch.len() + 2;
+        let request = Request {
+            replies,
+            whole: true,
+            pack: &|connection, _, now| {
+                let replies = u32::try_from(replies).unwrap_or(u32::MAX);
+                connection.queue(now, replies, |out| batch.pack_transaction(out));
+            },
+        };
+        self.exchange_many(batch, "EXEC", nature, &request).await
+    }
+
+    async fn exchange_many(
+        &self,
+        batch: &Batch,
+        name: &str,
+        nature: Nature,
+        request: &Request<'_>,
+    ) -> Result<Vec<Value>, (Error, Option<ServerError>)> {
+        let link = self.home.link().map_err(|error| (error, None))?;
+        batch
+            .refuse_session(&link.name)
+            .map_err(|error| (error, None))?;
+        let mut call = Call::new(&link, self.home.conduct(), name, nature, self.deadline);
+        let mut sink = Many {
+            replies: Vec::with_capacity(request.replies),
+            whole: request.whole,
+            ..Many::default()
+        };
+        match self.drive(&mut call, &link, request, &mut sink).await {
+            Ok(()) => Ok(sink.replies),
             Err(error) => Err((error, sink.refusal)),
         }
     }

@@ -166,3 +166,50 @@ impl ValueSink for Word {
         self.reply = Some(value);
     }
 }
+
+/// Takes the replies of a batch, or the server's refusal of its only command, word for word.
+#[derive(Default)]
+pub(crate) struct Many {
+    pub(crate) replies: Vec<Value>,
+    pub(crate) refusal: Option<ServerError>,
+    /// They only count together.
+    pub(crate) whole: bool,
+}
+
+impl Sink for Many {
+    fn take_frame(&mut self, frame: &[u8], limits: &Limits) -> Result<(), WireError> {
+        self.take(Value::decode(frame, limits)?.0);
+        Ok(())
+    }
+    fn refused(&mut self, error: &ServerError) {
+        self.refusal = Some(error.clone());
+    }
+    fn shows_writes(&self) -> bool {
+        no_error(&self.replies)
+    }
+    fn errors(&self, from: usize, tell: &mut dyn FnMut(&ServerError)) {
+        for reply in self.replies.iter().skip(from) {
+            match reply {
+                // EXEC's reply holds the others.
+                Value::Array(inside) if self.whole => {
+                    inside.iter().filter_map(error).for_each(&mut *tell);
+                }
+                reply => error(reply).into_iter().for_each(&mut *tell),
+            }
+        }
+    }
+    fn taken(&self) -> usize {
+        self.replies.len()
+    }
+    fn restart(&mut self) {
+        if self.whole {
+            self.replies.clear();
+        }
+    }
+}
+
+impl ValueSink for Many {
+    fn take(&mut self, value: Value) {
+        self.replies.push(value);
+    }
+}

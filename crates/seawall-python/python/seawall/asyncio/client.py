@@ -17,6 +17,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 from .. import _config, _deadline, _trace
 from .._mode import ENGINE
 from ._watched import PASS, StandIn, is_watched
+from .pipeline import Pipeline
 from .pool import ConnectionPool
 
 __all__ = ["Redis", "from_url"]
@@ -65,6 +66,10 @@ class Redis(redis.asyncio.Redis):
         )
         client.auto_close_connection_pool = True if close is None else close
         return client
+
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
+        """As in redis-py: commands that are sent together; with ``transaction``, all of them run or none."""
+        return Pipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
         """Runs a command: the coroutine of its reply."""

@@ -1,0 +1,140 @@
+"""Pipelines of asyncio that are packed, sent and read as one, with all other commands of their loop."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from redis.asyncio.client import Pipeline as _Pipeline
+
+from .. import _deadline, _ext
+from ..pipeline import executed, of_transaction, raise_lost
+
+__all__ = ["Pipeline"]
+
+
+class StandIn:
+    """What redis-py's ``execute`` gets for a connection, so that nothing is taken from the pool: the engine finds one
+    by itself, and does what there is to do when it is lost.
+    """
+
+    __slots__ = ("_codec", "_link", "db", "host", "port")
+
+    def __init__(self, pool: Any, link: _ext.AsyncLink) -> None:
+        self._link = link
+        self._codec = pool._codec_known or pool._codec()
+        about = pool.connection_kwargs
+        self.host = about.get("host", about.get("path"))
+        self.port = about.get("port")
+        self.db = about.get("db") or 0
+
+    @property
+    def retry(self) -> StandIn:
+        return self
+
+    async def call_with_retry(self, do: Callable[[], Awaitable[Any]], *_: Any, **__: Any) -> Any:
+        """Once: the engine has done what there was to do."""
+        return await do()
+
+    async def run(self, commands: Any, transaction: bool) -> Any:
+        begun = self._link.execute_many(commands, self._codec, transaction, _deadline.left())
+        if begun is NotImplemented:
+            return begun
+        future, ticket = begun
+        try:
+            return await future
+        except asyncio.CancelledError:
+            ticket.give_up()
+            raise
+
+
+class Pipeline(_Pipeline):
+    """A pipeline of redis.asyncio's on Seawall's engine: see ``redis.asyncio.client.Pipeline``."""
+
+    def execute_command(self, *args: Any, **kwargs: Any) -> Any:
+        """As in redis-py: kept until :meth:`execute`, or run at once after WATCH."""
+        if (
+            self.watching
+            or args[0] == "WATCH"
+            # Somebody watches how commands are kept, or does it in a way of their own.
+            or _Pipeline.execute_command is not _EXECUTE_COMMAND
+            or type(self).pipeline_execute_command is not _KEEP
+        ):
+            return super().execute_command(*args, **kwargs)
+        # What redis-py does two calls further down.
+        self.command_stack.append((args, kwargs))
+        return self
+
+    async def execute(self, raise_on_error: bool = True) -> list[Any]:
+        """As in redis-py: sends the commands, and gives their answers."""
+        # After WATCH, and for scripts that may have to be loaded, it has a connection or needs one.
+        plain = self.connection is None and not self.scripts and type(self).parse_response is _PARSE
+        if plain and self.command_stack:
+            find = getattr(self.connection_pool, "_link", None)
+            link = None if find is None else find()
+            self.connection = None if link is None else StandIn(self.connection_pool, link)
+        return await super().execute(raise_on_error)
+
+    async def reset(self) -> None:
+        """As in redis-py: forgets its commands, and gives its connection back."""
+        if type(self.connection) is StandIn:
+            self.connection = None
+        await super().reset()
+
+    async def _execute_pipeline(self, connection: Any, commands: Any, raise_on_error: bool) -> list[Any]:
+        if type(connection) is not StandIn:
+            return await super()._execute_pipeline(connection, commands, raise_on_error)
+        came = await connection.run(commands, False)
+        if came is NotImplemented:
+            return await self._apart(self._execute_pipeline, "PIPELINE", commands, raise_on_error)
+        replies, errors, _ = came
+        if errors:
+            raise_lost(replies)
+            if raise_on_error:
+                self.raise_first_error(commands, replies)
+        return await self._answers(commands, replies)
+
+    async def _execute_transaction(self, connection: Any, commands: Any, raise_on_error: bool) -> list[Any]:
+        if type(connection) is not StandIn:
+            return await super()._execute_transaction(connection, commands, raise_on_error)
+        came = await connection.run(commands, True)
+        if came is NotImplemented:
+            return await self._apart(self._execute_transaction, "MULTI", commands, raise_on_error)
+        response, errors, refused = came
+        if refused is not None:
+            raise_lost(refused)
+            response = of_transaction(self, commands, refused)
+        else:
+            executed(self, commands, response)
+        if raise_on_error and errors:
+            self.raise_first_error(commands, response)
+        return await self._answers(commands, response)
+
+    async def _answers(self, commands: Any, replies: list[Any]) -> list[Any]:
+        """The replies after their callbacks, which here may be coroutines; errors stay as they are."""
+        if _ext.answers(commands, self.response_callbacks, replies):
+            for place, reply in enumerate(replies):
+                if inspect.isawaitable(reply):
+                    replies[place] = await reply
+        return replies
+
+    async def _apart(
+        self, execute: Callable[..., Awaitable[list[Any]]], name: str, commands: Any, raise_on_error: bool
+    ) -> list[Any]:
+        """Over a connection that is handed out: something in it is for that connection alone, or it is large."""
+        began = time.monotonic()
+        # Given back by `reset`, whatever becomes of this.
+        conn = self.connection = await self.connection_pool.get_connection()
+        return await conn.retry.call_with_retry(
+            lambda: execute(conn, commands, raise_on_error),
+            lambda error, count: self._disconnect_raise_on_watching(conn, error, count, began, name),
+            with_failure_count=True,
+        )
+
+
+_PARSE = _Pipeline.parse_response
+_EXECUTE_COMMAND = _Pipeline.execute_command
+_KEEP = _Pipeline.pipeline_execute_command
