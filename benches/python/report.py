@@ -53,6 +53,13 @@ class Table:
         self.figures: list[Figure] = []
         self.notes: list[str] = []
 
+    def _by_processor(self, a: Measured, b: Measured) -> str:
+        """The ratio of the processor time of both sides, which other processes on the machine disturb least."""
+        if self.unit is Unit.NS:
+            return ""
+        both = [[client + server for client, server in zip(each.client, each.server)] for each in (a, b)]
+        return f" ({times(*both).median:.2f} by processor time)"
+
     def _find(self, name: str) -> Measured | None:
         return next((each for each in self.measured if each.name == name), None)
 
@@ -61,7 +68,8 @@ class Table:
         a, b = self._find(who), self._find(beside)
         if a and b:
             is_ = times(self.unit.of(a), self.unit.of(b)).median
-            self._state(f"{who} takes {is_:.2f} times {beside}", f"at most {most:.2f}", is_, is_ <= most)
+            text = f"{who} takes {is_:.2f} times {beside}{self._by_processor(a, b)}"
+            self._state(text, f"at most {most:.2f}", is_, is_ <= most)
         return self
 
     def as_fast(self, who: str, beside: str, least: float) -> Table:
@@ -69,7 +77,8 @@ class Table:
         a, b = self._find(who), self._find(beside)
         if a and b:
             is_ = times(self.unit.of(b), self.unit.of(a)).median
-            self._state(f"{who} is {is_:.2f} times as fast as {beside}", f"{least:.2f}", is_, is_ >= least)
+            text = f"{who} is {is_:.2f} times as fast as {beside}{self._by_processor(b, a)}"
+            self._state(text, f"{least:.2f}", is_, is_ >= least)
         return self
 
     def client_share(self, who: str, beside: str, most: float) -> Table:

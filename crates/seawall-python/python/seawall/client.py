@@ -74,7 +74,7 @@ class Redis(redis.Redis):
 
     def pipeline(self, transaction: bool = True, shard_hint: Any = None) -> Pipeline:
         """As in redis-py: commands that are sent together; with ``transaction``, all of them run or none."""
-        return Pipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+        return Pipeline.of(self, transaction, shard_hint)
 
     def _execute_command(self, *args: Any, **options: Any) -> Any:
         pool = self.connection_pool

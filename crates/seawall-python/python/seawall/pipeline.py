@@ -96,15 +96,24 @@ class StandIn:
 class Pipeline(_Pipeline):
     """A pipeline of redis-py's on Seawall's engine: see ``redis.client.Pipeline``."""
 
+    #: Somebody watches how its commands are kept, or keeps them in a way of their own.
+    _kept_otherwise = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._kept_otherwise = cls.pipeline_execute_command is not _KEEP
+
+    @classmethod
+    def of(cls, client: Any, transaction: bool, shard_hint: Any) -> Pipeline:
+        """An empty one on the client's pool."""
+        made = cls(client.connection_pool, client.response_callbacks, transaction, shard_hint)
+        if _Pipeline.execute_command is not _EXECUTE_COMMAND or _Pipeline.pipeline_execute_command is not _KEEP:
+            made._kept_otherwise = True
+        return made
+
     def execute_command(self, *args: Any, **kwargs: Any) -> Any:
         """As in redis-py: kept until :meth:`execute`, or run at once after WATCH."""
-        if (
-            self.watching
-            or args[0] == "WATCH"
-            # Somebody watches how commands are kept, or does it in a way of their own.
-            or _Pipeline.execute_command is not _EXECUTE_COMMAND
-            or type(self).pipeline_execute_command is not _KEEP
-        ):
+        if self.watching or args[0] == "WATCH" or self._kept_otherwise:
             return super().execute_command(*args, **kwargs)
         # What redis-py does two calls further down.
         self.command_stack.append((args, kwargs))

@@ -46,9 +46,6 @@ impl Done {
     /// Resolves the future, unless its caller has gone.
     pub(super) fn resolve(self, py: Python<'_>) -> PyResult<()> {
         let future = self.future.bind(py);
-        if future.call_method0(intern!(py, "done"))?.is_truthy()? {
-            return Ok(());
-        }
         let result = match self.what {
             What::Reply {
                 outcome: Ok(value),
@@ -88,11 +85,15 @@ impl Done {
                 .map(Bound::into_any),
             What::Lease(Err(error)) => Err(trouble::of_error(py, &error, None)),
         };
-        match result {
-            Ok(value) => future.call_method1(intern!(py, "set_result"), (value,))?,
-            Err(error) => future.call_method1(intern!(py, "set_exception"), (error,))?,
+        let resolved = match result {
+            Ok(value) => future.call_method1(intern!(py, "set_result"), (value,)),
+            Err(error) => future.call_method1(intern!(py, "set_exception"), (error,)),
         };
-        Ok(())
+        match resolved {
+            // Asked afterwards: nearly every caller is still there.
+            Err(_) if future.call_method0(intern!(py, "done"))?.is_truthy()? => Ok(()),
+            resolved => resolved.map(drop),
+        }
     }
 }
 
