@@ -7,7 +7,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 
 target := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help setup demo test test-apps lint format format-check clippy docs tidy deny bench bench-python
+.PHONY: help setup demo test test-apps lint format format-check clippy docs tidy deny dist bench bench-python
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ tidy:
 
 deny:
 	scripts/deny.sh
+
+dist: ## build wheels, the source distribution and the static program into dist/ (ten minutes)
+	@scripts/dist.sh
 
 bench: setup ## measure beside the peers (minutes)
 	@cargo run --locked --release --manifest-path benches/Cargo.toml --target-dir $(target)/benches
