@@ -26,7 +26,10 @@ for word in "$@"; do
     esac
 done
 [ ${#processors[@]} -gt 0 ] || processors=("$here")
-[ ${#what[@]} -gt 0 ] || what=(wheel musl program source)
+if [ ${#what[@]} = 0 ]; then
+    what=(wheel musl program source)
+    rm -rf dist
+fi
 wanted() { case " ${what[*]} " in *" $1 "*) ;; *) return 1 ;; esac; }
 
 say() { echo "dist: $*" >&2; }

@@ -9,6 +9,11 @@ seawall.celery.install()
 
 url = os.environ.get("REDIS_URL", "redis://localhost:6379/0")
 app = Celery("tasks", broker=url, backend=url)
+app.conf.update(
+    broker_connection_retry_on_startup=True,  # a worker waits for its broker at the start as well
+    broker_connection_max_retries=None,  # and for as long as it takes
+    redis_socket_timeout=5,  # seconds for the result backend; 120 as delivered
+)
 
 
 @app.task

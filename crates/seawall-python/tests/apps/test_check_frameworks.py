@@ -14,6 +14,7 @@ import pytest
 
 import seawall
 import seawall.check
+from apps_support import EXAMPLES
 
 SECRET = "s3cret-of-this-test"
 
@@ -180,6 +181,14 @@ def test_the_lines_that_it_says_make_celery_well(url: str, tmp_path: pathlib.Pat
     celery(tmp_path, url, lines, "import seawall.celery; seawall.celery.install()")
     assert found(checked(tmp_path, "--celery", "tasks_here:app")) == set()
     assert found(checked(tmp_path, "--app", "tasks_here:app")) == set()
+
+
+@pytest.mark.parametrize(
+    ("folder", "words"),
+    [("celery", ["--celery", "tasks"]), ("django", ["--app", "shop:application"]), ("fastapi", ["--app", "visits:app"])],
+)
+def test_the_examples_have_nothing_to_change(folder: str, words: list[str], url: str) -> None:
+    assert checked(EXAMPLES / folder, *words, REDIS_URL=url)["findings"] == []
 
 
 @pytest.mark.parametrize(

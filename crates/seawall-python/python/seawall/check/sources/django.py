@@ -19,7 +19,8 @@ def read(world: World, module: str | None) -> None:
     """Reads the settings of a module, or of DJANGO_SETTINGS_MODULE."""
     if module:
         os.environ["DJANGO_SETTINGS_MODULE"] = module
-    name = os.environ["DJANGO_SETTINGS_MODULE"]
+    # Without a module they were made by a call, in a module that `--app` has loaded.
+    name = os.environ.get("DJANGO_SETTINGS_MODULE", "settings.configure()")
     with of_the_application(f"Django's settings {name}"):
         from django.conf import settings
 
