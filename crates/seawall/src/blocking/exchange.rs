@@ -7,7 +7,7 @@ use seawall_model::{Cause, Close, Moment, Provenance};
 use seawall_policy::health::State;
 use seawall_wire::error::ServerError;
 
-use super::ground::{self, Ground, Interest, Interrupted, heard};
+use super::ground::{self, Ground, Interest, Interrupted};
 use crate::clock;
 use crate::error::Error;
 use crate::link::call::{Again, Call};
@@ -146,6 +146,9 @@ fn ended(
             } else {
                 Ok(())
             };
+            if call.link.is_inherited() {
+                return Again::Fail(call.interrupted());
+            }
             call.link.tell_lost(connection, &loss);
             match (call.lost(&loss, &server, provenance), examined) {
                 (Again::At(_), Err(Interrupted)) => Again::Fail(call.interrupted()),
@@ -191,7 +194,7 @@ fn exchange(
         if live.wants_write() {
             let before = live.state.bytes_out();
             if let Err(_error) = live.write_some() {
-                let close = live.read_last_words(now, |fd, until| heard(ground, fd, until));
+                let close = ground::last_words(ground, live, now)?;
                 return match take(live, replies, sink, now)? {
                     Taken::All => Ok(None),
                     Taken::Refusal(error) => Ok(Some(error)),
@@ -390,7 +393,9 @@ fn examine(
     while waited.is_ok() && !call.link.ledger().examined_since(asked) && clock::now() < until {
         waited = ground::sleep(ground, clock::now() + Duration::from_millis(1));
     }
-    call.link.ledger().name_anew(asked, loss);
+    if waited.is_ok() {
+        call.link.ledger().name_anew(asked, loss);
+    }
     waited
 }
 

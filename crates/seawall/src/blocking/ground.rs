@@ -1,10 +1,13 @@
 //! How a calling thread waits.
 
+use std::cell::Cell;
 use std::fmt;
 use std::os::fd::BorrowedFd;
 
-use seawall_model::Moment;
+use seawall_model::{Close, Moment};
 
+use crate::fork;
+use crate::link::live::Live;
 use crate::net::wait;
 pub use crate::net::wait::Interest;
 
@@ -41,9 +44,14 @@ pub trait Ground: fmt::Debug + Send + Sync {
 
     /// Waits until `until`.
     fn sleep(&self, until: Moment) -> Result<(), Interrupted>;
+
+    /// Lets another thread go on that is about to finish something. Nothing interrupts this.
+    fn make_way(&self) {
+        std::thread::yield_now();
+    }
 }
 
-/// The kernel's own wait.
+/// Waits on the ground, or where there is none in the kernel.
 pub(super) fn ready(
     ground: Option<&dyn Ground>,
     fd: BorrowedFd<'_>,
@@ -53,13 +61,39 @@ pub(super) fn ready(
     match ground {
         // A wait that the kernel refuses ends as if something had come: the read that follows says what it is.
         None => Ok(wait::ready(fd, interest, until).unwrap_or(true)),
-        Some(ground) => ground.ready(fd, interest, until),
+        Some(ground) => in_one_process(|| ground.ready(fd, interest, until)),
     }
 }
 
-/// Waits for a peer's last words; whether some came. Who is called away waits no longer.
-pub(super) fn heard(ground: Option<&dyn Ground>, fd: BorrowedFd<'_>, until: Moment) -> bool {
-    ready(ground, fd, Interest::Read, until).unwrap_or(false)
+/// Waits on a ground. Whoever waits there may come back in a forked child: a greenlet, or a signal's handler that forked.
+/// The call is its parent's.
+fn in_one_process<T>(wait: impl FnOnce() -> Result<T, Interrupted>) -> Result<T, Interrupted> {
+    let process = fork::generation();
+    let waited = wait();
+    if process == fork::generation() {
+        waited
+    } else {
+        Err(Interrupted)
+    }
+}
+
+/// A write failed: reads the peer's last words, and how it closed.
+pub(super) fn last_words(
+    ground: Option<&dyn Ground>,
+    live: &mut Live,
+    now: Moment,
+) -> Result<Close, Interrupted> {
+    let called_away = Cell::new(false);
+    let close = live.read_last_words(now, |fd, until| {
+        let heard = ready(ground, fd, Interest::Read, until);
+        called_away.set(heard.is_err());
+        heard.unwrap_or(false)
+    });
+    if called_away.get() {
+        Err(Interrupted)
+    } else {
+        Ok(close)
+    }
 }
 
 /// Sleeps until a moment of the boot clock.
@@ -71,6 +105,6 @@ pub(super) fn sleep(ground: Option<&dyn Ground>, until: Moment) -> Result<(), In
             std::thread::sleep(rest);
             Ok(())
         }
-        Some(ground) => ground.sleep(until),
+        Some(ground) => in_one_process(|| ground.sleep(until)),
     }
 }

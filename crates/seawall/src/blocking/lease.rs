@@ -14,7 +14,7 @@ use seawall_wire::request;
 use seawall_wire::scan::{RequestScan, RequestScanner};
 use seawall_wire::{Limits, Value, WireError};
 
-use super::ground::{self, Ground, Interest, Interrupted, heard};
+use super::ground::{self, Ground, Interest, Interrupted};
 use super::park;
 use crate::clock;
 use crate::command::{Cmd, Nature};
@@ -137,6 +137,11 @@ impl Lease {
             wait: None,
             talk: Talk::begin(),
         }
+    }
+
+    /// From here on it waits on this ground: its borrower may take it to another kind of thread.
+    pub fn stand_on(&mut self, ground: Arc<dyn Ground>) {
+        self.ground = Some(ground);
     }
 
     /// Writes a command, all of it, within the deadline. Its reply is taken by [`recv`](Self::recv).
@@ -276,9 +281,10 @@ impl Lease {
                 Ok(Step::Moved) => return Ok(()),
                 Ok(Step::WouldBlock) => {}
                 Err(_) => {
-                    let heard = |fd: BorrowedFd<'_>, until| heard(ground.as_deref(), fd, until);
-                    let close = live.read_last_words(clock::now(), heard);
-                    return Err(self.lose(close, None));
+                    return match ground::last_words(ground.as_deref(), live, clock::now()) {
+                        Ok(close) => Err(self.lose(close, None)),
+                        Err(Interrupted) => Err(self.interrupted()),
+                    };
                 }
             }
             if clock::now() >= until {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use rustix::event::{EventfdFlags, eventfd};
 use seawall_model::Moment;
 
-use super::ground::{Ground, Interest, Interrupted};
+use super::ground::{self, Ground, Interest, Interrupted};
 use crate::clock;
 use crate::error::Error;
 use crate::link::call::Call;
@@ -74,7 +74,7 @@ impl Slot {
             outcome = match (&self.bell, ground) {
                 (Bell::Event(event), Some(ground)) => {
                     drop(outcome);
-                    ground.ready(event.as_fd(), Interest::Read, until)?;
+                    ground::ready(Some(ground), event.as_fd(), Interest::Read, until)?;
                     self.lock()
                 }
                 (Bell::Condition(told), _) => {
@@ -89,12 +89,12 @@ impl Slot {
     }
 
     /// The decision that is on its way, and comes: whoever sends it holds no lock and waits for nothing.
-    fn wait_for_sure(&self) -> Option<Told> {
+    fn wait_for_sure(&self, ground: Option<&dyn Ground>) -> Option<Told> {
         loop {
             if let Some(told) = self.lock().take() {
                 return Some(told);
             }
-            std::thread::yield_now();
+            ground.map_or_else(std::thread::yield_now, Ground::make_way);
         }
     }
 }
@@ -162,9 +162,16 @@ fn await_told(
     if let Ok(Some(told)) = waited {
         return Ok(Some(told));
     }
+    if call.link.is_inherited() {
+        return Err(call.interrupted());
+    }
     let left = call.link.ledger().leave(ticket);
     // Too late to leave: the decision is on its way.
-    let told = if left { None } else { slot.wait_for_sure() };
+    let told = if left {
+        None
+    } else {
+        slot.wait_for_sure(ground)
+    };
     match (waited, told) {
         (Ok(_), told) => Ok(told),
         (Err(Interrupted), told) => {

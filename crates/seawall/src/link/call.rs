@@ -361,14 +361,22 @@ impl<'a> Call<'a> {
         self.lost_for_good(loss, provenance, clock::now())
     }
 
-    /// Its caller was called away from it.
+    /// Its caller was called away from it, or finds himself in a forked child.
     pub(crate) fn interrupted(&self) -> Error {
         let kind = if self.sent == Sent::No {
             Kind::Refused
         } else {
             Kind::Lost
         };
-        self.ends(self.error(kind, Cause::Cancelled, clock::now()))
+        let error = self.error(kind, Cause::Cancelled, clock::now());
+        if self.link.is_inherited() {
+            return error.with(|report| {
+                report.detail = "the process forked while the call was under way: \
+                    it goes on in the parent, and ends here"
+                    .into();
+            });
+        }
+        self.ends(error)
     }
 
     fn verdict(

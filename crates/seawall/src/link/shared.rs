@@ -17,6 +17,7 @@ use super::live::Live;
 use super::recent::RecentWrites;
 use crate::clock;
 use crate::events::{Event, Life, Listeners};
+use crate::fork;
 use crate::journal::Journal;
 use crate::net::tls::TlsLine;
 use crate::tender::{Names, Tender};
@@ -82,6 +83,7 @@ pub(crate) struct Link {
     addresses: Mutex<Addresses>,
     ledger: Mutex<Book>,
     tender: Arc<Tender>,
+    generation: u64,
 }
 
 impl Link {
@@ -105,9 +107,15 @@ impl Link {
             addresses: Mutex::default(),
             ledger: Mutex::new(ledger),
             tender,
+            generation: fork::generation(),
         });
         link.tender.adopt(&link);
         link
+    }
+
+    /// Whether this process was forked since: its locks and sockets are the parent's.
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.generation != fork::generation()
     }
 
     /// The ledger, to decide and for nothing else. A panic while it was held does not poison it: each decision leaves
@@ -321,8 +329,12 @@ impl Link {
         self.distrust_like(loss);
     }
 
-    /// A lent connection was given up; it speaks for itself alone.
+    /// A lent connection was given up; it speaks for itself alone. A forked child closes its copy, and says nothing to
+    /// anybody.
     pub(crate) fn bury_alone(&self, lent: Lent<Box<Live>>, loss: &Loss) {
+        if self.is_inherited() {
+            return;
+        }
         self.tell_lost(lent.connection.id, loss);
         let (_, usage) = Self::lay_down(lent);
         self.decide(|ledger, now| ledger.dropped(now, usage));
