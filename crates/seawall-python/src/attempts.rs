@@ -12,7 +12,7 @@ use seawall::asynchronous::Task;
 use seawall::{Cause, Event};
 
 /// An attempt that failed: its number, why, how long the next one waited in milliseconds, and why there is none.
-type Attempt = (u32, &'static str, Option<u64>, Option<&'static str>);
+pub(crate) type Attempt = (u32, &'static str, Option<u64>, Option<&'static str>);
 
 /// What is remembered of one call at most; the engine's own limit is ten attempts.
 const KEPT_MAX: usize = 32;
@@ -53,6 +53,16 @@ pub(crate) fn hear(event: &Event<'_>) {
 /// Takes what was told on this thread.
 fn take() -> Vec<Attempt> {
     HERE.with(|here| std::mem::take(&mut *here.borrow_mut()))
+}
+
+/// A greenlet leaves its thread to others: what was told of its call goes with it.
+pub(crate) fn put_aside() -> Vec<Attempt> {
+    take()
+}
+
+/// It is back. What was told of the others is theirs, and they have taken it.
+pub(crate) fn take_up(told: Vec<Attempt>) {
+    HERE.with(|here| *here.borrow_mut() = told);
 }
 
 /// What was told on this thread before a call is not the call's.

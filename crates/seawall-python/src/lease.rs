@@ -12,6 +12,7 @@ use seawall::blocking::{self, Patience};
 use seawall::{Error, Provenance};
 use seawall_wire::Limits;
 
+use crate::ground::Footing;
 use crate::link::span;
 use crate::reply::{self, Codec};
 use crate::{attempts, events, trouble};
@@ -42,7 +43,7 @@ impl Lease {
             .fd()
             .map(|fd| (fd.as_raw_fd(), fd.try_clone_to_owned()));
         let Some((number, Ok(socket))) = socket else {
-            py.detach(|| lease.abandon());
+            Footing::here(py)?.run(py, || lease.abandon());
             return Err(PyRuntimeError::new_err(
                 "the connection's descriptor cannot be copied: is the limit of open files reached?",
             ));
@@ -63,31 +64,33 @@ impl Lease {
         self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does something with the connection while the interpreter goes on.
+    /// Does something with the connection while the interpreter, or what other greenlets there are, goes on.
     fn work<T: Send>(
         &self,
         py: Python<'_>,
         work: impl FnOnce(&mut blocking::Lease) -> Result<T, Error> + Send,
     ) -> PyResult<T> {
+        let footing = Footing::here(py)?;
         let lease = self.lock().take();
         let Some(mut lease) = lease else {
             return Err(trouble::closed(py, self.closed.load(Ordering::Acquire)));
         };
-        let (outcome, mut lease) = py.detach(move || (work(&mut lease), lease));
+        lease.stand_on(footing.ground());
+        let (outcome, mut lease) = footing.run(py, move || (work(&mut lease), lease));
         *self.last_provenance() = match &outcome {
             Ok(_) => lease.provenance(),
             Err(error) => error.provenance(),
         };
         if self.closed.load(Ordering::Acquire) {
             // Closed meanwhile, by another thread.
-            py.detach(|| lease.close());
+            footing.run(py, || lease.close());
         }
         if !lease.is_open() {
             self.let_go();
         }
         *self.lock() = Some(lease);
         events::look(py);
-        outcome.map_err(|error| trouble::of_error(py, &error, None))
+        outcome.map_err(|error| footing.trouble(py, &error, None))
     }
 
     fn let_go(&self) {
@@ -301,22 +304,25 @@ impl Lease {
     }
 
     /// Gives it back to the pool if it is fit for others, else closes it.
-    fn release(&self, py: Python<'_>) {
+    fn release(&self, py: Python<'_>) -> PyResult<()> {
+        let footing = Footing::here(py)?;
         self.closed.store(true, Ordering::Release);
         let lease = self.lock().take();
         if let Some(lease) = lease {
             self.let_go();
-            py.detach(|| drop(lease));
+            footing.run(py, || drop(lease));
         }
+        Ok(())
     }
 
     /// Closes it: what the kernel has not sent is thrown away. Ends a call of another thread that waits on it.
-    fn abandon(&self, py: Python<'_>) {
+    fn abandon(&self, py: Python<'_>) -> PyResult<()> {
+        let footing = Footing::here(py)?;
         self.closed.store(true, Ordering::Release);
         let lease = self.lock().take();
         match lease {
             Some(mut lease) => {
-                py.detach(|| lease.close());
+                footing.run(py, || lease.close());
                 self.let_go();
                 *self.lock() = Some(lease);
             }
@@ -329,6 +335,7 @@ impl Lease {
             }
             None => {}
         }
+        Ok(())
     }
 
     /// The descriptor, for those who poll it.

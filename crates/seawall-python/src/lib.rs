@@ -1,12 +1,14 @@
 //! Seawall's engine as a native module for Python: `seawall._ext`.
 //!
 //! Rules: no Python call, allocation or release while a Rust lock is held (finalizers re-enter); the interpreter is let
-//! go of while a call waits; nothing here keeps a Python object alive beyond a call but a credential provider.
+//! go of while a thread waits, and not by a greenlet; nothing here keeps a Python object alive beyond a call but a
+//! credential provider.
 
 mod aio;
 mod attempts;
 mod command_line;
 mod events;
+mod greenlet;
 mod ground;
 mod identity;
 mod lease;

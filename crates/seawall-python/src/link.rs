@@ -1,5 +1,6 @@
 //! The supervised way to one deployment, as Python holds it.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use seawall::blocking::{Client, Frames};
 use seawall::{Batch, Cause, Cmd, Error, Kind, Moment, Stats};
 use seawall_wire::Limits;
 
-use crate::ground::Threads;
+use crate::ground::Footing;
 use crate::identity::Provider;
 use crate::lease::Lease;
 use crate::reply::{self, Codec};
@@ -34,8 +35,30 @@ impl Default for Desk {
 }
 
 thread_local! {
-    /// The buffers of calls that have ended; a call inside a call (a finalizer makes one) brings its own.
-    static DESK: RefCell<Option<Box<Desk>>> = const { RefCell::new(None) };
+    /// The buffers of calls that have ended. A call inside a call (a finalizer makes one), or of another greenlet
+    /// meanwhile, has others.
+    static DESKS: RefCell<Vec<Desk>> = const { RefCell::new(Vec::new()) };
+}
+
+/// As many buffers are kept for a thread: so many greenlets are usually under way at once on a busy one.
+const DESKS_MAX: usize = 32;
+
+/// The room of large calls is kept once a thread.
+const SMALL: usize = 64 * 1024;
+
+fn desk() -> Desk {
+    let desk = DESKS.with(|desks| desks.borrow_mut().pop());
+    desk.unwrap_or_default()
+}
+
+fn put_back(desk: Desk) {
+    DESKS.with(|desks| {
+        let mut desks = desks.borrow_mut();
+        let small = desk.cmd.room() + desk.batch.room() + desk.frames.room() <= SMALL;
+        if desks.is_empty() || small && desks.len() < DESKS_MAX {
+            desks.push(desk);
+        }
+    });
 }
 
 /// A pool, its endpoint's health and its journal; shared by everybody in the process who has the same settings.
@@ -69,7 +92,7 @@ impl Link {
         let client = py.detach(open);
         let client = client.map_err(|error| trouble::of_error(py, &error, None))?;
         Ok(Self {
-            client: client.on(Arc::new(Threads)),
+            client: client.on(Footing::Thread.ground()),
             limits: Limits::default(),
         })
     }
@@ -85,23 +108,21 @@ impl Link {
         within: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let codec = codec.get();
-        let desk = DESK.with(|desk| desk.borrow_mut().take());
-        let mut desk = desk.unwrap_or_default();
+        let mut desk = desk();
         desk.cmd.clear();
         pack::words(&mut desk.cmd, args, codec)?;
         if desk.cmd.name().eq_ignore_ascii_case("HIMPORT") {
             // What it prepares stays with one connection, and no server of the facts' knows it yet.
-            DESK.with(|shelf| *shelf.borrow_mut() = Some(desk));
+            put_back(desk);
             return Ok(py.NotImplemented().into_bound(py));
         }
         let within = within.map(span).transpose()?;
         attempts::begin();
-        let outcome = py.detach(|| {
-            let Desk { cmd, frames, .. } = &mut *desk;
-            match within {
-                None => self.client.exchange(cmd, frames),
-                Some(within) => self.client.within(within).exchange(cmd, frames),
-            }
+        let footing = Footing::here(py)?;
+        let client = self.client_on(&footing, within);
+        let outcome = footing.run(py, || {
+            let Desk { cmd, frames, .. } = &mut desk;
+            client.exchange(cmd, frames)
         });
         let answered = outcome.is_ok();
         let reply = match outcome {
@@ -117,10 +138,10 @@ impl Link {
             }
             Err(error) => {
                 let refusal = desk.frames.refusal().map(|refusal| &*refusal.message);
-                Err(trouble::of_error(py, &error, refusal))
+                Err(footing.trouble(py, &error, refusal))
             }
         };
-        DESK.with(|shelf| *shelf.borrow_mut() = Some(desk));
+        put_back(desk);
         attempts::end(py, Some(answered));
         events::look(py);
         reply
@@ -140,18 +161,17 @@ impl Link {
     ) -> PyResult<Bound<'py, PyAny>> {
         let codec = codec.get();
         let within = within.map(span).transpose()?;
-        let desk = DESK.with(|desk| desk.borrow_mut().take());
-        let mut desk = desk.unwrap_or_default();
-        let Desk { cmd, batch, .. } = &mut *desk;
+        let mut desk = desk();
+        let Desk { cmd, batch, .. } = &mut desk;
         if !many::fill(batch, cmd, commands, codec)? {
-            DESK.with(|shelf| *shelf.borrow_mut() = Some(desk));
+            put_back(desk);
             return Ok(py.NotImplemented().into_bound(py));
         }
         attempts::begin();
-        let outcome = py.detach(|| {
-            let Desk { batch, frames, .. } = &mut *desk;
-            let narrower = within.map(|within| self.client.within(within));
-            let client = narrower.as_ref().unwrap_or(&self.client);
+        let footing = Footing::here(py)?;
+        let client = self.client_on(&footing, within);
+        let outcome = footing.run(py, || {
+            let Desk { batch, frames, .. } = &mut desk;
             if transaction {
                 client.exchange_transaction(batch, frames)
             } else {
@@ -166,12 +186,12 @@ impl Link {
             Err(error) => match frames.refusal() {
                 // It was the only command.
                 Some(refusal) => {
-                    many::of_refusal(py, trouble::of_error(py, &error, Some(&refusal.message)))
+                    many::of_refusal(py, footing.trouble(py, &error, Some(&refusal.message)))
                 }
-                None => Err(trouble::of_error(py, &error, None)),
+                None => Err(footing.trouble(py, &error, None)),
             },
         };
-        DESK.with(|shelf| *shelf.borrow_mut() = Some(desk));
+        put_back(desk);
         attempts::end(py, Some(answered));
         events::look(py);
         replies
@@ -181,14 +201,13 @@ impl Link {
     #[pyo3(signature = (within))]
     fn lease(&self, py: Python<'_>, within: Option<f64>) -> PyResult<Lease> {
         let within = within.map(span).transpose()?;
-        let lease = py.detach(|| match within {
-            None => self.client.lease(),
-            Some(within) => self.client.within(within).lease(),
-        });
+        let footing = Footing::here(py)?;
+        let client = self.client_on(&footing, within);
+        let lease = footing.run(py, || client.lease());
         events::look(py);
         match lease {
             Ok(lease) => Lease::new(py, lease),
-            Err(error) => Err(trouble::of_error(py, &error, None)),
+            Err(error) => Err(footing.trouble(py, &error, None)),
         }
     }
 
@@ -210,19 +229,34 @@ impl Link {
         let cause = Cause::from_name(cause).unwrap_or(Cause::ConnectionReset);
         let ago = span(ago)?.as_nanos() as u64;
         let since = Moment::from_nanos(seawall::now().as_nanos().saturating_sub(ago));
-        py.detach(|| self.client.report(cause, since));
+        Footing::here(py)?.run(py, || self.client.report(cause, since));
         events::look(py);
         Ok(())
     }
 
     /// Who logs in has changed: connections made until now carry no more calls.
-    fn renew(&self, py: Python<'_>) {
-        py.detach(|| self.client.renew());
+    fn renew(&self, py: Python<'_>) -> PyResult<()> {
+        Footing::here(py)?.run(py, || self.client.renew());
+        Ok(())
     }
 
     /// Closes what rests, and refuses what waits. Calls in flight end by themselves.
-    fn close(&self, py: Python<'_>) {
-        py.detach(|| self.client.close());
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        Footing::here(py)?.run(py, || self.client.close());
+        Ok(())
+    }
+}
+
+impl Link {
+    fn client_on(&self, footing: &Footing, within: Option<Duration>) -> Cow<'_, Client> {
+        let mut client = Cow::Borrowed(&self.client);
+        if let Footing::Greenlet(_) = footing {
+            client = Cow::Owned(client.on(footing.ground()));
+        }
+        match within {
+            None => client,
+            Some(within) => Cow::Owned(client.within(within)),
+        }
     }
 }
 

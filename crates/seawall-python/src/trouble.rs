@@ -6,8 +6,6 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
 use seawall::{Cause, Error, Kind, Provenance};
 
-use crate::ground;
-
 struct Makers {
     /// Makes the exception of an error of the engine's, from its facts.
     failure: Py<PyAny>,
@@ -55,14 +53,11 @@ pub(crate) fn of_reply<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py,
         .call1((String::from_utf8_lossy(text),))
 }
 
-/// The exception that ends a call. What a signal's handler raised comes before what it did to the call.
+/// The exception that an error of the engine's is.
 pub(crate) fn of_error(py: Python<'_>, error: &Error, refusal: Option<&str>) -> PyErr {
-    match ground::raised() {
-        Some(raised) => raised,
-        None => match failure(py, error, refusal) {
-            Ok(exception) => PyErr::from_value(exception),
-            Err(error) => error,
-        },
+    match failure(py, error, refusal) {
+        Ok(exception) => PyErr::from_value(exception),
+        Err(error) => error,
     }
 }
 

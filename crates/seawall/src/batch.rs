@@ -50,6 +50,11 @@ impl Batch {
         self.nameless = false;
     }
 
+    /// The room that it keeps for its commands, in bytes.
+    pub fn room(&self) -> usize {
+        self.packed.capacity()
+    }
+
     /// How many commands it has.
     pub fn len(&self) -> usize {
         self.ends.len()

@@ -94,6 +94,11 @@ impl Cmd {
         self.ends.clear();
     }
 
+    /// The room that it keeps for its words, in bytes.
+    pub fn room(&self) -> usize {
+        self.data.capacity()
+    }
+
     /// Appends the command as it goes over the wire.
     pub fn pack(&self, out: &mut Vec<u8>) {
         out.reserve(self.data.len() + 16 * (self.ends.len() + 1));

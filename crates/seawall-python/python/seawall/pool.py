@@ -130,8 +130,14 @@ class ConnectionPool(_ConnectionPool):
                 if until is None:
                     until = time.monotonic() + self._patience()
                 rest = until - time.monotonic()
-                if rest <= 0 or not self._freed.wait(rest):
+                if rest <= 0:
                     raise self._exhausted("Too many connections")
+                try:
+                    self._freed.wait(rest)
+                except BaseException:
+                    # Called away (a greenlet's timeout, a signal's handler): what it may have been told is the next one's.
+                    self._freed.notify()
+                    raise
             self._in_use_connections.add(connection)
             return connection, made
 

@@ -34,6 +34,11 @@ impl Frames {
         })
     }
 
+    /// The room that it keeps for replies, in bytes.
+    pub fn room(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.ends.len()
