@@ -61,7 +61,7 @@ def test_without_a_server_its_cause_is_the_finding() -> None:
     port = free_port()
     [finding] = seawall.check.run(f"redis://127.0.0.1:{port}/0")
     assert finding.code == "server-unreachable" and finding.severity is Severity.ERROR
-    assert finding.where == f"redis://127.0.0.1:{port}/0"
+    assert finding.where == f"redis://127.0.0.1:{port}"
     assert "connection-refused" in finding.what and finding.fix
     assert command(f"redis://127.0.0.1:{port}/0").returncode == 1
 

@@ -185,7 +185,11 @@ def test_the_lines_that_it_says_make_celery_well(url: str, tmp_path: pathlib.Pat
 
 @pytest.mark.parametrize(
     ("folder", "words"),
-    [("celery", ["--celery", "tasks"]), ("django", ["--app", "shop:application"]), ("fastapi", ["--app", "visits:app"])],
+    [
+        ("celery", ["--celery", "tasks"]),
+        ("django", ["--app", "shop:application"]),
+        ("fastapi", ["--app", "visits:app"]),
+    ],
 )
 def test_the_examples_have_nothing_to_change(folder: str, words: list[str], url: str) -> None:
     assert checked(EXAMPLES / folder, *words, REDIS_URL=url)["findings"] == []
@@ -215,6 +219,22 @@ def test_workers_of_celery_count_against_maxclients(make_server: Any, tmp_path: 
     server = make_server("--maxclients", "100")
     celery(tmp_path, server.url, "app.conf.worker_concurrency = 64")
     assert "maxclients-too-low" in found(checked(tmp_path, "--celery", "tasks_here:app"))
+
+
+def test_a_server_is_judged_once_and_by_those_who_use_it(make_server: Any, tmp_path: pathlib.Path) -> None:
+    small, large = make_server("--maxclients", "100", "--tcp-keepalive", "0"), make_server()
+    celery(
+        tmp_path, large.url, f"app.conf.update(worker_concurrency=64, result_backend={large.url.replace('/0', '/1')!r})"
+    )
+    report = checked(tmp_path, small.url, "--celery", "tasks_here:app")
+    assert "maxclients-too-low" not in found(report)
+    celery(
+        tmp_path, small.url, f"app.conf.update(worker_concurrency=64, result_backend={small.url.replace('/0', '/1')!r})"
+    )
+    report = checked(tmp_path, large.url, "--celery", "tasks_here:app")
+    for code in ("maxclients-too-low", "server-without-keepalive"):
+        told = [finding["where"] for finding in report["findings"] if finding["code"] == code]
+        assert told == [f"redis://127.0.0.1:{small.port}"]
 
 
 def test_a_queue_that_may_be_evicted_is_found(make_server: Any, tmp_path: pathlib.Path) -> None:

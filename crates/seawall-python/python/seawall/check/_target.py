@@ -28,9 +28,16 @@ class Target:
 
     def __str__(self) -> str:
         if self.path is not None:
-            return f"unix://{self.path}?db={self.db}" if self.db else f"unix://{self.path}"
+            return f"{self.server}?db={self.db}" if self.db else self.server
+        return f"{self.server}/{self.db}"
+
+    @property
+    def server(self) -> str:
+        """Without the database: what is said of a server is said once, however many of its databases are in use."""
+        if self.path is not None:
+            return f"unix://{self.path}"
         host = f"[{self.host}]" if self.host and ":" in self.host else self.host
-        return f"{'rediss' if self.tls else 'redis'}://{host}:{self.port}/{self.db}"
+        return f"{'rediss' if self.tls else 'redis'}://{host}:{self.port}"
 
     @property
     def endpoint(self) -> str:

@@ -70,6 +70,8 @@ class Fleet:
     threads: int = 1
     #: Connections that one process opens at most.
     connections: int = POOL_SIZE
+    #: Whose places it uses, by the end of their `where`; all of them if it is not known.
+    only: str = ""
     #: Seconds after which its master kills a worker that is busy.
     killed_after: float | None = None
 
@@ -146,7 +148,13 @@ class World:
     unseen: list[str] = dataclasses.field(default_factory=list)
 
     def at(self, server: Server) -> list[Place]:
-        return [place for place in self.places if place.server is server]
+        """The places that lead to this server, whichever of its databases they use."""
+        return [place for place in self.places if place.target.endpoint == server.target.endpoint]
+
+    def fleets_at(self, server: Server) -> list[Fleet]:
+        """Those that connect to this server."""
+        places = self.at(server)
+        return [fleet for fleet in self.fleets if any(place.where.endswith(fleet.only) for place in places)]
 
 
 def host() -> Host:

@@ -20,7 +20,7 @@ def look(world: World) -> Iterator[Said]:
             continue
         if server.number("maxmemory") and server.text("maxmemory-policy") == "noeviction":
             yield Said(
-                str(server.target),
+                server.target.server,
                 "only a cache stands on it, and when maxmemory is reached its writes are refused (noeviction)",
                 "CONFIG SET maxmemory-policy allkeys-lru",
             )

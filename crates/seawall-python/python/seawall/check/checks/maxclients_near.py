@@ -18,7 +18,7 @@ def look(world: World) -> Iterator[Said]:
         most, now = server.number("maxclients"), server.number("connected_clients")
         if most and now is not None and now > most * 0.8:
             yield Said(
-                str(server.target),
+                server.target.server,
                 f"{now} of {most} clients are connected",
                 f"find who holds them: CLIENT LIST; else CONFIG SET maxclients {most * 2}",
             )

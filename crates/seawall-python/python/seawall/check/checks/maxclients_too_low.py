@@ -15,13 +15,14 @@ SEVERITY = Severity.ERROR
 
 
 def look(world: World) -> Iterator[Said]:
-    needed = sum(fleet.total for fleet in world.fleets)
     for server in world.servers:
+        fleets = world.fleets_at(server)
+        needed = sum(fleet.total for fleet in fleets)
         most = server.number("maxclients")
         if needed and most is not None and needed > most:
-            parts = ", ".join(f"{fleet.where}: {fleet.processes} x {fleet.connections}" for fleet in world.fleets)
+            parts = ", ".join(f"{fleet.where}: {fleet.processes} x {fleet.connections}" for fleet in fleets)
             yield Said(
-                str(server.target),
+                server.target.server,
                 f"up to {needed} connections ({parts}) against maxclients {most}",
                 f"CONFIG SET maxclients {_rounded(needed)}, or smaller pools: pool_size in the URL",
             )

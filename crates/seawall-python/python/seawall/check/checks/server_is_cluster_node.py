@@ -18,7 +18,7 @@ def look(world: World) -> Iterator[Said]:
     for server in world.servers:
         if (server.info or {}).get("cluster_enabled") == "1":
             yield Said(
-                str(server.target),
+                server.target.server,
                 "the server is a node of a cluster, and the client is one for a single server",
                 "use redis.cluster.RedisCluster.from_url(url), or a server without cluster mode (cluster-enabled no)",
             )

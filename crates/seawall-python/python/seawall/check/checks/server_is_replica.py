@@ -19,7 +19,7 @@ def look(world: World) -> Iterator[Said]:
         if info.get("role") == "slave" and not all(place.reads_only for place in world.at(server)):
             primary = f"{info.get('master_host')}:{info.get('master_port')}"
             yield Said(
-                str(server.target),
+                server.target.server,
                 f"the server is a replica of {primary}: writes are refused",
                 f"let the URL lead to the primary, now {primary}",
             )

@@ -14,7 +14,7 @@ def look(world: World) -> Iterator[Said]:
     for server in world.servers:
         if (server.info or {}).get("redis_mode") == "sentinel":
             yield Said(
-                str(server.target),
+                server.target.server,
                 "this is a Sentinel: it refuses every command about data",
                 "ask it for the primary: redis.sentinel.Sentinel([(host, port)]).master_for(name)",
             )

@@ -28,7 +28,7 @@ def look(world: World) -> Iterator[Said]:
         for name in server.refused:
             user = server.target.username or "default"
             yield Said(
-                str(server.target),
+                server.target.server,
                 f"{name} is refused: {COSTS[name]}",
                 f"ACL SETUSER {user} {FIX[name]}   (or run the check as a user who may)",
             )

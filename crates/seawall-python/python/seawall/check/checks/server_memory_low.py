@@ -17,7 +17,7 @@ def look(world: World) -> Iterator[Said]:
             continue
         if most * 0.9 < used < most:
             yield Said(
-                str(server.target),
+                server.target.server,
                 f"{used * 100 // most} % of maxmemory are used, and nothing is evicted",
                 "raise maxmemory, or find what grows: redis-cli --bigkeys",
             )

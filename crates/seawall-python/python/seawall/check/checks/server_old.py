@@ -20,5 +20,5 @@ def look(world: World) -> Iterator[Said]:
         major = version.partition(".")[0]
         if major.isdigit() and int(major) < 6:
             yield Said(
-                str(server.target), f"Redis {version} is older than 6.0", "upgrade to a version that is maintained"
+                server.target.server, f"Redis {version} is older than 6.0", "upgrade to a version that is maintained"
             )

@@ -21,13 +21,13 @@ def look(world: World) -> Iterator[Said]:
         hard = _bytes(classes.get("normal", ["0"])[0])
         if hard:
             yield Said(
-                str(server.target),
+                server.target.server,
                 f"a reply of more than {hard} bytes closes the client's connection (client-output-buffer-limit normal)",
                 "CONFIG SET client-output-buffer-limit 'normal 0 0 0', or ask for less at a time (HSCAN, LRANGE by pages)",
             )
         if "pubsub" in classes and not any(_bytes(limit) for limit in classes["pubsub"][:2]):
             yield Said(
-                str(server.target),
+                server.target.server,
                 "a slow subscriber may fill the server's memory (client-output-buffer-limit pubsub is 0 0 0)",
                 "CONFIG SET client-output-buffer-limit 'pubsub 32mb 8mb 60'",
             )

@@ -16,18 +16,20 @@ def look(world: World) -> Iterator[Said]:
         stops = server.config.get("stop-writes-on-bgsave-error", "yes") == "yes"
         if info.get("rdb_last_bgsave_status") == "err" and stops:
             yield Said(
-                str(server.target), "the last save failed (MISCONF)", "free its disk, then run BGSAVE; its log says why"
+                server.target.server,
+                "the last save failed (MISCONF)",
+                "free its disk, then run BGSAVE; its log says why",
             )
         if info.get("aof_last_write_status") == "err":
             yield Said(
-                str(server.target),
+                server.target.server,
                 "the last write of the append-only file failed (MISCONF)",
                 "free its disk; its log says why",
             )
         used, most = server.number("used_memory"), server.number("maxmemory")
         if used and most and used >= most and server.text("maxmemory-policy") == "noeviction":
             yield Said(
-                str(server.target),
+                server.target.server,
                 f"{used} bytes are used of maxmemory {most} under noeviction (OOM)",
                 "raise maxmemory, or for a pure cache: CONFIG SET maxmemory-policy allkeys-lru",
             )

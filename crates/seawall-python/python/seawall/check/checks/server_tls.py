@@ -14,4 +14,4 @@ def look(world: World) -> Iterator[Said]:
     for server in world.servers:
         trouble = server.trouble
         if trouble and trouble.cause in ("tls-handshake", "tls-certificate"):
-            yield Said(str(server.target), f"{trouble.text} ({trouble.cause})", trouble.hint)
+            yield Said(server.target.server, f"{trouble.text} ({trouble.cause})", trouble.hint)

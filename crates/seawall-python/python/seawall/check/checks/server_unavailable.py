@@ -17,4 +17,4 @@ def look(world: World) -> Iterator[Said]:
     for server in world.servers:
         trouble = server.trouble
         if trouble and trouble.cause in CAUSES:
-            yield Said(str(server.target), f"{trouble.text} ({trouble.cause})", trouble.hint)
+            yield Said(server.target.server, f"{trouble.text} ({trouble.cause})", trouble.hint)

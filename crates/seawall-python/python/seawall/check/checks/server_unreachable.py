@@ -24,4 +24,4 @@ def look(world: World) -> Iterator[Said]:
     for server in world.servers:
         trouble = server.trouble
         if trouble and trouble.cause not in ELSEWHERE:
-            yield Said(str(server.target), f"{trouble.text} ({trouble.cause})", trouble.hint or "see docs/causes.md")
+            yield Said(server.target.server, f"{trouble.text} ({trouble.cause})", trouble.hint or "see docs/causes.md")

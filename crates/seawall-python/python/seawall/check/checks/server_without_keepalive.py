@@ -14,7 +14,7 @@ def look(world: World) -> Iterator[Said]:
     for server in world.servers:
         if server.number("tcp-keepalive") == 0 and server.target.path is None:
             yield Said(
-                str(server.target),
+                server.target.server,
                 "tcp-keepalive is 0: the server never notices that a client's host is gone",
                 "CONFIG SET tcp-keepalive 300",
             )

@@ -24,7 +24,7 @@ def look(world: World) -> Iterator[Said]:
             and not target.option("ssl_certfile", "tls_cert_file")
         ):
             yield Said(
-                str(target),
+                target.server,
                 "it let us in without a password, over the network",
                 "ACL SETUSER default on >NEW-PASSWORD ~* &* +@all   (then the password into the URL)",
             )

@@ -85,7 +85,9 @@ def _workers(conf: Any, where: str) -> Fleet:
     at_once = int(conf.worker_concurrency or os.cpu_count() or 1)
     if str(conf.worker_pool or "prefork") != "prefork":
         # Threads or greenlets of one process, which share the broker's pool.
-        return Fleet(where=f"a worker of {where}", processes=1, threads=at_once, connections=4 + 2 * at_once)
+        return Fleet(
+            where=f"a worker of {where}", only=where, processes=1, threads=at_once, connections=4 + 2 * at_once
+        )
     # Over each child one connection of the broker's and two of the result backend's (it subscribes); the parent's own:
     # it consumes, reads fanouts, gossips, and tells what it is doing.
-    return Fleet(where=f"a worker of {where}", processes=at_once + 1, connections=4)
+    return Fleet(where=f"a worker of {where}", only=where, processes=at_once + 1, connections=4)

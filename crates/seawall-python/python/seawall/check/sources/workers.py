@@ -50,7 +50,7 @@ def given(world: World, workers: int, threads: int, pool: int | None) -> None:
 def _fleet(where: str, processes: int, threads: int, pool: int | None, killed: float | None) -> Fleet:
     # As many as the pool has, and one for each thread inside a pipeline, a lock or a subscription.
     connections = pool if pool is not None else POOL_SIZE + threads
-    return Fleet(where, processes, threads, connections, killed)
+    return Fleet(where, processes, threads, connections, killed_after=killed)
 
 
 def _number(value: Any, path: str, name: str) -> int:
