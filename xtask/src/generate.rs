@@ -32,6 +32,11 @@ pub(crate) const ALL: &[Generator] = &[
         path: "docs/causes.md",
         make: pages::causes,
     },
+    Generator {
+        name: "rules",
+        path: "docs/doctor-rules.md",
+        make: pages::rules,
+    },
 ];
 
 /// What a comparison with the file on disk showed.

@@ -15,6 +15,11 @@ pub(crate) fn causes(root: &Path) -> task::Result<String> {
     ask(root, "causes")
 }
 
+/// `docs/doctor-rules.md`.
+pub(crate) fn rules(root: &Path) -> task::Result<String> {
+    ask(root, "rules")
+}
+
 fn ask(root: &Path, page: &str) -> task::Result<String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);

@@ -9,6 +9,8 @@ pub enum Exit {
     Short,
     /// It could not run: 2.
     Unable,
+    /// The doctor found risks, and nothing that broke: 3.
+    Risk,
 }
 
 impl Exit {
@@ -18,6 +20,7 @@ impl Exit {
             Self::Well => 0,
             Self::Short => 1,
             Self::Unable => 2,
+            Self::Risk => 3,
         }
     }
 

@@ -6,7 +6,9 @@
 //! It is a library, so that the Python wheel can offer the same command line: what differs between the two is a [`Door`].
 
 mod check;
+mod doctor;
 mod exit;
+mod explain;
 mod journal;
 mod lab;
 mod output;
@@ -29,6 +31,8 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Check),
+    Doctor(doctor::Doctor),
+    Explain(explain::Explain),
     Journal(journal::Journal),
     Lab(lab::Lab),
 }
@@ -62,6 +66,8 @@ pub fn run(words: impl IntoIterator<Item = OsString>, door: &Door) -> Exit {
     match Cli::try_parse_from(words) {
         Ok(Cli { command }) => match command {
             Command::Check(check) => check.run(),
+            Command::Doctor(doctor) => doctor.run(),
+            Command::Explain(explain) => explain.run(),
             Command::Journal(journal) => journal.run(),
             Command::Lab(lab) => lab.run(door),
         },

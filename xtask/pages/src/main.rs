@@ -10,6 +10,7 @@
 )]
 
 mod causes;
+mod rules;
 
 use std::process::ExitCode;
 
@@ -17,8 +18,9 @@ fn main() -> ExitCode {
     let page = match std::env::args().nth(1).as_deref() {
         Some("settings") => seawall_model::settings::reference_markdown(),
         Some("causes") => causes::page(),
+        Some("rules") => rules::page(),
         other => {
-            eprintln!("usage: xtask-pages settings|causes (got {other:?})");
+            eprintln!("usage: xtask-pages settings|causes|rules (got {other:?})");
             return ExitCode::from(2);
         }
     };

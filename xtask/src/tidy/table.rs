@@ -121,7 +121,7 @@ pub(crate) const TABLE: &[Row] = &[
     },
     Row {
         name: "xtask-pages",
-        uses: &["seawall-model"],
+        uses: &["seawall-doctor", "seawall-model"],
         tests_use: &[],
         never: &["tokio"],
     },

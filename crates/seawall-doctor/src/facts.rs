@@ -1,0 +1,396 @@
+//! What is known, and from where.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use crate::rule::Need;
+use crate::stamp::Stamp;
+
+/// Where a fact stands: a file and its line, or a server and its command.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The file, or the server's address.
+    pub source: Arc<str>,
+    /// The line, from 1, or the command.
+    pub spot: Spot,
+}
+
+/// Where in a source.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Spot {
+    /// A line, from 1.
+    Line(u64),
+    /// A command of Redis's.
+    Command(&'static str),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.spot {
+            Spot::Line(line) => write!(f, "{}:{line}", self.source),
+            Spot::Command(command) => write!(f, "{} {command}", self.source),
+        }
+    }
+}
+
+/// Something that was said, when and where.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fact<T> {
+    /// When, where that is known.
+    pub at: Option<Stamp>,
+    /// Where it stands.
+    pub place: Place,
+    /// What it says.
+    pub what: T,
+}
+
+/// A client, as a server's log line or CLIENT LIST names it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Peer {
+    /// `CLIENT ID`.
+    pub id: Option<u64>,
+    /// `host:port`.
+    pub addr: String,
+    /// `CLIENT SETNAME`.
+    pub name: String,
+    /// `N` normal, `P` in a subscription, `S` a replica, `O` in MONITOR, ..
+    pub flags: String,
+    /// The last command, with its subcommand.
+    pub command: String,
+    /// Seconds without a command.
+    pub idle: u64,
+    /// Bytes that wait to be read by it.
+    pub output_bytes: u64,
+    /// Bytes that it has sent, and that are not executed.
+    pub query_bytes: u64,
+}
+
+impl Peer {
+    /// How an operator finds it again.
+    pub fn label(&self) -> String {
+        let id = self.id.map_or_else(String::new, |id| format!("id={id} "));
+        let name = if self.name.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", self.name)
+        };
+        format!("{id}{}{name}", self.addr)
+    }
+
+    /// Whether it only listens.
+    pub fn subscribes(&self) -> bool {
+        self.flags.contains('P')
+    }
+
+    /// Whether it is a replica.
+    pub fn replicates(&self) -> bool {
+        self.flags.contains('S')
+    }
+}
+
+/// What a line of a server's log means.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Line {
+    /// The process began.
+    Started,
+    /// It takes connections.
+    Ready,
+    /// It was told to end, by a signal of that name.
+    Signalled(String),
+    /// It was told to end, by SHUTDOWN or after the signal.
+    ShuttingDown,
+    /// It ends in order.
+    Farewell,
+    /// It crashed by that signal.
+    Crashed(u32),
+    /// The allocator gave it nothing.
+    AllocationFailed,
+    /// It closed a client over its output buffer limit.
+    OutputLimit(Peer),
+    /// It closed a client over its query buffer limit.
+    QueryLimit(Peer),
+    /// It closed a client to save memory (maxmemory-clients).
+    Evicted(Peer),
+    /// It could not accept a connection.
+    AcceptFailed(String),
+    /// The limit of open files made maxclients smaller.
+    MaxclientsReduced(u64),
+    /// It could not fork for a save.
+    ForkFailed(String),
+    /// A save in the background failed.
+    SaveFailed,
+    /// Writing or flushing the append-only file takes too long.
+    FsyncSlow,
+    /// The append-only file could not be written.
+    AofFailed(String),
+    /// Data was read from disk in so many milliseconds.
+    Loaded(u64),
+    /// A replica wanted more than the backlog holds: everything is sent anew.
+    FullResync(String),
+    /// The connection between replica and primary broke.
+    ReplicationLost(String),
+    /// A client spoke HTTP.
+    SpokeHttp,
+    /// A client did not speak TLS on the port of TLS.
+    TlsMismatch(String),
+}
+
+/// A line of a server's log.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ServerLine {
+    /// The process.
+    pub pid: Option<u32>,
+    /// What it means.
+    pub line: Line,
+}
+
+/// How a call failed, as its client told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Failure {
+    /// Nothing listened.
+    Refused,
+    /// No connection in time.
+    ConnectTimeout,
+    /// Reset.
+    Reset,
+    /// Closed in order.
+    Closed,
+    /// No reply in time.
+    ReadTimeout,
+    /// A write failed.
+    WriteFailed,
+    /// No connection was free in the client's pool.
+    PoolExhausted,
+    /// The host's name has no address.
+    NameUnknown,
+    /// The server said that it has no room.
+    MaxClients,
+    /// The server said LOADING.
+    Loading,
+    /// The server said READONLY.
+    ReadOnly,
+    /// The server said OOM.
+    OutOfMemory,
+    /// The server said MISCONF.
+    SaveFailed,
+    /// The server said NOAUTH or WRONGPASS.
+    Auth,
+}
+
+/// A line of an application's log that tells of a failed call.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ClientLine {
+    /// How it failed.
+    pub failure: Failure,
+    /// The server, as the text names it.
+    pub server: Option<String>,
+}
+
+/// A line of the kernel's log.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum KernelLine {
+    /// It killed a process for lack of memory.
+    OomKilled {
+        /// The process.
+        pid: u32,
+        /// Its name.
+        name: String,
+        /// Its cgroup had no more, not the host.
+        cgroup: bool,
+    },
+    /// A port's queue of new connections was full.
+    SynFlood {
+        /// That port.
+        port: u16,
+    },
+}
+
+/// An entry of SLOWLOG.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Slow {
+    /// When it began.
+    pub at: Stamp,
+    /// How long it ran.
+    pub micros: u64,
+    /// The command's name; never its arguments.
+    pub command: String,
+    /// Who sent it.
+    pub addr: String,
+}
+
+/// How a server took to being looked at.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reach {
+    /// It answered.
+    Answered,
+    /// Somebody pasted what it once answered.
+    Pasted,
+    /// Nothing listens there.
+    Refused,
+    /// The host's name has no address.
+    NameUnknown,
+    /// Nothing answered in time.
+    Silent {
+        /// The connection was established before that.
+        connected: bool,
+    },
+    /// It answered with an error and said no more.
+    TurnedAway(String),
+    /// What listens there is no Redis.
+    NotRedis(String),
+}
+
+/// One look at a server.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Look {
+    /// Its address, or the file that holds what it answered.
+    pub source: Arc<str>,
+    /// When, where that is known.
+    pub at: Option<Stamp>,
+    /// How it took to it.
+    pub reach: Reach,
+    /// INFO.
+    pub info: BTreeMap<String, String>,
+    /// CONFIG GET.
+    pub config: BTreeMap<String, String>,
+    /// CLIENT LIST.
+    pub clients: Vec<Peer>,
+    /// SLOWLOG GET.
+    pub slow: Vec<Slow>,
+}
+
+impl Look {
+    /// A look that has seen nothing yet.
+    pub fn new(source: &str, at: Option<Stamp>, reach: Reach) -> Self {
+        Self {
+            source: source.into(),
+            at,
+            reach,
+            info: BTreeMap::new(),
+            config: BTreeMap::new(),
+            clients: Vec::new(),
+            slow: Vec::new(),
+        }
+    }
+
+    /// A number of INFO.
+    pub fn number(&self, field: &str) -> Option<u64> {
+        self.info.get(field)?.parse().ok()
+    }
+
+    /// A number of CONFIG GET.
+    pub fn setting(&self, name: &str) -> Option<u64> {
+        self.config.get(name)?.parse().ok()
+    }
+
+    /// Where a field of INFO stands.
+    pub fn place(&self, command: &'static str) -> Place {
+        Place {
+            source: Arc::clone(&self.source),
+            spot: Spot::Command(command),
+        }
+    }
+
+    /// Since when its counters count, as an operator says it: `since start, 41 d`.
+    pub fn counting_since(&self) -> String {
+        let seconds = self.number("uptime_in_seconds").unwrap_or(0);
+        format!("since start, {}", span(seconds))
+    }
+}
+
+/// A span in the largest unit that fits.
+pub fn span(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// Bytes in the largest unit that fits.
+pub fn bytes(count: u64) -> String {
+    let units = ["B", "kB", "MB", "GB", "TB"];
+    let mut value = count as f64;
+    let mut unit = 0;
+    while value >= 1_000.0 && unit + 1 < units.len() {
+        value /= 1_000.0;
+        unit += 1;
+    }
+    if unit == 0 {
+        format!("{count} B")
+    } else {
+        format!("{value:.1} {}", units[unit])
+    }
+}
+
+/// What could not be looked at.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unseen {
+    /// What.
+    pub what: String,
+    /// Why not, and what that leaves open.
+    pub why: String,
+    /// How to get it.
+    pub how: String,
+}
+
+/// Everything that is known. Sorted, so that which source came first changes nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Looks at servers.
+    pub looks: Vec<Look>,
+    /// Lines of servers' logs.
+    pub server_log: Vec<Fact<ServerLine>>,
+    /// Lines of applications' logs.
+    pub client_log: Vec<Fact<ClientLine>>,
+    /// Lines of kernels' logs.
+    pub kernel_log: Vec<Fact<KernelLine>>,
+    /// What could not be looked at.
+    pub unseen: Vec<Unseen>,
+    /// What was inferred to read them: a time zone, a year.
+    pub assumed: BTreeSet<String>,
+    /// Which kinds of source there were at all, even if they said nothing.
+    pub had: BTreeSet<Need>,
+}
+
+impl Facts {
+    /// Adds what another source tells.
+    pub fn add(&mut self, other: Self) {
+        self.looks.extend(other.looks);
+        self.server_log.extend(other.server_log);
+        self.client_log.extend(other.client_log);
+        self.kernel_log.extend(other.kernel_log);
+        self.unseen.extend(other.unseen);
+        self.assumed.extend(other.assumed);
+        self.had.extend(other.had);
+    }
+
+    /// Puts everything into its order.
+    pub(crate) fn sort(&mut self) {
+        self.looks.sort();
+        self.server_log.sort();
+        self.client_log.sort();
+        self.kernel_log.sort();
+        self.unseen.sort();
+        self.unseen.dedup();
+    }
+
+    /// The lines of servers' logs that mean something to `pick`.
+    pub fn lines<'a, T>(
+        &'a self,
+        pick: impl Fn(&'a Line) -> Option<T>,
+    ) -> impl Iterator<Item = (&'a Fact<ServerLine>, T)> {
+        self.server_log
+            .iter()
+            .filter_map(move |fact| pick(&fact.what.line).map(|picked| (fact, picked)))
+    }
+
+    /// The failures of that kind that applications told of.
+    pub fn failures(&self, failure: Failure) -> impl Iterator<Item = &Fact<ClientLine>> {
+        self.client_log
+            .iter()
+            .filter(move |fact| fact.what.failure == failure)
+    }
+}

@@ -1,0 +1,221 @@
+//! What a rule found.
+
+use crate::facts::Place;
+use crate::rule::Code;
+use crate::stamp::Stamp;
+
+/// What part a finding has in what happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// It made the connections break.
+    Cause,
+    /// It made it worse.
+    Contributing,
+    /// Something else brought it about.
+    Consequence,
+    /// It did nothing yet.
+    Risk,
+    /// It did not happen.
+    RuledOut,
+}
+
+impl Verdict {
+    /// Its name in every output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cause => "cause",
+            Self::Contributing => "contributing",
+            Self::Consequence => "consequence",
+            Self::Risk => "risk",
+            Self::RuledOut => "ruled_out",
+        }
+    }
+}
+
+/// How sure it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Confidence {
+    /// A record names this connection or process, and this cause.
+    Proved,
+    /// Two independent sources.
+    Strong,
+    /// One direct source, or two weak ones.
+    Likely,
+    /// The configuration alone: never the cause.
+    Possible,
+}
+
+impl Confidence {
+    /// Its name in every output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Proved => "proved",
+            Self::Strong => "strong",
+            Self::Likely => "likely",
+            Self::Possible => "possible",
+        }
+    }
+}
+
+/// A fact that speaks for a finding, or against it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Evidence {
+    /// Where it stands.
+    pub place: Place,
+    /// What it says, in our words: never a key, a value or a password.
+    pub says: String,
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fix {
+    /// What it does, or the command that does it.
+    pub action: String,
+    /// What it may cost.
+    pub risk: String,
+    /// How to take it back; empty where there is nothing to take back.
+    pub undo: String,
+}
+
+/// What a rule found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The rule's code.
+    pub code: Code,
+    /// The rule's title, with what is particular.
+    pub title: String,
+    /// What part it has.
+    pub verdict: Verdict,
+    /// How sure it is.
+    pub confidence: Confidence,
+    /// From when until when; `None` where no time is known.
+    pub window: Option<(Stamp, Stamp)>,
+    /// Whom it struck: connections, processes.
+    pub subjects: Vec<String>,
+    /// Observation, mechanism, certainty: a sentence or two.
+    pub claim: String,
+    /// What speaks for it.
+    pub supports: Vec<Evidence>,
+    /// What speaks against it.
+    pub contradicts: Vec<Evidence>,
+    /// What to do, the better first; a stop-gap after it.
+    pub fixes: Vec<Fix>,
+    /// How to see that it is mended.
+    pub check: String,
+    /// The code that brought it about, if another finding did.
+    pub behind: Option<Code>,
+}
+
+impl Finding {
+    /// A finding with nothing said yet but what it is.
+    pub fn new(
+        code: Code,
+        title: impl Into<String>,
+        verdict: Verdict,
+        confidence: Confidence,
+    ) -> Self {
+        Self {
+            code,
+            title: title.into(),
+            verdict,
+            confidence,
+            window: None,
+            subjects: Vec::new(),
+            claim: String::new(),
+            supports: Vec::new(),
+            contradicts: Vec::new(),
+            fixes: Vec::new(),
+            check: String::new(),
+            behind: None,
+        }
+    }
+
+    /// It did not happen, and here is why we say so.
+    pub fn ruled_out(
+        code: Code,
+        title: impl Into<String>,
+        place: Place,
+        says: impl Into<String>,
+    ) -> Self {
+        Self::new(code, title, Verdict::RuledOut, Confidence::Strong).supported(place, says)
+    }
+
+    /// Adds what is claimed.
+    #[must_use]
+    pub fn claims(mut self, claim: impl Into<String>) -> Self {
+        self.claim = claim.into();
+        self
+    }
+
+    /// Adds what speaks for it.
+    #[must_use]
+    pub fn supported(mut self, place: Place, says: impl Into<String>) -> Self {
+        self.supports.push(Evidence {
+            place,
+            says: says.into(),
+        });
+        self
+    }
+
+    /// Adds what speaks against it, and makes it one less sure.
+    #[must_use]
+    pub fn contradicted(mut self, place: Place, says: impl Into<String>) -> Self {
+        self.contradicts.push(Evidence {
+            place,
+            says: says.into(),
+        });
+        self.confidence = match self.confidence {
+            Confidence::Proved => Confidence::Strong,
+            Confidence::Strong => Confidence::Likely,
+            Confidence::Likely | Confidence::Possible => Confidence::Possible,
+        };
+        self
+    }
+
+    /// Widens its window so that this moment lies in it.
+    #[must_use]
+    pub fn at(mut self, at: Option<Stamp>) -> Self {
+        if let Some(at) = at {
+            self.window = Some(match self.window {
+                None => (at, at),
+                Some((from, to)) => (from.min(at), to.max(at)),
+            });
+        }
+        self
+    }
+
+    /// Adds whom it struck.
+    #[must_use]
+    pub fn struck(mut self, subject: impl Into<String>) -> Self {
+        let subject = subject.into();
+        if !self.subjects.contains(&subject) {
+            self.subjects.push(subject);
+        }
+        self
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub fn fix(mut self, action: impl Into<String>, risk: &str, undo: impl Into<String>) -> Self {
+        self.fixes.push(Fix {
+            action: action.into(),
+            risk: risk.to_owned(),
+            undo: undo.into(),
+        });
+        self
+    }
+
+    /// Adds how to see that it is mended.
+    #[must_use]
+    pub fn checked_by(mut self, check: &str) -> Self {
+        check.clone_into(&mut self.check);
+        self
+    }
+
+    /// What makes it the same finding in another run: the code, and whom it struck.
+    pub fn fingerprint(&self) -> String {
+        let mut subjects = self.subjects.clone();
+        subjects.sort();
+        format!("{}:{}", self.code, subjects.join(","))
+    }
+}

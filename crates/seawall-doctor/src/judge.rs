@@ -1,0 +1,211 @@
+//! From facts to a verdict: runs every rule, finds out what brought what about, and ranks.
+
+use std::collections::BTreeMap;
+
+use crate::facts::{Facts, Reach, Unseen, span};
+use crate::finding::{Confidence, Finding, Verdict};
+use crate::rule::{Need, Rule};
+use crate::stamp::Stamp;
+
+/// How long after a cause what it brings about may still come, in seconds: a restart's LOADING of a large dataset, a
+/// subscriber that notices late.
+const WAKE_S: i64 = 600;
+
+/// Whether the server stayed up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Uptime {
+    /// It did, as far as the facts reach; in words.
+    Stayed(String),
+    /// It did not; in words.
+    Ended(String),
+    /// Nothing tells.
+    Unknown,
+}
+
+/// What the doctor says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnosis {
+    /// Whether the server stayed up.
+    pub uptime: Uptime,
+    /// What was found, what matters most first; without what was ruled out.
+    pub findings: Vec<Finding>,
+    /// What was ruled out.
+    pub ruled_out: Vec<Finding>,
+    /// What could not be looked at, and what that leaves open.
+    pub unseen: Vec<Unseen>,
+    /// What was inferred to read the sources.
+    pub assumed: Vec<String>,
+    /// How many failures the applications' logs tell of, and of how many servers.
+    pub failures: usize,
+}
+
+impl Diagnosis {
+    /// The finding that is shown first, if anything went wrong.
+    pub fn first(&self) -> Option<&Finding> {
+        self.findings
+            .first()
+            .filter(|first| first.verdict != Verdict::Risk)
+    }
+}
+
+/// Looks at all facts with all rules.
+pub fn diagnose(mut facts: Facts) -> Diagnosis {
+    facts.sort();
+    let rules = crate::rules();
+    let mut all: Vec<Finding> = rules.iter().flat_map(|rule| (rule.check)(&facts)).collect();
+    all.sort_by(rank);
+    let (mut ruled_out, mut findings): (Vec<_>, Vec<_>) = all
+        .into_iter()
+        .partition(|finding| finding.verdict == Verdict::RuledOut);
+    // What happened was not ruled out by another server's counters.
+    ruled_out.retain(|out| findings.iter().all(|finding| finding.code != out.code));
+    chain(&mut findings, rules);
+    findings.sort_by(rank);
+    let mut unseen = facts.unseen.clone();
+    unseen.extend(missing(&facts));
+    Diagnosis {
+        uptime: uptime(&facts),
+        findings,
+        ruled_out,
+        unseen,
+        assumed: facts.assumed.iter().cloned().collect(),
+        failures: facts.client_log.len(),
+    }
+}
+
+/// By verdict, certainty, time and code: never by the order in which something was read.
+fn rank(left: &Finding, right: &Finding) -> std::cmp::Ordering {
+    let key = |finding: &Finding| {
+        (
+            finding.verdict,
+            finding.confidence,
+            finding.window,
+            finding.code,
+        )
+    };
+    key(left)
+        .cmp(&key(right))
+        .then_with(|| left.subjects.cmp(&right.subjects))
+}
+
+/// A cause in whose wake another one stands, and which brings such a thing about, makes a consequence of it.
+fn chain(findings: &mut [Finding], rules: &[&Rule]) {
+    let brings: BTreeMap<_, _> = rules.iter().map(|rule| (rule.code, rule.brings)).collect();
+    let upstream: Vec<_> = findings
+        .iter()
+        .filter(|finding| finding.verdict == Verdict::Cause)
+        .map(|finding| (finding.code, finding.window, finding.confidence))
+        .collect();
+    for finding in findings {
+        if finding.verdict != Verdict::Cause {
+            continue;
+        }
+        let behind = upstream.iter().find(|(code, window, confidence)| {
+            *code != finding.code
+                && brings[code].contains(&finding.code)
+                && *confidence <= Confidence::Likely
+                && in_wake(*window, finding.window)
+        });
+        if let Some((code, ..)) = behind {
+            finding.verdict = Verdict::Consequence;
+            finding.behind = Some(*code);
+        }
+    }
+}
+
+/// Whether the later window lies in the wake of the earlier one. Where a time is unknown, nothing overlaps.
+fn in_wake(earlier: Option<(Stamp, Stamp)>, later: Option<(Stamp, Stamp)>) -> bool {
+    match (earlier, later) {
+        (Some((from, to)), Some((start, end))) => {
+            // A client's clock may be some seconds behind the server's.
+            end >= from.plus_seconds(-5) && start <= to.plus_seconds(WAKE_S)
+        }
+        _ => false,
+    }
+}
+
+/// Which sources were not there, though rules wanted them.
+fn missing(facts: &Facts) -> Vec<Unseen> {
+    [Need::Server, Need::ServerLog, Need::ClientLog, Need::Kernel]
+        .into_iter()
+        .filter(|need| !facts.had.contains(need))
+        .map(|need| {
+            let (what, how) = need.words();
+            let open: Vec<_> = crate::rules()
+                .iter()
+                .filter(|rule| rule.needs.first() == Some(&need))
+                .map(|rule| rule.code.to_string())
+                .collect();
+            Unseen {
+                what: what.to_owned(),
+                why: format!(
+                    "not given: {} cannot be proved or ruled out",
+                    open.join(", ")
+                ),
+                how: how.to_owned(),
+            }
+        })
+        .collect()
+}
+
+fn uptime(facts: &Facts) -> Uptime {
+    use crate::facts::Line;
+    let starts: Vec<_> = facts
+        .lines(|line| matches!(line, Line::Started).then_some(()))
+        .map(|(fact, ())| fact)
+        .collect();
+    // The first start of a log that begins with it is where the log begins.
+    let ends = facts
+        .lines(|line| match line {
+            Line::Farewell => Some("it ended in order"),
+            Line::Crashed(_) => Some("it crashed"),
+            Line::AllocationFailed => Some("it ran out of memory"),
+            _ => None,
+        })
+        .last();
+    if let Some((fact, how)) = ends {
+        let back = starts.iter().find(|start| start.at > fact.at);
+        let at = fact.at.map_or_else(String::new, |at| format!(" at {at}"));
+        let back = back
+            .and_then(|start| Some((start.at?, fact.at?)))
+            .map_or_else(
+                || ", and is not seen to come back".to_owned(),
+                |(start, end)| format!(", and began again {:.0} s later", end.seconds_to(start)),
+            );
+        return Uptime::Ended(format!("no: {how}{at}{back} ({})", fact.place));
+    }
+    if starts.len() > 1 {
+        let last = starts[starts.len() - 1];
+        return Uptime::Ended(format!(
+            "no: it began {} times without a farewell, last{} ({})",
+            starts.len(),
+            last.at.map_or_else(String::new, |at| format!(" at {at}")),
+            last.place
+        ));
+    }
+    let mut words = Vec::new();
+    for look in &facts.looks {
+        match &look.reach {
+            Reach::Refused => {
+                return Uptime::Ended(format!("no: nothing listens at {}", look.source));
+            }
+            Reach::Answered | Reach::Pasted => {
+                let Some(seconds) = look.number("uptime_in_seconds") else {
+                    continue;
+                };
+                let run = look
+                    .info
+                    .get("run_id")
+                    .map_or("?", |id| &id[..id.len().min(8)]);
+                let role = look.info.get("role").map_or("?", String::as_str);
+                words.push(format!("run_id {run}, up {}, {role}", span(seconds)));
+            }
+            _ => {}
+        }
+    }
+    if words.is_empty() {
+        Uptime::Unknown
+    } else {
+        Uptime::Stayed(format!("yes: {}", words.join("; ")))
+    }
+}

@@ -1,0 +1,34 @@
+//! The doctor: why connections to Redis broke, with the evidence, the fix and the check.
+//!
+//! [`read`] and [`live`] make [`Facts`] of whatever there is: a server that answers, its log, an application's log, the
+//! kernel's. The rules are pure and look at nothing but facts; [`diagnose`] ranks what they find. Which source a fact came
+//! from first never changes a verdict.
+//!
+//! The doctor writes nothing to a server. Keys and values never get into a fact.
+
+pub mod explain;
+pub mod facts;
+pub mod finding;
+mod judge;
+mod limits;
+pub mod live;
+pub mod read;
+pub mod report;
+mod rule;
+pub mod stamp;
+#[cfg(test)]
+mod testing;
+
+mod rules {
+    include!(concat!(env!("OUT_DIR"), "/rules.rs"));
+}
+
+pub use facts::Facts;
+pub use finding::Finding;
+pub use judge::{Diagnosis, diagnose};
+pub use rule::{Code, Need, Rule};
+
+/// Every rule, in the order of their codes.
+pub fn rules() -> &'static [&'static Rule] {
+    rules::ALL
+}

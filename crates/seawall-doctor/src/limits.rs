@@ -1,0 +1,48 @@
+//! `client-output-buffer-limit`, which several rules speak of.
+
+use crate::facts::{Facts, bytes};
+use crate::finding::Finding;
+use crate::rule::Code;
+
+/// ` (limit 32.0 MB)` where the configuration is known.
+pub(crate) fn of_class(facts: &Facts, class: &str) -> String {
+    match hard(facts, class) {
+        Some(0) | None => String::new(),
+        Some(limit) => format!(" (limit {})", bytes(limit)),
+    }
+}
+
+/// How to take a change of it back.
+pub(crate) fn undo(facts: &Facts, class: &str) -> String {
+    let old = known(facts, class).unwrap_or_else(|| format!("{class} <hard> <soft> <seconds>"));
+    format!("redis-cli CONFIG SET client-output-buffer-limit '{old}'")
+}
+
+/// Nobody was closed over such a limit, as far as a server that counts it tells.
+pub(crate) fn ruled_out(facts: &Facts, code: Code, title: &str) -> Vec<Finding> {
+    let counter = "client_output_buffer_limit_disconnections";
+    facts
+        .looks
+        .iter()
+        .filter(|look| look.number(counter) == Some(0))
+        .map(|look| {
+            let says = format!("{counter} 0 {}", look.counting_since());
+            Finding::ruled_out(code, title, look.place("INFO"), says)
+        })
+        .collect()
+}
+
+/// `pubsub 33554432 8388608 60`
+fn known(facts: &Facts, class: &str) -> Option<String> {
+    let all = facts
+        .looks
+        .iter()
+        .find_map(|look| look.config.get("client-output-buffer-limit"))?;
+    let words: Vec<_> = all.split(' ').collect();
+    let four = words.chunks(4).find(|four| four[0] == class)?;
+    Some(four.join(" "))
+}
+
+fn hard(facts: &Facts, class: &str) -> Option<u64> {
+    known(facts, class)?.split(' ').nth(1)?.parse().ok()
+}

@@ -1,0 +1,352 @@
+//! A look at a server that runs: one connection, a deadline, commands that only read.
+//!
+//! Each command is sent once. One that is refused is said, with what it leaves open: managed services block many of them.
+
+use std::io::{self, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use seawall_model::{Endpoint, Security, Target};
+use seawall_wire::error::ServerError;
+use seawall_wire::scan::{Scan, Scanner};
+use seawall_wire::{Limits, Value, encode, sniff_foreign};
+
+use crate::facts::{Facts, Look, Reach, Slow, Unseen};
+use crate::read::client;
+use crate::rule::Need;
+use crate::stamp::Stamp;
+
+/// So long a server is listened to before it is asked: what it says unasked it says at once.
+const UNASKED: Duration = Duration::from_millis(30);
+
+/// So many entries of SLOWLOG are asked for.
+const SLOW_MAX: &str = "128";
+
+/// Settings that rules read: asked for by name, so that no secret comes along.
+const SETTINGS: &str = "timeout maxclients maxmemory maxmemory-policy maxmemory-clients tcp-keepalive tcp-backlog \
+    client-output-buffer-limit client-query-buffer-limit protected-mode appendonly appendfsync \
+    stop-writes-on-bgsave-error repl-backlog-size slowlog-log-slower-than loglevel logfile";
+
+/// Looks at a server, and is through by the end of `within`, whatever it does.
+pub fn look(target: &Target, within: Duration, now: Stamp) -> Facts {
+    let mut facts = Facts::default();
+    facts.had.insert(Need::Server);
+    let until = Instant::now() + within;
+    let name = target.endpoint().to_string();
+    let mut look = Look::new(&name, Some(now), Reach::Answered);
+    if target.security() == Security::Tls {
+        facts.unseen.push(Unseen {
+            what: format!("the server {name}"),
+            why: "TLS is not spoken by the doctor yet".to_owned(),
+            how: "redis-cli --tls INFO > info.txt, then: seawall doctor info.txt".to_owned(),
+        });
+        facts.had.remove(&Need::Server);
+        return facts;
+    }
+    match Conversation::begin(target.endpoint(), until) {
+        Err(reach) => look.reach = reach,
+        Ok(mut conversation) => {
+            if let Err(reach) = conversation.log_in(target) {
+                look.reach = reach;
+            } else {
+                examine(&mut conversation, &mut look, &mut facts);
+            }
+        }
+    }
+    facts.looks.push(look);
+    facts
+}
+
+fn examine(conversation: &mut Conversation, look: &mut Look, facts: &mut Facts) {
+    let name = look.source.to_string();
+    let mut ask = |words: &[&str], leaves: &str| -> Option<Value> {
+        match conversation.ask(words) {
+            Ok(value) => Some(value),
+            Err(trouble) => {
+                facts.unseen.push(Unseen {
+                    what: format!("{} of {name}", words[..words.len().min(2)].join(" ")),
+                    why: format!("{trouble}: {leaves}"),
+                    how: unlock(words[0]).to_owned(),
+                });
+                None
+            }
+        }
+    };
+    if let Some(info) = ask(
+        &["INFO", "everything"],
+        "uptime, memory and counters stay unknown",
+    ) {
+        let text = info
+            .as_bytes()
+            .map(String::from_utf8_lossy)
+            .unwrap_or_default();
+        let fields = text
+            .lines()
+            .filter_map(|line| line.trim_end().split_once(':'));
+        look.info = fields
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+    }
+    let mut words = vec!["CONFIG", "GET"];
+    // Several names at once are understood since 7.0: older servers are asked one by one.
+    words.extend(SETTINGS.split_whitespace());
+    let major = look
+        .info
+        .get("redis_version")
+        .and_then(|version| version.split('.').next()?.parse().ok());
+    let asked: Vec<Vec<&str>> = if major.unwrap_or(0) >= 7 {
+        vec![words]
+    } else {
+        SETTINGS
+            .split_whitespace()
+            .map(|name| vec!["CONFIG", "GET", name])
+            .collect()
+    };
+    for words in asked {
+        let Some(settings) = ask(&words, "limits and timeouts stay unknown") else {
+            break;
+        };
+        for pair in settings.as_elements().unwrap_or_default().chunks(2) {
+            if let [name, value] = pair
+                && let (Some(name), Some(value)) = (name.as_str(), value.as_str())
+            {
+                look.config.insert(name.to_owned(), value.to_owned());
+            }
+        }
+    }
+    if let Some(list) = ask(&["CLIENT", "LIST"], "who holds connections stays unknown") {
+        let text = list
+            .as_bytes()
+            .map(String::from_utf8_lossy)
+            .unwrap_or_default();
+        look.clients = text.lines().filter_map(client).collect();
+    }
+    if let Some(entries) = ask(&["SLOWLOG", "GET", SLOW_MAX], "slow commands stay unknown") {
+        look.slow = entries
+            .as_elements()
+            .unwrap_or_default()
+            .iter()
+            .filter_map(slow)
+            .collect();
+    }
+}
+
+/// The line of an ACL that permits it.
+fn unlock(command: &str) -> &'static str {
+    match command {
+        "INFO" => {
+            "ACL SETUSER <user> +info (managed services: their own metrics, or redis-cli INFO of an administrator)"
+        }
+        "CONFIG" => "ACL SETUSER <user> +config|get (managed services: their parameter group)",
+        "CLIENT" => "ACL SETUSER <user> +client|list",
+        _ => "ACL SETUSER <user> +slowlog|get",
+    }
+}
+
+fn slow(entry: &Value) -> Option<Slow> {
+    let fields = entry.as_elements()?;
+    let command = fields.get(3)?.as_elements()?.first()?.as_str()?;
+    Some(Slow {
+        at: Stamp(fields.get(1)?.as_int()?.checked_mul(1_000)?),
+        micros: u64::try_from(fields.get(2)?.as_int()?).ok()?,
+        command: command.to_ascii_uppercase(),
+        addr: fields
+            .get(4)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned(),
+    })
+}
+
+/// One connection, and nothing more than one question at a time.
+struct Conversation {
+    stream: Box<dyn Wire>,
+    unread: Vec<u8>,
+    until: Instant,
+}
+
+trait Wire: Read + Write {
+    fn wait(&self, span: Duration) -> io::Result<()>;
+}
+
+impl Wire for TcpStream {
+    fn wait(&self, span: Duration) -> io::Result<()> {
+        self.set_read_timeout(Some(span))?;
+        self.set_write_timeout(Some(span))
+    }
+}
+
+impl Wire for UnixStream {
+    fn wait(&self, span: Duration) -> io::Result<()> {
+        self.set_read_timeout(Some(span))?;
+        self.set_write_timeout(Some(span))
+    }
+}
+
+/// Why a question has no answer.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error("refused ({})", .0.kind.word())]
+    Refused(ServerError),
+    #[error("not answered in time")]
+    Silent,
+    #[error("the connection ended: {0}")]
+    Ended(io::ErrorKind),
+    #[error("answered with what is no RESP")]
+    Foreign(String),
+}
+
+impl Conversation {
+    fn begin(endpoint: &Endpoint, until: Instant) -> Result<Self, Reach> {
+        let stream: Box<dyn Wire> = match endpoint {
+            Endpoint::Unix { path } => {
+                Box::new(UnixStream::connect(path.as_ref()).map_err(|_| Reach::Refused)?)
+            }
+            Endpoint::Tcp { host, port } => Box::new(dial(host, *port, until)?),
+        };
+        let mut conversation = Self {
+            stream,
+            unread: Vec::new(),
+            until,
+        };
+        conversation.listen()?;
+        Ok(conversation)
+    }
+
+    /// A server that lets nobody in says so unasked, and a request sent to it would have it reset instead.
+    fn listen(&mut self) -> Result<(), Reach> {
+        let error = |error: io::Error| turned_away(ended(&error));
+        self.stream.wait(UNASKED).map_err(error)?;
+        let mut chunk = [0; 2 * 1024];
+        match self.stream.read(&mut chunk) {
+            Ok(0) => Err(turned_away(Trouble::Ended(io::ErrorKind::UnexpectedEof))),
+            Ok(count) => {
+                self.unread.extend_from_slice(&chunk[..count]);
+                match self.answer() {
+                    Err(trouble) => Err(turned_away(trouble)),
+                    Ok(_) => Err(Reach::NotRedis(
+                        "it speaks before it is spoken to".to_owned(),
+                    )),
+                }
+            }
+            Err(silent)
+                if matches!(
+                    silent.kind(),
+                    io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+                ) =>
+            {
+                Ok(())
+            }
+            Err(failed) => Err(error(failed)),
+        }
+    }
+
+    fn log_in(&mut self, target: &Target) -> Result<(), Reach> {
+        if let Some(password) = target.password() {
+            let user = target.user();
+            let mut words = vec!["AUTH"];
+            words.extend(user);
+            words.push(password.reveal());
+            self.ask(&words).map_err(turned_away)?;
+        }
+        self.ask(&["PING"]).map_err(turned_away)?;
+        // Servers before 2.6.9 and some managed ones refuse it, which harms nothing.
+        let _ = self.ask(&["CLIENT", "SETNAME", "seawall-doctor"]);
+        Ok(())
+    }
+
+    fn ask(&mut self, words: &[&str]) -> Result<Value, Trouble> {
+        let mut request = Vec::new();
+        encode::command(&mut request, words);
+        self.wait()?;
+        self.stream
+            .write_all(&request)
+            .map_err(|error| ended(&error))?;
+        self.answer()
+    }
+
+    fn answer(&mut self) -> Result<Value, Trouble> {
+        let limits = Limits::default();
+        let mut scanner = Scanner::new(limits);
+        loop {
+            match scanner.scan(&self.unread) {
+                Ok(Scan::Complete { len, .. }) => {
+                    let frame: Vec<u8> = self.unread.drain(..len).collect();
+                    let (value, _) = Value::decode(&frame, &limits)
+                        .map_err(|error| Trouble::Foreign(error.to_string()))?;
+                    return match value {
+                        Value::Error(error) => Err(Trouble::Refused(error)),
+                        value => Ok(value),
+                    };
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    let foreign = sniff_foreign(&self.unread);
+                    let what =
+                        foreign.map_or_else(|| error.to_string(), |foreign| foreign.to_string());
+                    return Err(Trouble::Foreign(what));
+                }
+            }
+            self.wait()?;
+            let mut chunk = [0; 16 * 1024];
+            match self.stream.read(&mut chunk) {
+                Ok(0) => return Err(Trouble::Ended(io::ErrorKind::UnexpectedEof)),
+                Ok(count) => self.unread.extend_from_slice(&chunk[..count]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(ended(&error)),
+            }
+        }
+    }
+
+    fn wait(&self) -> Result<(), Trouble> {
+        let rest = self.until.saturating_duration_since(Instant::now());
+        if rest.is_zero() {
+            return Err(Trouble::Silent);
+        }
+        self.stream.wait(rest).map_err(|error| ended(&error))
+    }
+}
+
+fn ended(error: &io::Error) -> Trouble {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Trouble::Silent,
+        kind => Trouble::Ended(kind),
+    }
+}
+
+fn turned_away(trouble: Trouble) -> Reach {
+    match trouble {
+        // Only the words that Redis itself writes for these: a message may quote arguments.
+        Trouble::Refused(error) if error.message.contains("max number of clients") => {
+            Reach::TurnedAway("max number of clients reached".to_owned())
+        }
+        Trouble::Refused(error) => Reach::TurnedAway(error.kind.word().to_owned()),
+        Trouble::Silent => Reach::Silent { connected: true },
+        Trouble::Ended(kind) => Reach::TurnedAway(format!("closed without a word ({kind})")),
+        Trouble::Foreign(what) => Reach::NotRedis(what),
+    }
+}
+
+fn dial(host: &str, port: u16, until: Instant) -> Result<TcpStream, Reach> {
+    let addresses: Vec<_> = (host, port)
+        .to_socket_addrs()
+        .map_err(|_| Reach::NameUnknown)?
+        .collect();
+    let mut last = Reach::NameUnknown;
+    for (place, address) in addresses.iter().enumerate() {
+        let rest = until.saturating_duration_since(Instant::now());
+        let left = u32::try_from(addresses.len() - place).unwrap_or(1);
+        let share = (rest / left).max(Duration::from_millis(1));
+        match TcpStream::connect_timeout(address, share) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => {
+                last = match error.kind() {
+                    io::ErrorKind::ConnectionRefused => Reach::Refused,
+                    _ => Reach::Silent { connected: false },
+                };
+            }
+        }
+    }
+    Err(last)
+}

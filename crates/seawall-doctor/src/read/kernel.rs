@@ -1,0 +1,132 @@
+//! The kernel's log: dmesg and `journalctl -k`.
+
+use std::sync::Arc;
+
+use super::{Given, Reader};
+use crate::facts::{Fact, Facts, KernelLine, Place, Spot};
+use crate::rule::Need;
+use crate::stamp::Stamp;
+
+/// Whether this is a line of such a log.
+pub(super) fn is(line: &str) -> bool {
+    line.contains(" kernel: ") || boot_seconds(line).is_some() || meaning(line).is_some()
+}
+
+/// `[12345.678901] ..`
+fn boot_seconds(line: &str) -> Option<f64> {
+    let (seconds, _) = line.strip_prefix('[')?.split_once(']')?;
+    let (whole, part) = seconds.trim().split_once('.')?;
+    (part.len() == 6 && whole.chars().all(|c| c.is_ascii_digit()))
+        .then(|| seconds.trim().parse().ok())?
+}
+
+pub(super) struct Kernel {
+    source: Arc<str>,
+    number: u64,
+    found: Vec<Fact<KernelLine>>,
+    timeless: bool,
+}
+
+impl Kernel {
+    pub(super) fn new(name: &str, _given: Given) -> Self {
+        Self {
+            source: name.into(),
+            number: 0,
+            found: Vec::new(),
+            timeless: false,
+        }
+    }
+}
+
+impl Reader for Kernel {
+    fn line(&mut self, line: &str) {
+        self.number += 1;
+        let Some(what) = meaning(line) else { return };
+        let at = iso(line);
+        self.timeless |= at.is_none();
+        self.found.push(Fact {
+            at,
+            place: Place {
+                source: Arc::clone(&self.source),
+                spot: Spot::Line(self.number),
+            },
+            what,
+        });
+    }
+
+    fn end(&mut self, facts: &mut Facts) {
+        facts.had.insert(Need::Kernel);
+        if self.timeless {
+            facts.assumed.insert(format!(
+                "{}: its lines have no date (journalctl -k -o short-iso gives one): they are joined by process, not by time",
+                self.source
+            ));
+        }
+        facts.kernel_log.append(&mut self.found);
+    }
+}
+
+/// `2026-11-23T02:58:11+0100 ..` or with a colon in its zone.
+pub(super) fn iso(line: &str) -> Option<Stamp> {
+    let number = |from: usize, to: usize| line.get(from..to)?.parse::<u32>().ok();
+    let sign = |at: usize, sign: &[&str]| line.get(at..=at).is_some_and(|c| sign.contains(&c));
+    if !(sign(4, &["-"]) && sign(7, &["-"]) && sign(10, &["T", " "]) && sign(13, &[":"])) {
+        return None;
+    }
+    let date = (line.get(..4)?.parse().ok()?, number(5, 7)?, number(8, 10)?);
+    let time = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
+    let rest = line.get(19..)?;
+    let (millis, rest) = match rest.strip_prefix(['.', ',']) {
+        Some(part) => {
+            let end = part
+                .find(|c: char| !c.is_ascii_digit())
+                .unwrap_or(part.len());
+            let padded = format!("{:0<3}", &part[..end]);
+            (padded.get(..3)?.parse().ok()?, &part[end..])
+        }
+        None => (0, rest),
+    };
+    let at = Stamp::of(date, time, millis)?;
+    Some(at.plus_seconds(-zone(rest)))
+}
+
+/// Seconds east of UTC.
+fn zone(rest: &str) -> i64 {
+    let digits: String = rest
+        .chars()
+        .skip(1)
+        .take_while(|c| c.is_ascii_digit() || *c == ':')
+        .filter(char::is_ascii_digit)
+        .collect();
+    let sign = match rest.chars().next() {
+        Some('+') => 1,
+        Some('-') => -1,
+        _ => return 0,
+    };
+    let (Some(hours), Some(minutes)) = (digits.get(..2), digits.get(2..4)) else {
+        return 0;
+    };
+    let parse = |text: &str| text.parse::<i64>().unwrap_or(0);
+    sign * (parse(hours) * 3_600 + parse(minutes) * 60)
+}
+
+fn meaning(line: &str) -> Option<KernelLine> {
+    if let Some(place) = line.find("Killed process ") {
+        let rest = &line[place + "Killed process ".len()..];
+        let (pid, rest) = rest.split_once([' ', ','])?;
+        let name = rest.split_once('(')?.1.split_once(')')?.0;
+        return Some(KernelLine::OomKilled {
+            pid: pid.parse().ok()?,
+            name: name.to_owned(),
+            cgroup: line.contains("emory cgroup out of memory"),
+        });
+    }
+    let place = line.find("ossible SYN flooding on port ")?;
+    let rest = &line[place + "ossible SYN flooding on port ".len()..];
+    let port = rest.split(['.', ' ']).next()?;
+    // Newer kernels write the address before it.
+    let port = port.rsplit(':').next()?;
+    Some(KernelLine::SynFlood {
+        port: port.parse().ok()?,
+    })
+}

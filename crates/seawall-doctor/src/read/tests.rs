@@ -1,0 +1,67 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::facts::{Failure, Line};
+use crate::testing::{application, log};
+
+fn given() -> Given {
+    Given {
+        now: Stamp::of((2026, 11, 24), (0, 0, 0), 0).expect("a date"),
+    }
+}
+
+#[test]
+fn a_time_without_a_year_is_the_last_one_before_now() {
+    let facts = log("[9] 25 Dec 00:03:01.996 # User requested shutdown...\n");
+    let at = facts.server_log[0].at.expect("a time");
+    assert_eq!(at.to_string(), "2025-12-25T00:03:01.996Z");
+    assert!(facts.assumed.iter().any(|words| words.contains("no year")));
+}
+
+#[test]
+fn a_traceback_is_one_failure() {
+    let text = "2026-11-23 02:58:11,042 ERROR in view\n\
+Traceback (most recent call last):\n\
+ConnectionResetError: [Errno 104] Connection reset by peer\n\
+redis.exceptions.ConnectionError: Error while reading from cache:6379 : (104, 'Connection reset by peer')\n\
+2026-11-23 02:58:12,042 ERROR Error while reading from cache:6379 : (104, 'Connection reset by peer')\n";
+    let facts = application(text);
+    assert_eq!(facts.failures(Failure::Reset).count(), 2);
+}
+
+#[test]
+fn a_zone_is_taken_into_account() {
+    let facts = application("2026-11-23T03:58:11.042+01:00 Connection refused\n");
+    let at = facts.client_log[0].at.expect("a time");
+    assert_eq!(at.to_string(), "2026-11-23T02:58:11.042Z");
+}
+
+#[test]
+fn a_line_of_any_length_is_read_in_bounded_memory() {
+    let long = format!(
+        "{}\n9:M 23 Nov 2026 02:58:11.042 * Ready to accept connections\n",
+        "x".repeat(1 << 20)
+    );
+    let facts = log(&long);
+    assert_eq!(
+        facts
+            .lines(|line| matches!(line, Line::Ready).then_some(()))
+            .count(),
+        1
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_a_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
+        let _ = file("any", &bytes[..], given());
+    }
+
+    #[test]
+    fn no_line_that_almost_means_something_makes_a_reader_panic(
+        head in "(9:M |\\[9\\] |9:signal-handler \\()?(2[0-9] Nov )?(2026 )?(0?[0-9]:[0-9]{2}:[0-9]{2}\\.[0-9]{0,3} )?[.*#-]?",
+        words in "( ?(addr=|id=|Killed process |crashed by signal: |DB loaded from disk: |SYN flooding on port |2026-11-2|T03:|\u{e9}|:|\\(|\\)|[0-9]{1,3})){0,12}",
+    ) {
+        let _ = file("any", format!("{head} {words}\n").as_bytes(), given());
+    }
+}

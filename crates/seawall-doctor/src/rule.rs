@@ -1,0 +1,70 @@
+//! What a rule is: one file, from its code to its tests.
+
+use std::fmt;
+
+use crate::facts::Facts;
+use crate::finding::Finding;
+
+/// A rule's code, `SW301`: given once, never used again. Hundreds: 0 client and host, 1 connect, 2 idle, 3 closed by the
+/// server, 4 server lost, 5 memory, 6 latency, 7 persistence and data, 8 replication, Sentinel and cluster, 9 security and
+/// network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Code(pub u16);
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SW{:03}", self.0)
+    }
+}
+
+/// A source that a rule looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Need {
+    /// A look at the server: INFO, CONFIG GET, CLIENT LIST, SLOWLOG.
+    Server,
+    /// The server's log.
+    ServerLog,
+    /// The application's log.
+    ClientLog,
+    /// The kernel's log.
+    Kernel,
+}
+
+impl Need {
+    /// What it is called, and how to get it.
+    pub fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Server => ("the server itself", "seawall doctor redis://HOST:PORT"),
+            Self::ServerLog => (
+                "the server's log",
+                "redis-cli CONFIG GET logfile, then: seawall doctor PATH",
+            ),
+            Self::ClientLog => ("the application's log", "seawall doctor PATH"),
+            Self::Kernel => (
+                "the kernel's log",
+                "journalctl -k -o short-iso > kernel.log (on the server's host), then: seawall doctor kernel.log",
+            ),
+        }
+    }
+}
+
+/// One cause, and how it is told from its look-alikes.
+#[derive(Debug)]
+pub struct Rule {
+    /// Its code.
+    pub code: Code,
+    /// What happened, in a line.
+    pub title: &'static str,
+    /// For its page: what clients see, how it is told apart, what to do.
+    pub explanation: &'static str,
+    /// What clients write when it strikes: `seawall explain` finds the rule by these.
+    pub messages: &'static [&'static str],
+    /// What it looks at. The first is the one that can prove it.
+    pub needs: &'static [Need],
+    /// The codes of what it brings about: a finding of one of these in its wake is its consequence.
+    pub brings: &'static [Code],
+    /// Where the facts of it are from.
+    pub sources: &'static [&'static str],
+    /// Looks at the facts. Pure.
+    pub check: fn(&Facts) -> Vec<Finding>,
+}

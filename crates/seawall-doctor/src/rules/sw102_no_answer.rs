@@ -1,0 +1,141 @@
+//! The server cannot be talked to, and does not say why.
+
+use crate::facts::{Facts, Failure, Reach};
+use crate::finding::{Confidence, Finding, Verdict};
+use crate::rule::{Code, Need, Rule};
+
+pub(super) const RULE: Rule = Rule {
+    code: Code(102),
+    title: "the server cannot be talked to",
+    explanation: "No connection is made in time (packets are dropped: a firewall, a security group, a host that is down), or \
+one is made and nothing answers (the process is frozen, or busy with one command; or the port speaks TLS, or is no Redis), or \
+the name has no address. Who answers a SYN tells: with an established connection the network is not it.",
+    messages: &[
+        "Timeout connecting to server",
+        "connect ETIMEDOUT",
+        "Name or service not known",
+        "getaddrinfo ENOTFOUND",
+    ],
+    needs: &[Need::Server, Need::ClientLog],
+    brings: &[],
+    sources: &["redis#2053"],
+    check,
+};
+
+fn check(facts: &Facts) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for look in &facts.looks {
+        let (title, says, fix) = match &look.reach {
+            Reach::Silent { connected: false } => (
+                "no connection in time: packets to the port are dropped",
+                "no connection in time".to_owned(),
+                "open the port in the firewall or security group; is the host up? nc -vz HOST PORT from the client's host",
+            ),
+            Reach::Silent { connected: true } => (
+                "the server accepts connections and does not answer",
+                "connected, and no answer in time".to_owned(),
+                "on its host: is the process stopped (state T in ps), or busy (redis-cli --latency, SLOWLOG afterwards)? is this a port of TLS?",
+            ),
+            Reach::NameUnknown => (
+                "the host's name has no address",
+                "the name service has no address for it".to_owned(),
+                "getent hosts NAME on the client's host; compare with the URL",
+            ),
+            Reach::NotRedis(what) => (
+                "what listens there is no Redis",
+                what.clone(),
+                "check host and port of the URL; a port of TLS wants rediss://",
+            ),
+            Reach::TurnedAway(words) if !is_anothers(words) => (
+                "the server turned the doctor away",
+                words.clone(),
+                "read the end of the server's log; a port of TLS wants rediss://",
+            ),
+            _ => continue,
+        };
+        found.push(
+            Finding::new(RULE.code, title, Verdict::Cause, Confidence::Likely)
+                .at(look.at)
+                .struck(&*look.source)
+                .claims(format!("{}: {says}.", look.source))
+                .supported(look.place("connect"), says)
+                .fix(fix, "", "")
+                .checked_by("redis-cli -h HOST -p PORT PING answers from the client's host"),
+        );
+    }
+    let told: Vec<_> = facts
+        .failures(Failure::ConnectTimeout)
+        .chain(facts.failures(Failure::NameUnknown))
+        .collect();
+    if found.is_empty() && told.len() >= 2 {
+        let mut finding = Finding::new(RULE.code, RULE.title, Verdict::Cause, Confidence::Likely)
+            .claims(format!(
+                "{} calls had no connection in time, or no address to connect to.",
+                told.len()
+            ))
+            .supported(told[0].place.clone(), "the first of them")
+            .fix(
+                "from the client's host: getent hosts NAME; nc -vz HOST PORT",
+                "",
+                "",
+            );
+        for fact in &told {
+            finding = finding.at(fact.at);
+        }
+        found.push(finding);
+    }
+    found
+}
+
+/// Rules of their own explain these words.
+fn is_anothers(words: &str) -> bool {
+    matches!(words, "DENIED" | "WRONGPASS" | "NOAUTH") || words.contains("max number of clients")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Look;
+    use crate::testing::{application, verdicts};
+
+    #[test]
+    fn a_server_that_does_not_answer_is_never_well() {
+        let reaches = [
+            Reach::Silent { connected: true },
+            Reach::Silent { connected: false },
+            Reach::NameUnknown,
+            Reach::NotRedis("HTTP".to_owned()),
+            Reach::TurnedAway("closed without a word".to_owned()),
+        ];
+        for reach in reaches {
+            let mut facts = Facts::default();
+            facts.looks.push(Look::new("cache:6379", None, reach));
+            assert_eq!(
+                verdicts(check(&facts)),
+                [(Verdict::Cause, Confidence::Likely)]
+            );
+        }
+    }
+
+    #[test]
+    fn words_that_another_rule_explains_are_left_to_it() {
+        let mut facts = Facts::default();
+        facts.looks.push(Look::new(
+            "cache:6379",
+            None,
+            Reach::TurnedAway("NOAUTH".to_owned()),
+        ));
+        assert_eq!(verdicts(check(&facts)), []);
+    }
+
+    #[test]
+    fn clients_that_tell_of_it_twice_make_it_likely() {
+        let once =
+            "2026-11-23T02:58:11Z redis.exceptions.TimeoutError: Timeout connecting to server\n";
+        assert_eq!(verdicts(check(&application(once))), []);
+        assert_eq!(
+            verdicts(check(&application(&once.repeat(2)))),
+            [(Verdict::Cause, Confidence::Likely)]
+        );
+    }
+}

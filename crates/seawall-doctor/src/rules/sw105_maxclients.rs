@@ -1,0 +1,199 @@
+//! The server has no room for more clients.
+
+use std::collections::BTreeMap;
+
+use crate::facts::{Facts, Failure, Look, Reach};
+use crate::finding::{Confidence, Finding, Verdict};
+use crate::rule::{Code, Need, Rule};
+
+/// From so many hundredths of maxclients on it is a risk.
+const RISK_PERCENT: u64 = 80;
+
+pub(super) const RULE: Rule = Rule {
+    code: Code(105),
+    title: "the server has reached maxclients",
+    explanation: "The server accepts the connection, writes `-ERR max number of clients reached` and closes. A client that \
+writes first (HELLO, AUTH) often sees a reset instead of the text; under TLS there is no text at all. `rejected_connections` \
+of INFO counts it, and counts protected mode too. More room hides a leak: look who holds the connections first.",
+    messages: &[
+        "max number of clients reached",
+        "max number of clients + cluster connections reached",
+    ],
+    needs: &[Need::Server, Need::ClientLog],
+    brings: &[],
+    sources: &["redis: networking.c acceptCommonHandler"],
+    check,
+};
+
+fn check(facts: &Facts) -> Vec<Finding> {
+    let told: Vec<_> = facts.failures(Failure::MaxClients).collect();
+    let mut found: Vec<_> = facts
+        .looks
+        .iter()
+        .filter_map(|look| of_look(look, told.len()))
+        .collect();
+    if !told.is_empty()
+        && !found
+            .iter()
+            .any(|finding| finding.verdict == Verdict::Cause)
+    {
+        let mut finding = Finding::new(RULE.code, RULE.title, Verdict::Cause, Confidence::Likely)
+            .claims(format!(
+                "{} calls were turned away with the server's own words.",
+                told.len()
+            ))
+            .supported(told[0].place.clone(), "max number of clients reached");
+        for fact in &told {
+            finding = finding.at(fact.at);
+        }
+        found.push(advised(finding, None));
+    }
+    found
+}
+
+fn of_look(look: &Look, told: usize) -> Option<Finding> {
+    if matches!(&look.reach, Reach::TurnedAway(words) if words.contains("max number of clients")) {
+        let finding = Finding::new(RULE.code, RULE.title, Verdict::Cause, Confidence::Proved)
+            .at(look.at)
+            .struck(&*look.source)
+            .claims("The server turned the doctor away as well: max number of clients reached.")
+            .supported(look.place("connect"), "max number of clients reached");
+        return Some(advised(finding, Some(look)));
+    }
+    let rejected = look.number("rejected_connections")?;
+    let connected =
+        look.number("connected_clients")? + look.number("cluster_connections").unwrap_or(0);
+    let room = look
+        .number("maxclients")
+        .or_else(|| look.setting("maxclients"));
+    let full = room.is_some_and(|room| connected * 100 >= room * 95);
+    let of = room.map_or_else(String::new, |room| format!(" of {room}"));
+    if told > 0 && rejected > 0 {
+        let finding = Finding::new(RULE.code, RULE.title, Verdict::Cause, Confidence::Strong)
+            .claims(format!(
+                "{connected}{of} connections are in use, and the server has turned {rejected} away."
+            ))
+            .supported(
+                look.place("INFO"),
+                format!(
+                    "rejected_connections {rejected} ({})",
+                    look.counting_since()
+                ),
+            );
+        return Some(advised(finding, Some(look)));
+    }
+    if full || room.is_some_and(|room| connected * 100 >= room * RISK_PERCENT) {
+        let finding = Finding::new(
+            RULE.code,
+            "the server is close to maxclients",
+            Verdict::Risk,
+            Confidence::Possible,
+        )
+        .claims(format!("{connected}{of} connections are in use."))
+        .supported(
+            look.place("INFO"),
+            format!("connected_clients {connected}, rejected_connections {rejected}"),
+        );
+        return Some(advised(finding, Some(look)));
+    }
+    (rejected == 0).then(|| {
+        Finding::ruled_out(
+            RULE.code,
+            "maxclients",
+            look.place("INFO"),
+            format!(
+                "rejected_connections 0 {}; {connected}{of} in use",
+                look.counting_since()
+            ),
+        )
+    })
+}
+
+fn advised(finding: Finding, look: Option<&Look>) -> Finding {
+    let finding = match look.and_then(largest) {
+        Some(words) => finding.fix(
+            format!("look at the owner of most of them first: {words}"),
+            "",
+            "",
+        ),
+        None => finding.fix(
+            "redis-cli CLIENT LIST: group by addr and name; who holds most, or holds them idle?",
+            "",
+            "",
+        ),
+    };
+    let old = look
+        .and_then(|look| look.config.get("maxclients"))
+        .map_or("<old>", String::as_str);
+    finding
+        .fix(
+            "stop-gap: redis-cli CONFIG SET maxclients <more>",
+            "each client takes 20 to 40 kB; the limit of open files must allow 32 more than that",
+            format!("redis-cli CONFIG SET maxclients {old}"),
+        )
+        .checked_by("rejected_connections of INFO stays as it is for 10 min, and connected_clients below 70 % of maxclients")
+}
+
+/// Who holds most connections.
+fn largest(look: &Look) -> Option<String> {
+    let mut owners: BTreeMap<&str, usize> = BTreeMap::new();
+    for client in &look.clients {
+        let host = client
+            .addr
+            .rsplit_once(':')
+            .map_or(&*client.addr, |(host, _)| host);
+        *owners.entry(host).or_default() += 1;
+    }
+    let (host, count) = owners.into_iter().max_by_key(|(_, count)| *count)?;
+    Some(format!("{host} holds {count} of {}", look.clients.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{application, pasted, verdicts};
+
+    const TOLD: &str =
+        "2026-11-23T02:58:11Z redis.exceptions.ConnectionError: max number of clients reached\n";
+
+    fn info(connected: u64, rejected: u64) -> Facts {
+        pasted(&format!(
+            "# Clients\nuptime_in_seconds:3600\nconnected_clients:{connected}\nmaxclients:100\nrejected_connections:{rejected}\n"
+        ))
+    }
+
+    #[test]
+    fn the_servers_words_and_its_counter_together_are_strong() {
+        let mut facts = info(99, 7);
+        facts.add(application(TOLD));
+        assert_eq!(
+            verdicts(check(&facts)),
+            [(Verdict::Cause, Confidence::Strong)]
+        );
+    }
+
+    #[test]
+    fn its_words_alone_are_likely() {
+        assert_eq!(
+            verdicts(check(&application(TOLD))),
+            [(Verdict::Cause, Confidence::Likely)]
+        );
+    }
+
+    #[test]
+    fn a_counter_since_start_proves_no_incident() {
+        assert_eq!(
+            verdicts(check(&info(99, 7))),
+            [(Verdict::Risk, Confidence::Possible)]
+        );
+        assert_eq!(verdicts(check(&info(10, 7))), []);
+    }
+
+    #[test]
+    fn a_counter_that_never_moved_rules_it_out() {
+        assert_eq!(
+            verdicts(check(&info(10, 0))),
+            [(Verdict::RuledOut, Confidence::Strong)]
+        );
+    }
+}

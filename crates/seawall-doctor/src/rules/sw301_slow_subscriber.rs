@@ -1,0 +1,104 @@
+//! A subscriber does not read fast enough, and is closed.
+
+use crate::facts::{Facts, Line, bytes};
+use crate::finding::{Confidence, Finding, Verdict};
+use crate::limits;
+use crate::rule::{Code, Need, Rule};
+
+pub(super) const RULE: Rule = Rule {
+    code: Code(301),
+    title: "Redis closed a slow subscriber",
+    explanation: "What is published waits in the server's memory until the subscriber reads it. Above \
+`client-output-buffer-limit pubsub` (32 MB, or 8 MB for 60 s, by default) the server closes the connection and drops what \
+waited: messages are lost. The client notices late, seconds or minutes after the log's line, since it first reads what is on \
+its way. Join by address, never by time.",
+    messages: &[
+        "Connection closed by server",
+        "Unexpected end of stream",
+        "discarding bad PubSub connection",
+        "Socket closed unexpectedly",
+    ],
+    needs: &[Need::ServerLog],
+    brings: &[],
+    sources: &["redis: networking.c", "redis-py#1261", "jedis#467"],
+    check,
+};
+
+fn check(facts: &Facts) -> Vec<Finding> {
+    let closed: Vec<_> = facts
+        .lines(|line| match line {
+            Line::OutputLimit(peer) if peer.subscribes() => Some(peer),
+            _ => None,
+        })
+        .collect();
+    let Some((first, peer)) = closed.first() else {
+        return limits::ruled_out(facts, RULE.code, "a slow subscriber");
+    };
+    let mut finding = Finding::new(RULE.code, RULE.title, Verdict::Cause, Confidence::Proved).claims(format!(
+        "Redis closed {} because its unread output reached {}{}; what waited there is lost. Proved: {} names this connection.",
+        peer.label(),
+        bytes(peer.output_bytes),
+        limits::of_class(facts, "pubsub"),
+        first.place,
+    ));
+    for (fact, peer) in &closed {
+        finding = finding.at(fact.at).struck(peer.label()).supported(
+            fact.place.clone(),
+            format!(
+                "{} closed at {} unread",
+                peer.label(),
+                bytes(peer.output_bytes)
+            ),
+        );
+    }
+    vec![
+        finding
+            .fix("let the subscriber only take messages off the socket, into a bounded queue, and work elsewhere", "", "")
+            .fix(
+                "stop-gap: redis-cli CONFIG SET client-output-buffer-limit 'pubsub 64mb 16mb 120'",
+                "each slow subscriber may take that much of the server's memory",
+                limits::undo(facts, "pubsub"),
+            )
+            .checked_by("omem of CLIENT LIST TYPE pubsub stays below a tenth of the limit, and the line does not come again"),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{log, pasted, verdicts};
+
+    const CLOSED: &str = "9:M 23 Nov 2026 02:58:11.042 # Client id=8821 addr=10.0.0.7:51234 laddr=10.0.0.2:6379 fd=9 name=metrics \
+age=10 idle=0 flags=P db=0 sub=1 psub=0 multi=-1 qbuf=0 omem=33600000 events=rw cmd=subscribe user=default scheduled to be closed \
+ASAP for overcoming of output buffer limits.\n";
+
+    #[test]
+    fn the_line_of_the_log_is_proof_and_names_the_client() {
+        let found = check(&log(CLOSED));
+        assert_eq!(found[0].subjects, ["id=8821 10.0.0.7:51234 (metrics)"]);
+        assert!(found[0].claim.contains("33.6 MB"), "{}", found[0].claim);
+        assert_eq!(verdicts(found), [(Verdict::Cause, Confidence::Proved)]);
+    }
+
+    #[test]
+    fn a_normal_client_is_another_rules() {
+        assert_eq!(
+            verdicts(check(&log(&CLOSED.replace("flags=P", "flags=N")))),
+            []
+        );
+    }
+
+    #[test]
+    fn a_counter_of_zero_rules_it_out_where_the_server_has_one() {
+        let info =
+            pasted("# Stats\nuptime_in_seconds:90\nclient_output_buffer_limit_disconnections:0\n");
+        assert_eq!(
+            verdicts(check(&info)),
+            [(Verdict::RuledOut, Confidence::Strong)]
+        );
+        assert_eq!(
+            verdicts(check(&pasted("# Stats\nuptime_in_seconds:90\n"))),
+            []
+        );
+    }
+}

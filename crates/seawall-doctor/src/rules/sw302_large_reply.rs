@@ -1,0 +1,92 @@
+//! A reply outgrows the output buffer of a normal client.
+
+use crate::facts::{Facts, Line, bytes};
+use crate::finding::{Confidence, Finding, Verdict};
+use crate::limits;
+use crate::rule::{Code, Need, Rule};
+
+pub(super) const RULE: Rule = Rule {
+    code: Code(302),
+    title: "Redis closed a client over its output buffer limit",
+    explanation: "A reply, or the replies of a long pipeline that nobody reads, outgrew `client-output-buffer-limit normal`. \
+The client sees a plain end of stream without a byte of the reply, or a reset if it was still sending. It is never the case \
+with the default `normal 0 0 0`. Trying again makes the server build the reply again.",
+    messages: &[
+        "Connection closed by server",
+        "Connection reset by peer",
+        "Unexpected end of stream",
+    ],
+    needs: &[Need::ServerLog],
+    brings: &[],
+    sources: &["redis: networking.c"],
+    check,
+};
+
+fn check(facts: &Facts) -> Vec<Finding> {
+    let closed: Vec<_> = facts
+        .lines(|line| match line {
+            Line::OutputLimit(peer) if !peer.subscribes() && !peer.replicates() => Some(peer),
+            _ => None,
+        })
+        .collect();
+    let Some((first, peer)) = closed.first() else {
+        return Vec::new();
+    };
+    let mut finding = Finding::new(
+        RULE.code,
+        format!("{} ({})", RULE.title, peer.command.to_ascii_uppercase()),
+        Verdict::Cause,
+        Confidence::Proved,
+    )
+    .claims(format!(
+        "Redis closed {} because the reply to {} reached {}{}. Proved: {} names this connection.",
+        peer.label(),
+        peer.command.to_ascii_uppercase(),
+        bytes(peer.output_bytes),
+        limits::of_class(facts, "normal"),
+        first.place,
+    ));
+    for (fact, peer) in &closed {
+        finding = finding.at(fact.at).struck(peer.label()).supported(
+            fact.place.clone(),
+            format!(
+                "{} closed at {} unread",
+                peer.label(),
+                bytes(peer.output_bytes)
+            ),
+        );
+    }
+    vec![
+        finding
+            .fix("ask for less at a time: HSCAN, SSCAN, LRANGE in windows, GETRANGE; read a pipeline's replies while sending it", "", "")
+            .fix(
+                "stop-gap: redis-cli CONFIG SET client-output-buffer-limit 'normal <more> 0 0'",
+                "each such client may take that much of the server's memory",
+                limits::undo(facts, "normal"),
+            )
+            .checked_by("the same command is answered whole, and the line does not come again"),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{log, verdicts};
+
+    const CLOSED: &str = "9:M 23 Nov 2026 02:58:11.042 # Client id=7 addr=10.0.0.7:51234 fd=9 name= age=1 idle=0 flags=N db=0 \
+omem=5242944 cmd=hgetall user=default scheduled to be closed ASAP for overcoming of output buffer limits.\n";
+
+    #[test]
+    fn the_line_of_the_log_is_proof_and_names_the_command() {
+        let found = check(&log(CLOSED));
+        assert!(found[0].title.ends_with("(HGETALL)"), "{}", found[0].title);
+        assert_eq!(verdicts(found), [(Verdict::Cause, Confidence::Proved)]);
+    }
+
+    #[test]
+    fn a_replica_or_a_subscriber_is_another_rules() {
+        for flags in ["flags=S", "flags=P"] {
+            assert_eq!(verdicts(check(&log(&CLOSED.replace("flags=N", flags)))), []);
+        }
+    }
+}

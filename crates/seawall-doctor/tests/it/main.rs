@@ -1,0 +1,359 @@
+//! The doctor before real servers that are really broken.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use seawall_doctor::finding::{Confidence, Verdict};
+use seawall_doctor::read::{self, Given};
+use seawall_doctor::stamp::Stamp;
+use seawall_doctor::{Diagnosis, Facts, diagnose, live, report};
+use seawall_lab::world::{Server, ServerBinary, server_binary};
+use seawall_model::Target;
+
+/// Keeps a test from hanging; never a measure.
+const GUARD: Duration = Duration::from_secs(10);
+
+fn binary() -> &'static ServerBinary {
+    static BINARY: OnceLock<ServerBinary> = OnceLock::new();
+    BINARY.get_or_init(|| server_binary(None).expect("a server to test against"))
+}
+
+fn server(config: &[(&str, &str)]) -> Server {
+    Server::start(binary(), config).expect("the server starts")
+}
+
+fn now() -> Stamp {
+    let since = std::time::SystemTime::UNIX_EPOCH
+        .elapsed()
+        .expect("a clock");
+    Stamp(i64::try_from(since.as_millis()).expect("not yet"))
+}
+
+fn target(server: &Server, login: &str) -> Target {
+    Target::parse(&format!("redis://{login}{}", server.addr())).expect("the URL is right")
+}
+
+fn looked_at(server: &Server) -> Facts {
+    live::look(&target(server, ""), GUARD, now())
+}
+
+fn log_of(server: &Server) -> Facts {
+    let file = File::open(server.log_path()).expect("it has a log");
+    let (_, facts) = read::file("redis.log", file, Given { now: now() }).expect("it can be read");
+    facts
+}
+
+fn application(text: &str) -> Facts {
+    let (_, facts) =
+        read::file("app.log", text.as_bytes(), Given { now: now() }).expect("it is in memory");
+    facts
+}
+
+/// Everything there is about a server, in either order.
+fn all_of(server: &Server, more: Facts) -> Diagnosis {
+    let mut one = looked_at(server);
+    let mut other = more.clone();
+    one.add(log_of(server));
+    one.add(more);
+    other.add(log_of(server));
+    other.add(looked_at(server));
+    let diagnosis = diagnose(one);
+    let again = diagnose(other);
+    let codes = |diagnosis: &Diagnosis| -> Vec<_> {
+        diagnosis
+            .findings
+            .iter()
+            .map(|finding| (finding.code, finding.verdict, finding.confidence))
+            .collect()
+    };
+    assert_eq!(
+        codes(&diagnosis),
+        codes(&again),
+        "the order of the sources changed the verdict"
+    );
+    diagnosis
+}
+
+fn first(diagnosis: &Diagnosis) -> (String, Verdict, Confidence) {
+    let first = diagnosis
+        .first()
+        .unwrap_or_else(|| panic!("nothing was found:\n{}", report::text(diagnosis, true)));
+    (first.code.to_string(), first.verdict, first.confidence)
+}
+
+fn proved(code: &str) -> (String, Verdict, Confidence) {
+    (code.to_owned(), Verdict::Cause, Confidence::Proved)
+}
+
+fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !done() {
+        assert!(began.elapsed() < GUARD, "{what} did not come about");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn connect(server: &Server) -> TcpStream {
+    let stream = TcpStream::connect(server.addr()).expect("it listens");
+    stream.set_read_timeout(Some(GUARD)).expect("a socket");
+    stream
+}
+
+fn ask(stream: &mut TcpStream, command: &str) -> String {
+    stream
+        .write_all(format!("{command}\r\n").as_bytes())
+        .expect("it takes it");
+    let mut line = String::new();
+    BufReader::new(stream)
+        .read_line(&mut line)
+        .expect("it answers");
+    line
+}
+
+#[test]
+fn a_healthy_server_is_told_so_and_nothing_was_written_to_it() {
+    let server = server(&[("maxmemory", "100mb"), ("maxmemory-policy", "noeviction")]);
+    let before = server.info("keyspace").expect("it tells");
+    let diagnosis = all_of(&server, Facts::default());
+    assert_eq!(diagnosis.findings, [], "{}", report::text(&diagnosis, true));
+    assert_eq!(server.info("keyspace").expect("it tells"), before);
+    assert!(report::text(&diagnosis, false).starts_with("DID REDIS STAY UP?  yes: run_id "));
+}
+
+#[test]
+fn a_subscriber_over_its_limit_is_proved_by_the_log() {
+    let server = server(&[("client-output-buffer-limit", "pubsub 1mb 0 0")]);
+    let mut slow = connect(&server);
+    ask(&mut slow, "CLIENT SETNAME metrics");
+    ask(&mut slow, "SUBSCRIBE news");
+    let message = vec![b'x'; 256 * 1024];
+    until("the limit", || {
+        server
+            .command(&[b"PUBLISH", b"news", &message])
+            .expect("it is taken");
+        !log_of(&server).server_log.is_empty() && diagnose(log_of(&server)).first().is_some()
+    });
+    let diagnosis = all_of(&server, Facts::default());
+    assert_eq!(first(&diagnosis), proved("SW301"));
+    let subject = &diagnosis.findings[0].subjects[0];
+    assert!(subject.contains("metrics"), "{subject}");
+}
+
+#[test]
+fn a_reply_over_the_limit_is_proved_by_the_log() {
+    let server = server(&[("client-output-buffer-limit", "normal 1mb 0 0")]);
+    server
+        .command(&[b"SETRANGE", b"large", b"8000000", b"x"])
+        .expect("it is taken");
+    let mut client = connect(&server);
+    client.write_all(b"GET large\r\n").expect("it is sent");
+    let mut rest = Vec::new();
+    let _ = client.read_to_end(&mut rest);
+    let told =
+        "2026-11-23T02:58:11Z redis.exceptions.ConnectionError: Connection closed by server.\n";
+    let diagnosis = all_of(&server, application(told));
+    assert_eq!(first(&diagnosis), proved("SW302"));
+    assert!(
+        diagnosis.findings[0].title.contains("GET"),
+        "{}",
+        diagnosis.findings[0].title
+    );
+}
+
+#[test]
+fn a_stop_by_sigterm_is_the_cause_and_the_refusals_after_it_are_not() {
+    let server = server(&[]);
+    server.sigterm().expect("it is signalled");
+    until("the farewell", || {
+        diagnose(log_of(&server)).first().is_some()
+    });
+    let told = now();
+    let mut facts = log_of(&server);
+    facts.add(application(
+        &format!("{told} Error 111 connecting to cache:6379. Connection refused.\n").repeat(3),
+    ));
+    let diagnosis = diagnose(facts);
+    let (code, verdict, confidence) = first(&diagnosis);
+    assert_eq!(
+        (code.as_str(), verdict, confidence),
+        ("SW401", Verdict::Cause, Confidence::Proved)
+    );
+    let refused = diagnosis
+        .findings
+        .iter()
+        .find(|finding| finding.code.0 == 101)
+        .expect("it is told as well");
+    assert_eq!(
+        (refused.verdict, refused.behind.map(|code| code.0)),
+        (Verdict::Consequence, Some(401))
+    );
+    assert!(
+        report::text(&diagnosis, false).starts_with("DID REDIS STAY UP?  no: it ended in order")
+    );
+}
+
+#[test]
+fn a_kill_of_the_process_is_not_taken_for_an_orderly_stop() {
+    let server = server(&[]);
+    server.kill9().expect("it is killed");
+    server.start_again().expect("it starts");
+    let diagnosis = diagnose(log_of(&server));
+    assert!(
+        diagnosis
+            .findings
+            .iter()
+            .all(|finding| finding.code.0 != 401)
+    );
+    let text = report::text(&diagnosis, false);
+    assert!(
+        text.starts_with("DID REDIS STAY UP?  no: it began 2 times without a farewell"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_full_house_is_named_though_the_doctor_is_not_let_in() {
+    let server = server(&[]);
+    server.config_set("maxclients", "1").expect("it is set");
+    let mut _held = Vec::new();
+    until("maxclients", || {
+        _held.push(connect(&server));
+        live::look(&target(&server, ""), GUARD, now()).looks[0]
+            .info
+            .is_empty()
+    });
+    let diagnosis = diagnose(looked_at(&server));
+    assert_eq!(first(&diagnosis), proved("SW105"));
+}
+
+#[test]
+fn a_wrong_password_is_named_and_never_shown() {
+    let server = server(&[("requirepass", "right")]);
+    let facts = live::look(&target(&server, ":hunter2@"), GUARD, now());
+    let diagnosis = diagnose(facts);
+    assert_eq!(first(&diagnosis), proved("SW901"));
+    let text = format!(
+        "{}{}",
+        report::text(&diagnosis, true),
+        report::json(&diagnosis)
+    );
+    assert!(!text.contains("hunter2"), "{text}");
+    assert_eq!(
+        first(&diagnose(looked_at(&server))),
+        proved("SW901"),
+        "without a password"
+    );
+}
+
+#[test]
+fn a_slow_command_and_the_timeouts_beside_it_are_joined() {
+    let server = server(&[]);
+    server
+        .debug_sleep(Duration::from_millis(300))
+        .expect("it sleeps");
+    until("the end of it", || {
+        !looked_at(&server).looks[0].slow.is_empty()
+    });
+    let told = format!(
+        "{} redis.exceptions.TimeoutError: Timeout reading from cache:6379\n",
+        now()
+    );
+    let diagnosis = all_of(&server, application(&told));
+    let (code, verdict, confidence) = first(&diagnosis);
+    assert_eq!(
+        (code.as_str(), verdict, confidence),
+        ("SW601", Verdict::Cause, Confidence::Strong)
+    );
+}
+
+#[test]
+fn what_an_acl_refuses_is_said_with_what_it_leaves_open() {
+    let server = server(&[]);
+    let words: Vec<&[u8]> = vec![
+        b"ACL", b"SETUSER", b"app", b"on", b">secret", b"+@all", b"-config", b"-client",
+    ];
+    server.command(&words).expect("it is set");
+    let facts = live::look(&target(&server, "app:secret@"), GUARD, now());
+    let unseen: Vec<_> = facts.unseen.iter().map(|one| one.how.as_str()).collect();
+    assert_eq!(unseen.len(), 2, "{unseen:?}");
+    assert!(
+        unseen[0].contains("+config|get") || unseen[1].contains("+config|get"),
+        "{unseen:?}"
+    );
+    assert!(!facts.looks[0].info.is_empty());
+}
+
+#[test]
+fn a_frozen_server_and_one_that_speaks_http_end_in_time() {
+    let server = server(&[]);
+    server.freeze().expect("it stands still");
+    let began = Instant::now();
+    let facts = live::look(&target(&server, ""), Duration::from_millis(300), now());
+    assert!(began.elapsed() < GUARD);
+    assert_eq!(
+        facts.looks[0].reach,
+        seawall_doctor::facts::Reach::Silent { connected: true }
+    );
+    server.thaw().expect("it goes on");
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("redis://{}", listener.local_addr().expect("an address"));
+    let web = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("the doctor comes");
+        let _ = stream.read(&mut [0; 64]);
+        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+    });
+    let facts = live::look(
+        &Target::parse(&url).expect("the URL is right"),
+        GUARD,
+        now(),
+    );
+    assert!(
+        matches!(
+            facts.looks[0].reach,
+            seawall_doctor::facts::Reach::NotRedis(_)
+        ),
+        "{:?}",
+        facts.looks[0].reach
+    );
+    web.join().expect("it went well");
+}
+
+#[test]
+fn keys_values_and_passwords_that_stand_everywhere_are_in_no_output() {
+    const PLANTED: &str = "planted-4711";
+    let server = server(&[
+        ("slowlog-log-slower-than", "0"),
+        ("client-query-buffer-limit", "1mb"),
+    ]);
+    let mut client = connect(&server);
+    for command in [
+        format!("SET {PLANTED} {PLANTED}"),
+        format!("EVAL \"return 1\" 1 {PLANTED}"),
+        format!("KEYS {PLANTED}*"),
+    ] {
+        ask(&mut client, &command);
+    }
+    let mut greedy = connect(&server);
+    let _ = greedy.write_all(
+        format!("*2\r\n$3\r\nGET\r\n$3000000\r\n{}", PLANTED.repeat(200_000)).as_bytes(),
+    );
+    until("the query buffer's limit", || {
+        diagnose(log_of(&server)).first().is_some()
+    });
+    let told = format!(
+        "{} ConnectionError: Connection reset by peer while SET {PLANTED} {PLANTED}\n",
+        now()
+    );
+    let diagnosis = all_of(&server, application(&told));
+    assert_eq!(first(&diagnosis), proved("SW305"));
+    let text = format!(
+        "{}{}",
+        report::text(&diagnosis, true),
+        report::json(&diagnosis)
+    );
+    assert!(!text.contains(PLANTED), "{text}");
+}
