@@ -218,9 +218,9 @@ fn a_kill_of_the_process_is_not_taken_for_an_orderly_stop() {
 fn a_full_house_is_named_though_the_doctor_is_not_let_in() {
     let server = server(&[]);
     server.config_set("maxclients", "1").expect("it is set");
-    let mut _held = Vec::new();
+    let mut held = Vec::new();
     until("maxclients", || {
-        _held.push(connect(&server));
+        held.push(connect(&server));
         live::look(&target(&server, ""), GUARD, now()).looks[0]
             .info
             .is_empty()
