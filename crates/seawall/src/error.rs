@@ -223,15 +223,17 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let report = &*self.0;
-        let command = if report.command.is_empty() {
-            "the connection"
-        } else {
-            &*report.command
+        let command = match &*report.command {
+            "" => "the connection",
+            // What it was wanted for is its holder's affair.
+            "LEASE" => "a connection",
+            name => name,
         };
         let fate = match (report.kind, report.sent) {
             (Kind::Settings, _) if report.command.is_empty() => "cannot be made",
             (Kind::Server, _) => "was refused",
             (Kind::Reply, _) => "was answered, but not as asked",
+            (_, Sent::No) if &*report.command == "LEASE" => "could not be had",
             (_, Sent::No) => "did not run",
             (_, Sent::Perhaps) => "may have run",
         };

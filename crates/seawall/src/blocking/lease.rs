@@ -734,7 +734,11 @@ impl Lease {
             Fate::Return if !self.is_tainted() => self.link.give_back(lent.connection, lent.usage),
             Fate::Return | Fate::Abandon => {
                 let usage = lent.usage;
-                lent.connection.stream.abort();
+                if lent.connection.is_settled() {
+                    lent.connection.stream.close();
+                } else {
+                    lent.connection.stream.abort();
+                }
                 self.link
                     .decide(|ledger: &mut _, now: Moment| ledger.dropped(now, usage));
             }

@@ -238,6 +238,11 @@ impl Handshake {
             Asked::Ping if error.kind.family() != seawall_wire::error::Family::Unavailable => {
                 Ok(())
             }
+            // AUTH for a default user that has no password is refused with a plain ERR.
+            Asked::Auth if error.kind == ErrorKind::Err => Err(DialError {
+                cause: Cause::AuthFailed,
+                ..DialError::said(error)
+            }),
             Asked::Hello | Asked::Auth | Asked::Select | Asked::Ping => Err(DialError::said(error)),
         }
     }
@@ -475,5 +480,19 @@ mod tests {
         };
         let (_, bytes, _) = Handshake::start(login, Curiosity::default());
         assert_eq!(words(&bytes), ["HELLO", "3", "AUTH", "reader", ""]);
+    }
+
+    #[test]
+    fn a_password_that_nobody_asked_for_is_a_wrong_one() {
+        let login = Login {
+            password: Some(seawall_model::Secret::from("secret".to_owned())),
+            protocol: Wanted::Resp2,
+            ..Login::default()
+        };
+        let (mut handshake, ..) = Handshake::start(login, Curiosity::default());
+        let said =
+            "ERR AUTH <password> called without any password configured for the default user.";
+        let error = handshake.handle(refusal(said)).expect_err("it was refused");
+        assert_eq!(error.cause, Cause::AuthFailed);
     }
 }

@@ -78,6 +78,12 @@ impl Live {
         self.mute.is_none() && self.state.is_clean()
     }
 
+    /// Whether all that was asked is answered and nothing waits in the kernel either: it may end in order, and whoever
+    /// sits at the other end, a proxy or a log, sees no reset.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.is_fit() && unacknowledged(self.stream.fd()) == 0
+    }
+
     /// A write failed. What the peer said before it closed is still to be read: `-ERR max number of clients reached`
     /// stands behind a reset. For shells that wait for many sockets; the others ask for
     /// [`read_last_words`](Self::read_last_words).
