@@ -17,6 +17,7 @@ from .client import Redis, from_url
 from .connection import Connection, SSLConnection, UnixDomainSocketConnection
 from .events import Event, off_event, on_event
 from .pool import BlockingConnectionPool, ConnectionPool
+from .sentinel import Sentinel
 
 __all__ = [
     "BlockingConnectionPool",
@@ -25,6 +26,7 @@ __all__ = [
     "Event",
     "Redis",
     "SSLConnection",
+    "Sentinel",
     "UnixDomainSocketConnection",
     "__version__",
     "asyncio",

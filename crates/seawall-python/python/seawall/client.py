@@ -85,6 +85,7 @@ class Redis(redis.Redis):
             # Somebody reads replies in a way of their own, or watches that.
             or kind.parse_response is not _PARSE
             or kind._send_command_parse_response is not _SEND
+            or "parse_response" in self.__dict__
         ):
             return super()._execute_command(*args, **options)
         link = pool._link_known or pool._link()

@@ -185,12 +185,15 @@ class _Leased:
         if left <= 0:
             return None
         lease = self._lease
-        if lease is not None:
+        is_subscribed = bool(self._connect_callbacks)
+        if lease is not None and not is_subscribed:
             return lease.again(left)
-        if isinstance(error, errors.SeawallError) or attempt > self._retry.get_retries():
+        if isinstance(error, errors.SeawallError) and not is_subscribed:
             # No connection came: the engine has waited for one as long as it was to.
             return None
-        return self._retry._backoff.compute(attempt)
+        # All that was said over a subscription may be said again: it follows its user's policy alone.
+        retries = self._retry.get_retries()
+        return None if 0 <= retries < attempt else self._retry._backoff.compute(attempt)
 
     # -- dialling is the engine's --
 

@@ -106,7 +106,7 @@ class ConnectionPool(_ConnectionPool):
             self._count(ConnectionState.IDLE, ConnectionState.USED)
         try:
             connection.connect()
-            if not getattr(connection, "_rests", False):
+            if getattr(connection, "_rests", False) is not True:
                 self._look(connection)
         except BaseException:
             self.release(connection)
@@ -167,7 +167,7 @@ class ConnectionPool(_ConnectionPool):
         return error
 
     def release(self, connection: Any) -> None:
-        if getattr(connection, "_rests", False) and connection.pid == self.pid:
+        if getattr(connection, "_rests", False) is True and connection.pid == self.pid:
             connection._rest()
         super().release(connection)
         if self._freed is not None:
@@ -244,7 +244,7 @@ class BlockingConnectionPool(ConnectionPool, _BlockingConnectionPool):
         return min(float(self.timeout), left)
 
     def release(self, connection: Any) -> None:
-        if getattr(connection, "_rests", False) and connection.pid == self.pid:
+        if getattr(connection, "_rests", False) is True and connection.pid == self.pid:
             connection._rest()
         _BlockingConnectionPool.release(self, connection)
 

@@ -3,6 +3,7 @@
 from .client import Redis, from_url
 from .connection import Connection, SSLConnection, UnixDomainSocketConnection
 from .pool import BlockingConnectionPool, ConnectionPool
+from .sentinel import Sentinel
 
 __all__ = [
     "BlockingConnectionPool",
@@ -10,6 +11,7 @@ __all__ = [
     "ConnectionPool",
     "Redis",
     "SSLConnection",
+    "Sentinel",
     "UnixDomainSocketConnection",
     "from_url",
 ]

@@ -42,7 +42,7 @@ class SafeRetry(Retry):
             except self._supported_errors as error:
                 pause = None
                 if is_retryable is None or is_retryable(error):
-                    pause = connection._again(error, until - time.monotonic())
+                    pause = connection._again(error, attempt, until - time.monotonic())
                 await (fail(error, attempt) if with_failure_count else fail(error))
                 if pause is None:
                     raise

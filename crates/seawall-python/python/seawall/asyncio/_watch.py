@@ -23,6 +23,10 @@ class Watch:
         self._readers: set[asyncio.Future[bool]] = set()
         self._writers: set[asyncio.Future[bool]] = set()
 
+    def is_of(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether this loop watches the socket."""
+        return self._loop is loop
+
     async def readable(self, seconds: float | None) -> bool:
         """Waits until there is something to read, or the end, ``seconds`` at most; whether there is."""
         return await self._wait(seconds, write=False)

@@ -130,7 +130,14 @@ class Redis(redis.asyncio.Redis):
             link = known[1]
         else:
             link = _link_of(pool)
-        if link is None or self.connection is not None or self.single_connection_client:
+        if (
+            link is None
+            or self.connection is not None
+            or self.single_connection_client
+            # Somebody reads replies in a way of their own.
+            or type(self).parse_response is not _PARSE
+            or "parse_response" in self.__dict__
+        ):
             return await super().execute_command(*args, **options)
         within = None if _UNTIL.get() is None else _deadline.left()
         future, ticket = link.execute(args, pool._codec_known or pool._codec(), NEVER_DECODE not in options, within)
@@ -169,8 +176,10 @@ class Redis(redis.asyncio.Redis):
 
 
 def _link_of(pool: Any) -> Any:
-    ask = getattr(pool, "_link", None)
-    return None if ask is None else ask()
+    return pool._link() if isinstance(pool, ConnectionPool) else None
+
+
+_PARSE = redis.asyncio.Redis.parse_response
 
 
 if not ENGINE:

@@ -18,6 +18,7 @@ from redis.asyncio.retry import Retry
 from redis.exceptions import ConnectionError as _RedisConnectionError
 from redis.exceptions import ResponseError as _RedisResponseError
 from redis.maint_notifications import MaintNotificationsConfig
+from redis.observability.metrics import CloseReason
 
 from .. import _config, _deadline, _ext, errors
 from .._mode import ENGINE
@@ -129,6 +130,8 @@ class _Leased:
     _lease: _ext.Lease | None = None
     _watch: Watch | None = None
     _link: _ext.AsyncLink | None = None
+    #: Whether its pool gives the connection back to the engine's while nobody uses it.
+    _rests = True
     #: How often a call is sent at most, where redis-py's arguments say so.
     _attempts: int | None = None
 
@@ -144,6 +147,9 @@ class _Leased:
         kwargs.setdefault("maint_notifications_config", MaintNotificationsConfig(enabled=False))
         kwargs["parser_class"] = LeaseParser
         super().__init__(*args, **kwargs)
+        if self.redis_connect_func is not None:
+            # What it does to a connection is kept with it.
+            self._rests = False
         encoder = self.encoder
         self._codec = _ext.Codec(encoder.encoding, encoder.encoding_errors, bool(encoder.decode_responses))
 
@@ -174,17 +180,30 @@ class _Leased:
         if self._lease is not None:
             self._lease.begin(attempt)
 
-    def _again(self, error: Exception, left: float) -> float | None:
-        lease = self._lease
-        if lease is None or left <= 0 or not self._retries_wanted:
+    def _again(self, error: Exception, attempt: int, left: float) -> float | None:
+        """After how many seconds all of it may be sent again; ``None``: it may not."""
+        if left <= 0:
             return None
-        return lease.again(left)
+        lease = self._lease
+        is_subscribed = bool(self._connect_callbacks)
+        if lease is not None and not is_subscribed:
+            return lease.again(left) if self._retries_wanted else None
+        if isinstance(error, errors.SeawallError) and not is_subscribed:
+            # No connection came: the engine has waited for one as long as it was to.
+            return None
+        # All that was said over a subscription may be said again: it follows its user's policy alone.
+        retries = self._retry.get_retries()
+        return None if 0 <= retries < attempt else self._retry._backoff.compute(attempt)
 
     # -- dialling is the engine's --
 
     @property
     def is_connected(self) -> bool:
         return self._lease is not None and self._lease.fileno() >= 0
+
+    def _is_elsewhere(self) -> bool:
+        """Whether it belongs to another loop than the one that runs."""
+        return self._watch is not None and not self._watch.is_of(asyncio.get_running_loop())
 
     # What `_config` asks of a connection, as the sync ones call it.
     @property
@@ -227,12 +246,19 @@ class _Leased:
             self.username, self.password = before
 
     async def connect(self) -> None:
-        await self.connect_check_health()
+        if not self.is_connected:
+            await super().connect()  # type: ignore[misc]
 
     async def connect_check_health(self, check_health: bool = True, retry_socket_connect: bool = True) -> None:
+        # Trying again, within the deadline, is the engine's.
         if self.is_connected:
             return
-        await self._connect()
+        try:
+            await self._connect()
+        except asyncio.TimeoutError:
+            raise errors._redis.TimeoutError("Timeout connecting to server") from None
+        except OSError as error:
+            raise errors._redis.ConnectionError(self._error_message(error)) from error
         try:
             if not self.redis_connect_func:
                 await self.on_connect_check_health(check_health=check_health)
@@ -257,9 +283,6 @@ class _Leased:
         self._parser.on_connect(self)
         await self.activate_maint_notifications_handling_if_enabled(check_health=check_health)
 
-    async def check_health(self) -> None:
-        """Without effect: probes are the engine's, on connections of their own."""
-
     async def disconnect(
         self,
         nowait: bool = False,
@@ -267,7 +290,15 @@ class _Leased:
         failure_count: int | None = None,
         health_check_failed: bool = False,
     ) -> None:
+        was_connected = self.is_connected
         self._close()
+        if not was_connected:
+            return
+        if error is None:
+            await _redis.record_connection_closed(close_reason=CloseReason.APPLICATION_CLOSE)
+        else:
+            reason = CloseReason.HEALTHCHECK_FAILED if health_check_failed else CloseReason.ERROR
+            await _redis.record_connection_closed(close_reason=reason, error_type=error)
 
     def _close(self) -> None:
         self._reset_himport_state()
@@ -287,8 +318,8 @@ class _Leased:
         """Gives the connection back to the engine's pool; the next ``connect`` takes one."""
         self._look_away()
         lease, self._lease = self._lease, None
-        self._parser.on_disconnect()
         if lease is not None:
+            self._parser.on_disconnect()
             lease.release()
 
     def getpeername(self) -> str | None:
@@ -308,6 +339,8 @@ class _Leased:
     async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
         if not self.is_connected:
             await self.connect_check_health(check_health=False)
+        if check_health and self.health_check_interval:
+            await self.check_health()  # type: ignore[attr-defined]
         lease, watch = self._lease, self._watch
         assert lease is not None and watch is not None
         if isinstance(command, str):
@@ -361,6 +394,8 @@ class _Leased:
             if disconnect_on_error:
                 self._close()
             raise
+        if self.health_check_interval:
+            self.next_health_check = asyncio.get_running_loop().time() + self.health_check_interval
         if isinstance(response, _RedisResponseError):
             raise response from None
         return response

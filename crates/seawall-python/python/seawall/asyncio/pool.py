@@ -12,6 +12,7 @@ from typing import Any
 import redis.asyncio.connection as _redis
 from redis.exceptions import MaxConnectionsError
 from redis.maint_notifications import MaintNotificationsConfig
+from redis.observability.attributes import get_pool_name
 
 from .. import _config, _deadline, _ext, errors
 from .._mode import ENGINE
@@ -46,7 +47,7 @@ class ConnectionPool(_redis.ConnectionPool):
         self._links: weakref.WeakKeyDictionary[Any, _ext.AsyncLink | None] = weakref.WeakKeyDictionary()
         self._links_lock = threading.Lock()
         self._codec_known: _ext.Codec | None = None
-        super().__init__(connection_class, max_connections, *args, **kwargs)
+        super().__init__(*args, connection_class=connection_class, max_connections=max_connections, **kwargs)
 
     # -- the engine behind it --
 
@@ -109,23 +110,33 @@ class ConnectionPool(_redis.ConnectionPool):
         if stand_in is not None and stand_in.is_due and stand_in.client.connection_pool is self:
             stand_in.is_due = False
             return stand_in
-        connection = await self._take()
+        began = time.monotonic()
+        connection, made = await self._take()
         try:
-            await connection.connect()
+            await self.ensure_connection(connection)
+            await self._count_time(began, made)
         except BaseException:
             self._put_back(connection)
             raise
-        known = self._known
-        if known is None or known[1] is not connection._link:
-            _loops.join(asyncio.get_running_loop(), connection._link, self)
+        known, link = self._known, connection._link
+        if link is not None and (known is None or known[1] is not link):
+            _loops.join(asyncio.get_running_loop(), link, self)
         return connection
 
-    async def _take(self) -> Any:
+    async def _count_time(self, began: float, made: bool) -> None:
+        if made:
+            await _redis.record_connection_create_time(
+                connection_pool=self, duration_seconds=time.monotonic() - began
+            )
+
+    async def _take(self) -> tuple[Any, bool]:
+        """A connection object, as soon as one is free, and whether it was made for this."""
         until: float | None = None
         while True:
             if self.can_get_connection():
+                made = not self._available_connections
                 try:
-                    return self.get_available_connection()
+                    return self.get_available_connection(), made
                 except MaxConnectionsError:
                     # A task of another thread's loop was quicker.
                     pass
@@ -183,12 +194,20 @@ class ConnectionPool(_redis.ConnectionPool):
     async def ensure_connection(self, connection: Any) -> None:
         if not _is_ours(self.connection_class):
             return await super().ensure_connection(connection)
-        await connection.connect()
+        if getattr(connection, "_rests", False) is True:
+            # The engine has looked at what it lends.
+            return await connection.connect()
+        if _is_ours(type(connection)) and connection._is_elsewhere():
+            connection._close()
+        await super().ensure_connection(connection)
 
     def _put_back(self, connection: Any) -> None:
         # Without an await: a task that is cancelled here would lose the slot for good.
         self._in_use_connections.discard(connection)
-        connection._rest()
+        if connection._rests:
+            connection._rest()
+        elif connection.should_reconnect():
+            connection._close()
         self._available_connections.append(connection)
         self._next_turn()
 
@@ -203,17 +222,20 @@ class ConnectionPool(_redis.ConnectionPool):
 
     async def disconnect(self, inuse_connections: bool = True) -> None:
         """Closes the connections that were handed out, and the one that plain commands share. The next command makes
-        new ones. With ``inuse_connections=False`` nothing is closed: what rests is the engine's.
+        new ones. With ``inuse_connections=False`` only what this pool keeps for itself is closed: what rests otherwise
+        is the engine's.
         """
         if not _is_ours(self.connection_class):
             return await super().disconnect(inuse_connections)
+        for connection in list(self._available_connections):
+            await connection.disconnect()
         if inuse_connections:
             for connection in list(self._in_use_connections):
                 await connection.disconnect()
             self._leave_links()
 
 
-class BlockingConnectionPool(ConnectionPool):
+class BlockingConnectionPool(ConnectionPool, _redis.BlockingConnectionPool):
     """Takes what ``redis.asyncio.BlockingConnectionPool`` takes; ``timeout`` is how long to wait for a connection."""
 
     def __init__(
@@ -224,8 +246,13 @@ class BlockingConnectionPool(ConnectionPool):
         queue_class: Any = None,
         **kwargs: Any,
     ) -> None:
-        self.timeout = timeout
-        super().__init__(connection_class, max_connections, **kwargs)
+        super().__init__(connection_class, max_connections, timeout=timeout, **kwargs)
+
+    async def _count_time(self, began: float, made: bool) -> None:
+        await super()._count_time(began, made)
+        await _redis.record_connection_wait_time(
+            pool_name=get_pool_name(self), duration_seconds=time.monotonic() - began
+        )
 
     def _patience(self) -> float:
         span = 1e9 if self.timeout is None else float(self.timeout)

@@ -1,0 +1,116 @@
+"""A subscription outlives its connection, as redis-py's does, where its user's retry policy allows it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+
+import pytest
+import redis
+from conftest import Server
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+import seawall
+
+
+def cut_off_subscribers(server: Server) -> None:
+    admin = server.admin()
+    for client in admin.client_list(_type="pubsub"):
+        admin.client_kill_filter(_id=client["id"])
+    admin.close()
+
+
+def publish_until_heard(server: Server, word: str) -> None:
+    """Publishes until somebody is there to hear it."""
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        try:
+            if server.admin().publish("news", word):
+                return
+        except redis.ConnectionError:
+            pass
+        time.sleep(0.05)
+    raise AssertionError("nobody subscribed again")
+
+
+def restart(server: Server) -> None:
+    server.kill()
+    # Longer than the ride-out, shorter than what redis-py's own policy waits.
+    time.sleep(1.2)
+    server.start()
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+@pytest.mark.parametrize("harm", [cut_off_subscribers, restart])
+def test_a_listener_goes_on_after_its_connection(server: Server, protocol: int, harm) -> None:
+    subscription = seawall.Redis(port=server.port, protocol=protocol).pubsub(ignore_subscribe_messages=True)
+    subscription.subscribe("news")
+    heard: list[bytes] = []
+
+    def listen() -> None:
+        for message in subscription.listen():
+            heard.append(message["data"])
+            if message["data"] == b"last":
+                return
+
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
+    publish_until_heard(server, "first")
+    harm(server)
+    publish_until_heard(server, "last")
+    listener.join(20)
+    assert heard == [b"first", b"last"]
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+@pytest.mark.parametrize("harm", [cut_off_subscribers, restart])
+def test_an_asyncio_listener_goes_on_after_its_connection(server: Server, protocol: int, harm) -> None:
+    async def main() -> list[bytes]:
+        async with seawall.asyncio.Redis(port=server.port, protocol=protocol) as client:
+            async with client.pubsub(ignore_subscribe_messages=True) as subscription:
+                await subscription.subscribe("news")
+                heard: list[bytes] = []
+
+                async def listen() -> None:
+                    async for message in subscription.listen():
+                        heard.append(message["data"])
+                        if message["data"] == b"last":
+                            return
+
+                listener = asyncio.create_task(listen())
+                await asyncio.to_thread(publish_until_heard, server, "first")
+                await asyncio.to_thread(harm, server)
+                await asyncio.to_thread(publish_until_heard, server, "last")
+                await asyncio.wait_for(listener, 20)
+                return heard
+
+    assert asyncio.run(main()) == [b"first", b"last"]
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_who_wants_no_retries_is_told_that_messages_may_be_missing(server: Server, protocol: int) -> None:
+    client = seawall.Redis(port=server.port, protocol=protocol, retry=Retry(NoBackoff(), 0))
+    subscription = client.pubsub(ignore_subscribe_messages=True)
+    subscription.subscribe("news")
+    subscription.get_message(timeout=1)
+    cut_off_subscribers(server)
+    with pytest.raises(redis.ConnectionError):
+        subscription.get_message(timeout=5)
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_the_same_holds_under_asyncio(server: Server, protocol: int) -> None:
+    async def main() -> None:
+        retry = AsyncRetry(NoBackoff(), 0)
+        async with seawall.asyncio.Redis(port=server.port, protocol=protocol, retry=retry) as client:
+            async with client.pubsub(ignore_subscribe_messages=True) as subscription:
+                await subscription.subscribe("news")
+                await subscription.get_message(timeout=1)
+                cut_off_subscribers(server)
+                with pytest.raises(redis.ConnectionError):
+                    await subscription.get_message(timeout=5)
+
+    asyncio.run(main())
