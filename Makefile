@@ -7,7 +7,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 
 target := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help setup demo test test-apps lint format format-check clippy docs tidy deny dist bench bench-python
+.PHONY: help setup demo test test-apps suite lint format format-check clippy docs tidy deny dist bench bench-python
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,10 @@ test: setup ## run every test
 test-apps: ## run the tests with Django, Celery, RQ, FastAPI and Flask alone (two minutes)
 	@scripts/python.sh
 	@.venv/bin/python -m pytest -q crates/seawall-python/tests/apps
+
+suite: setup ## run redis-py's own tests through our classes, and compare (a quarter of an hour)
+	@scripts/python.sh
+	@.venv/bin/python crates/seawall-python/tests/suite/run.py
 
 lint: format-check clippy docs tidy deny ## formatting, clippy, docs, house rules, dependencies
 

@@ -22,6 +22,8 @@ fi
 # The Python package, through its own interpreter.
 if run scripts/python.sh && [ -x .venv/bin/python ]; then
     run .venv/bin/python -m pytest -q crates/seawall-python/tests
+    # redis-py's own tests through ours; `make suite` runs them in every way.
+    run .venv/bin/python crates/seawall-python/tests/suite/run.py --quick
 fi
 
 # `test result: ok. 3 passed; 0 failed; ..` of cargo test, `Summary [..] 9 tests run: 8 passed, 1 failed, ..` of nextest,

@@ -6,6 +6,7 @@ lets the tests meet Seawall's classes where they name redis-py's. ``SEAWALL_SUIT
 - ``direct``: nothing is swapped; what the others are compared with.
 - ``client``: ``redis.Redis``, the pools and the connections are Seawall's.
 - ``pool``: ``redis.Redis`` stays redis-py's own; the pools and connections that it makes are Seawall's.
+- ``aclient`` and ``apool``: the same in ``redis.asyncio``.
 """
 
 from __future__ import annotations
@@ -23,12 +24,14 @@ import sys
 import tempfile
 import time
 import tracemalloc
+from collections.abc import Generator
 from typing import Any
 
 import pytest
 
 MODE = os.environ.get("SEAWALL_SUITE", "direct")
 CLONE_NEWNET = 0x40000000
+PR_SET_PDEATHSIG = 1
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1
 #: What the tests call the deployment that their sentinels watch.
 SERVICE = "redis-py-test"
@@ -70,7 +73,47 @@ def swap() -> None:
             method.__defaults__ = (redis.Redis, seawall.sentinel.SentinelConnectionPool)
 
 
-if MODE != "direct":
+def swap_asyncio() -> None:
+    import redis.asyncio
+    import redis.asyncio.client
+    import redis.asyncio.connection
+    import redis.asyncio.sentinel
+
+    import seawall.asyncio
+    import seawall.asyncio.sentinel
+
+    for name in (
+        "ConnectionPool",
+        "BlockingConnectionPool",
+        "Connection",
+        "SSLConnection",
+        "UnixDomainSocketConnection",
+    ):
+        modules = [redis.asyncio, redis.asyncio.connection]
+        if MODE == "apool":
+            modules.append(redis.asyncio.client)
+        for module in modules:
+            if hasattr(module, name):
+                setattr(module, name, getattr(seawall.asyncio, name))
+    for name in ("SentinelManagedConnection", "SentinelManagedSSLConnection", "SentinelConnectionPool"):
+        for module in (redis.asyncio, redis.asyncio.sentinel):
+            if hasattr(module, name):
+                setattr(module, name, getattr(seawall.asyncio.sentinel, name))
+    if MODE == "aclient":
+        for module in (redis.asyncio, redis.asyncio.client):
+            module.Redis = module.StrictRedis = seawall.asyncio.Redis
+        redis.asyncio.Sentinel = seawall.asyncio.sentinel.Sentinel
+        # Tests put clients of their own into the module.
+        redis.asyncio.sentinel = sys.modules["redis.asyncio.sentinel"] = seawall.asyncio.sentinel
+    else:
+        for method in ("master_for", "slave_for", "replica_for"):
+            method = getattr(redis.asyncio.sentinel.Sentinel, method)
+            method.__defaults__ = (redis.asyncio.Redis, seawall.asyncio.sentinel.SentinelConnectionPool)
+
+
+if MODE in ("aclient", "apool"):
+    swap_asyncio()
+elif MODE != "direct":
     swap()
 
 
@@ -128,6 +171,8 @@ class Servers:
             [binary, *config, "--port", str(port), "--dir", str(self.folder), *options],
             stdout=(self.folder / f"{port}.log").open("ab"),
             stderr=subprocess.STDOUT,
+            # Nothing is left behind, whatever ends this process.
+            preexec_fn=lambda: ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL),
         )
         self.processes.append(process)
         deadline = time.monotonic() + 60
@@ -180,10 +225,24 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.master_service = SERVICE
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_runtest_teardown() -> None:
-    if servers is not None:
-        servers.mend()
+def forget_outages() -> None:
+    """What the process knows of a server that a test broke is not for the next test, whose server is well."""
+    from seawall import _config
+
+    for link in list(_config._links.values()):
+        stats = link.stats()
+        if stats["state"] != "up" or stats["writes_refused"] or stats["rejected"]:
+            _config._links.clear()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown() -> Generator[None, Any, Any]:
+    try:
+        return (yield)
+    finally:
+        if servers is not None:
+            servers.mend()
+            forget_outages()
 
 
 def pytest_unconfigure() -> None:
