@@ -114,3 +114,55 @@ def test_the_same_holds_under_asyncio(server: Server, protocol: int) -> None:
                     await subscription.get_message(timeout=5)
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+@pytest.mark.parametrize("timeout", [None, 20])
+def test_one_thread_speaks_on_a_subscription_while_another_listens(
+    server: Server, protocol: int, timeout: float | None
+) -> None:
+    subscription = seawall.Redis(port=server.port, protocol=protocol).pubsub()
+    subscription.subscribe("news")
+    heard: list[tuple[str, bytes]] = []
+    begun = threading.Event()
+
+    def listen() -> None:
+        while subscription.subscribed:
+            begun.set()
+            message = subscription.get_message(timeout=timeout)
+            if message is not None:
+                heard.append((message["type"], message["channel"]))
+
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
+    begun.wait(20)
+    # It waits for a message now.
+    time.sleep(0.2)
+    for word in range(100):
+        subscription.subscribe(f"more-{word}")
+    subscription.ping()
+    subscription.unsubscribe()
+    listener.join(20)
+    assert not listener.is_alive()
+    told = [channel for kind, channel in heard if kind == "subscribe"]
+    assert told == [b"news", *(f"more-{word}".encode() for word in range(100))]
+    assert len([kind for kind, _ in heard if kind == "unsubscribe"]) == 101
+
+
+def test_a_subscription_that_another_thread_closes_ends_its_listener(server: Server) -> None:
+    subscription = seawall.Redis(port=server.port).pubsub()
+    subscription.subscribe("news")
+    ended = threading.Event()
+
+    def listen() -> None:
+        try:
+            for _ in subscription.listen():
+                pass
+        except (redis.ConnectionError, ValueError, RuntimeError, AttributeError):
+            pass
+        ended.set()
+
+    threading.Thread(target=listen, daemon=True).start()
+    time.sleep(0.2)
+    subscription.close()
+    assert ended.wait(20)

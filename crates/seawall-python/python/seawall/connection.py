@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import redis.connection as _redis
@@ -17,12 +18,14 @@ from . import _config, _deadline, _ext, errors
 from ._mode import ENGINE
 from ._retry import SafeRetry
 from ._signature import takes_what
+from ._subscribed import Subscribed
 from .pipeline import raise_lost
 
 __all__ = ["Connection", "SSLConnection", "UnixDomainSocketConnection"]
 
 #: What a read without a timeout of its own waits: the pool's deadline, and a blocking command's own timeout besides.
 _AS_THE_POOL = -1.0
+_ANYTIME = nullcontext()
 
 
 class LeasedSocket:
@@ -84,6 +87,8 @@ class LeaseParser(_RESP3Parser):
         self.encoder = None
         self._lease: _ext.Lease | None = None
         self._codec: _ext.Codec | None = None
+        #: Where it is a subscription.
+        self._subscribed: Subscribed | None = None
 
     def handle_pubsub_push_response(self, response: Any) -> Any:
         return response
@@ -100,6 +105,8 @@ class LeaseParser(_RESP3Parser):
         lease = self._lease
         if lease is None:
             raise errors.ConnectionError("Connection closed")
+        if self._subscribed is not None:
+            return self._subscribed.can_read(lease, timeout or 0.0)
         return lease.can_read(timeout or 0.0)
 
     def read_response(
@@ -114,7 +121,10 @@ class LeaseParser(_RESP3Parser):
                 within = _AS_THE_POOL if left is None else left
             else:
                 within = timeout
-            came = lease.read(self._codec, not disable_decoding, within)
+            if self._subscribed is None:
+                came = lease.read(self._codec, not disable_decoding, within)
+            else:
+                came = self._subscribed.read(lease, self._codec, not disable_decoding, within)
             if came is None:
                 if timeout is SENTINEL:
                     raise lease.late()
@@ -141,6 +151,8 @@ class _Leased:
     _pool_size: int | None = None
     #: Whether its pool gives the connection back to the engine's while nobody uses it.
     _rests = True
+    #: Where it is a subscription: it may be spoken on while another thread listens.
+    _subscribed: Subscribed | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._ours = _config.take_ours(kwargs)
@@ -175,10 +187,20 @@ class _Leased:
         timeout = self._socket_timeout
         return _config.DEADLINE if timeout is None else timeout
 
+    def register_connect_callback(self, callback: Any) -> None:
+        """As redis-py's; only a subscription wants to be called."""
+        if self._subscribed is None:
+            self._subscribed = self._parser._subscribed = Subscribed()
+        super().register_connect_callback(callback)
+
     def _begin(self, attempt: int) -> None:
         self._attempt = attempt
         if self._lease is not None:
-            self._lease.begin(attempt)
+            with self._turn():
+                self._lease.begin(attempt)
+
+    def _turn(self) -> AbstractContextManager[Any]:
+        return _ANYTIME if self._subscribed is None else self._subscribed.turn
 
     def _again(self, error: Exception, attempt: int, left: float) -> float | None:
         """After how many seconds all of it may be sent again; ``None``: it may not."""
@@ -246,7 +268,8 @@ class _Leased:
             packed = b"".join(command)
         left = _deadline.left()
         try:
-            lease.send(packed, _AS_THE_POOL if left is None else left)
+            with self._turn():
+                lease.send(packed, _AS_THE_POOL if left is None else left)
         except BaseException:
             self.disconnect()
             raise
