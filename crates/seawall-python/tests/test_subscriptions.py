@@ -166,3 +166,19 @@ def test_a_subscription_that_another_thread_closes_ends_its_listener(server: Ser
     time.sleep(0.2)
     subscription.close()
     assert ended.wait(20)
+
+
+def test_what_wants_to_be_called_when_it_connects_is_not_always_a_subscription(server: Server) -> None:
+    """A client-side cache does too, and its connections carry what must not run twice."""
+
+    class Cache:
+        def connected(self, connection: redis.Connection) -> None:
+            pass
+
+    cache = Cache()
+    connection = seawall.Connection(port=server.port, retry=Retry(NoBackoff(), 3))
+    connection.register_connect_callback(cache.connected)
+    connection.connect()
+    connection.send_command("INCR", "count")
+    connection.disconnect()
+    assert connection._again(redis.ConnectionError("lost"), 1, 5.0) is None

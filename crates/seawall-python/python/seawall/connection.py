@@ -10,6 +10,7 @@ from typing import Any
 
 import redis.connection as _redis
 from redis._parsers import _RESP3Parser
+from redis.client import PubSub
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 from redis.utils import SENTINEL
@@ -188,8 +189,8 @@ class _Leased:
         return _config.DEADLINE if timeout is None else timeout
 
     def register_connect_callback(self, callback: Any) -> None:
-        """As redis-py's; only a subscription wants to be called."""
-        if self._subscribed is None:
+        """As redis-py's."""
+        if self._subscribed is None and isinstance(callback.__self__, PubSub):
             self._subscribed = self._parser._subscribed = Subscribed()
         super().register_connect_callback(callback)
 
@@ -207,7 +208,8 @@ class _Leased:
         if left <= 0:
             return None
         lease = self._lease
-        is_subscribed = bool(self._connect_callbacks)
+        # Not a client-side cache, which wants to be called as well.
+        is_subscribed = any(isinstance(getattr(ref(), "__self__", None), PubSub) for ref in self._connect_callbacks)
         if lease is not None and not is_subscribed:
             return lease.again(left)
         if isinstance(error, errors.SeawallError) and not is_subscribed:

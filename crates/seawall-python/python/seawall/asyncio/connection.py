@@ -14,6 +14,7 @@ from typing import Any
 import redis.asyncio
 import redis.asyncio.connection as _redis
 from redis._parsers import _AsyncRESP3Parser
+from redis.asyncio.client import PubSub
 from redis.asyncio.retry import Retry
 from redis.exceptions import ConnectionError as _RedisConnectionError
 from redis.exceptions import ResponseError as _RedisResponseError
@@ -185,7 +186,7 @@ class _Leased:
         if left <= 0:
             return None
         lease = self._lease
-        is_subscribed = bool(self._connect_callbacks)
+        is_subscribed = any(isinstance(getattr(ref(), "__self__", None), PubSub) for ref in self._connect_callbacks)
         if lease is not None and not is_subscribed:
             return lease.again(left) if self._retries_wanted else None
         if isinstance(error, errors.SeawallError) and not is_subscribed:
