@@ -58,6 +58,11 @@ def pin(process: int, cores: set[int]) -> None:
             os.sched_setaffinity(int(thread), cores)
 
 
+def time_of(process: int) -> int:
+    """The processor time of a process's main thread, in nanoseconds."""
+    return int(pathlib.Path(f"/proc/{process}/schedstat").read_text().split()[0])
+
+
 def find_server() -> str:
     """SEAWALL_LAB_SERVER, the PATH, the wheel in .venv."""
     candidates = [os.environ.get("SEAWALL_LAB_SERVER"), shutil.which("redis-server"), shutil.which("valkey-server")]
@@ -116,9 +121,14 @@ class Ground:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
 
+    @property
+    def server(self) -> int:
+        """The server's process."""
+        return self._process.pid
+
     def server_time(self) -> int:
         """The processor time of the server's main thread, which serves the clients, in nanoseconds."""
-        return int(pathlib.Path(f"/proc/{self._process.pid}/schedstat").read_text().split()[0])
+        return time_of(self._process.pid)
 
     def place(self, placement: Placement) -> str | None:
         """Moves both processes with all their threads; says in words who runs where. ``None``: this machine has one core."""
