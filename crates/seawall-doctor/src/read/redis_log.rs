@@ -263,9 +263,10 @@ pub(super) fn peer(text: &str) -> Option<Peer> {
     Some(Peer {
         id: number("id="),
         addr,
-        name: word("name="),
+        // Valkey hides what users chose, and says so.
+        name: word("name=").replace("*redacted*", ""),
         flags: word("flags="),
-        command: word("cmd="),
+        command: word("cmd=").replace("*redacted*", ""),
         idle: number("idle=").unwrap_or(0),
         output_bytes: number("omem=").unwrap_or(0),
         query_bytes: number("qbuf=").unwrap_or(0),

@@ -129,27 +129,34 @@ fn a_subscriber_over_its_limit_is_proved_by_the_log() {
     let mut slow = connect(&server);
     ask(&mut slow, "CLIENT SETNAME metrics");
     ask(&mut slow, "SUBSCRIBE news");
-    let message = vec![b'x'; 256 * 1024];
+    // Small ones: Valkey 9 does not count large ones that it sends without a copy.
+    let message = [b'x'; 4096];
     until("the limit", || {
-        server
-            .command(&[b"PUBLISH", b"news", &message])
-            .expect("it is taken");
-        !log_of(&server).server_log.is_empty() && diagnose(log_of(&server)).first().is_some()
+        for _ in 0..200 {
+            server
+                .command(&[b"PUBLISH", b"news", &message])
+                .expect("it is taken");
+        }
+        diagnose(log_of(&server)).first().is_some()
     });
     let diagnosis = all_of(&server, Facts::default());
     assert_eq!(first(&diagnosis), proved("SW301"));
     let subject = &diagnosis.findings[0].subjects[0];
-    assert!(subject.contains("metrics"), "{subject}");
+    let addr = slow.local_addr().expect("a socket").to_string();
+    assert!(subject.contains(&addr), "{subject}");
 }
 
 #[test]
 fn a_reply_over_the_limit_is_proved_by_the_log() {
     let server = server(&[("client-output-buffer-limit", "normal 1mb 0 0")]);
-    server
-        .command(&[b"SETRANGE", b"large", b"8000000", b"x"])
-        .expect("it is taken");
+    let element = [b'x'; 4096];
+    let mut push: Vec<&[u8]> = vec![b"RPUSH", b"large"];
+    push.extend(std::iter::repeat_n(&element[..], 2000));
+    server.command(&push).expect("it is taken");
     let mut client = connect(&server);
-    client.write_all(b"GET large\r\n").expect("it is sent");
+    client
+        .write_all(b"LRANGE large 0 -1\r\n")
+        .expect("it is sent");
     let mut rest = Vec::new();
     let _ = client.read_to_end(&mut rest);
     let told =
@@ -157,7 +164,7 @@ fn a_reply_over_the_limit_is_proved_by_the_log() {
     let diagnosis = all_of(&server, application(told));
     assert_eq!(first(&diagnosis), proved("SW302"));
     assert!(
-        diagnosis.findings[0].title.contains("GET"),
+        diagnosis.findings[0].title.contains("LRANGE"),
         "{}",
         diagnosis.findings[0].title
     );
