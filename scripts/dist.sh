@@ -149,7 +149,7 @@ done
 
 if wanted source; then
     say "making the source distribution, and installing it and the clone (minutes: pip compiles)"
-    "$tools/bin/maturin" sdist --quiet --out "$out" </dev/null
+    "$tools/bin/maturin" sdist --out "$out" </dev/null >"$built/sdist.log" 2>&1 || { tail -n 3 "$built/sdist.log" >&2; miss "the source distribution"; }
     export CARGO_TARGET_DIR=$built/pip
     for sdist in "$out"/*.tar.gz; do try "README's quick start from ${sdist##*/}" scripts/quick_start.py "$sdist"; done
     try "README's quick start by \`pip install .\` in a clean clone" scripts/quick_start.py .
