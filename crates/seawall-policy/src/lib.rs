@@ -1,5 +1,5 @@
 //! Decisions on events and a given time: the health of an endpoint, retries and their budget, deadlines, ageing of
-//! connections, dialling, waiting.
+//! connections, dialling, waiting, breakers.
 //!
 //! Everything here is told what happened and when, and answers what to do; a shell does it after its lock is
 //! released. Nothing here performs I/O, reads a clock, starts a thread or writes a log, and every sum of chance comes
@@ -14,6 +14,8 @@
 //! | [`deadline`] | until when must a call be sent, and until when answered? |
 //! | [`ageing`] | is this connection too old, or idle for too long, to be used? |
 //! | [`dial`] | may another connection be opened now? |
+//! | [`breaker`] | may something that cannot be probed be called now? |
+//! | [`again`] | it failed: may it be called again, and when? |
 //! | [`park`] | who waits, in which order, and how many may? |
 //!
 //! A shell asks, tells, and asks again; here with a clock made of paper:
@@ -42,8 +44,10 @@
 //! assert_eq!(health.admit(now, Access::Read, ride_out), Admission::Send);
 //! ```
 
+pub mod again;
 pub mod ageing;
 pub mod backoff;
+pub mod breaker;
 pub mod budget;
 pub mod deadline;
 pub mod dial;
