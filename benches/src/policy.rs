@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use failsafe::CircuitBreaker;
 use rustix::time::{ClockId, clock_gettime};
+use seawall::guard::{BreakerSettings, Guard, GuardSettings, Slow};
 use seawall_model::Moment;
 use seawall_policy::ageing::{Ageing, AgeingSettings, Life};
 use seawall_policy::budget::{Budget, BudgetSettings};
@@ -19,7 +20,8 @@ use crate::measure::{Contender, Pace, compare};
 use crate::report::{Table, Unit};
 
 const CLOCK: &str = "clock read (boot clock)";
-const GUARD: &str = "seawall: decisions, locks and clocks";
+const DECIDE: &str = "seawall: decisions, locks and clocks";
+const GUARD: &str = "seawall: guard";
 
 /// Seawall's rows, the peers', and the clock read by which DESIGN counts.
 pub(crate) fn run(cores: Cores, scale: f64) -> Result<Vec<Table>> {
@@ -31,6 +33,20 @@ pub(crate) fn run(cores: Cores, scale: f64) -> Result<Vec<Table>> {
     let mut given = Decisions::new();
     let mut at = now();
     let guarded = Mutex::new(Decisions::new());
+    let guard = Guard::new("nothing", GuardSettings::default());
+    let timed = Guard::new(
+        "nothing",
+        GuardSettings {
+            breaker: BreakerSettings {
+                slow: Some(Slow {
+                    after: Duration::from_secs(1),
+                    share: 0.5,
+                }),
+                ..BreakerSettings::default()
+            },
+            again: None,
+        },
+    );
     let failsafe = failsafe::Config::new().build();
     let recloser = recloser::Recloser::default();
     let mut contenders = [
@@ -42,7 +58,11 @@ pub(crate) fn run(cores: Cores, scale: f64) -> Result<Vec<Table>> {
             given.after(at, at);
             admission
         }),
-        Contender::repeating(GUARD, || guard(&guarded, nothing)),
+        Contender::repeating(DECIDE, || decide(&guarded, nothing)),
+        Contender::repeating(GUARD, || guard.call(nothing).is_ok()),
+        Contender::repeating("seawall: guard that looks for slow calls", || {
+            timed.call(nothing).is_ok()
+        }),
         Contender::repeating("failsafe: call", || failsafe.call(nothing).is_ok()),
         Contender::repeating("recloser: call", || recloser.call(nothing).is_ok()),
     ];
@@ -55,6 +75,7 @@ pub(crate) fn run(cores: Cores, scale: f64) -> Result<Vec<Table>> {
     );
     Ok(vec![
         table
+            .figure(&measured, DECIDE, CLOCK, 4.0)
             .figure(&measured, GUARD, CLOCK, 4.0)
             .figure(&measured, GUARD, "failsafe: call", 1.0)
             .figure(&measured, GUARD, "recloser: call", 1.0),
@@ -67,7 +88,7 @@ fn nothing() -> std::result::Result<u64, Infallible> {
 }
 
 /// A call as the engine treats it: decide under the lock, call, report under the lock; the clock is read before each.
-fn guard(
+fn decide(
     decisions: &Mutex<Decisions>,
     call: impl FnOnce() -> std::result::Result<u64, Infallible>,
 ) -> Option<u64> {

@@ -22,6 +22,7 @@ mod command;
 mod error;
 mod events;
 mod fork;
+pub mod guard;
 pub mod journal;
 mod link;
 mod log;

@@ -7,6 +7,7 @@ mod endings;
 mod fake;
 mod forks;
 mod ground;
+mod guard;
 mod hints;
 mod hostile;
 mod journal;
