@@ -10,6 +10,7 @@ mod command_line;
 mod events;
 mod greenlet;
 mod ground;
+mod guard;
 mod identity;
 mod lease;
 mod link;
@@ -31,6 +32,9 @@ fn _ext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<aio::Executor>()?;
     module.add_class::<aio::Ticket>()?;
     module.add_class::<reply::Codec>()?;
+    module.add_class::<guard::Guard>()?;
+    module.add_class::<guard::Ticket>()?;
+    module.add_class::<guard::Notice>()?;
     module.add_function(wrap_pyfunction!(trouble::install, module)?)?;
     module.add_function(wrap_pyfunction!(pack::pack, module)?)?;
     module.add_function(wrap_pyfunction!(many::answers, module)?)?;

@@ -228,6 +228,11 @@ impl Breaker {
         }
     }
 
+    /// Begins to count calls anew; what it decides by stays.
+    pub fn count_anew(&mut self) {
+        self.counts = Counts::default();
+    }
+
     // -- getters --
 
     /// The numbers it goes by.

@@ -13,6 +13,7 @@ from . import _share, asyncio, errors, otel, prometheus
 from ._deadline import deadline
 from ._ext import __version__
 from ._state import health, stats
+from ._guard import Guard, GuardEvent, guard
 from .client import Redis, from_url
 from .connection import Connection, SSLConnection, UnixDomainSocketConnection
 from .events import Event, off_event, on_event
@@ -24,6 +25,8 @@ __all__ = [
     "Connection",
     "ConnectionPool",
     "Event",
+    "Guard",
+    "GuardEvent",
     "Redis",
     "SSLConnection",
     "Sentinel",
@@ -39,6 +42,7 @@ __all__ = [
     "otel",
     "prometheus",
     "stats",
+    "guard",
 ]
 
 _share.from_environment()

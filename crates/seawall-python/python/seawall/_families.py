@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from . import _state
+from . import _guard, _state
 
 Labels = tuple[tuple[str, str], ...]
 Sample = tuple[Labels, float]
@@ -17,7 +17,7 @@ Sample = tuple[Labels, float]
 
 @dataclasses.dataclass(frozen=True)
 class Family:
-    """One metric: its names, and how its samples come from an endpoint's statistics."""
+    """One metric: its names, and how its samples come from the statistics of an endpoint or a guard."""
 
     name: str
     otel: str
@@ -26,6 +26,8 @@ class Family:
     #: Sums over processes; otherwise the largest of them.
     sums: bool
     read: Callable[[str, dict[str, Any]], Iterator[Sample]]
+    #: Whose statistics they are: ``endpoints`` or ``guards``.
+    of: str = "endpoints"
 
     @property
     def counts(self) -> bool:
@@ -99,6 +101,24 @@ def _of_pool(key: str) -> Callable[[str, dict[str, Any]], Iterator[Sample]]:
 
 def _timeouts(endpoint: str, one: dict[str, Any]) -> Iterator[Sample]:
     yield ((_POOL, endpoint),), one["failed"].get("pool-exhausted", 0)
+
+
+_OUTCOMES = ("succeeded", "failed", "abandoned", "refused")
+
+
+def _guard_state(name: str, one: dict[str, Any]) -> Iterator[Sample]:
+    if one["state"] is not None:
+        yield (("guard", name),), _guard.RANK[one["state"]]
+
+
+def _guard_calls(name: str, one: dict[str, Any]) -> Iterator[Sample]:
+    for outcome in _OUTCOMES:
+        yield (("guard", name), ("outcome", outcome)), one[outcome]
+
+
+def _guard_retries(name: str, one: dict[str, Any]) -> Iterator[Sample]:
+    yield (("guard", name), ("outcome", "made")), one["retries"]
+    yield (("guard", name), ("outcome", "unpaid")), one["retries_unpaid"]
 
 
 FAMILIES = (
@@ -187,6 +207,21 @@ FAMILIES = (
         "Bytes of records that journals hold in memory.",
         True, _each("journal_bytes"),
     ),
+    Family(
+        "seawall_guard_state", "seawall.guard.state", "1",
+        "How the guard stands: 0 closed, 1 half-open, 2 open, 3 isolated, 4 disabled.",
+        False, _guard_state, "guards",
+    ),
+    Family(
+        "seawall_guard_calls_total", "seawall.guard.calls", "{call}",
+        "Guarded calls, by what became of them.",
+        True, _guard_calls, "guards",
+    ),
+    Family(
+        "seawall_guard_retries_total", "seawall.guard.retries", "{call}",
+        "Guarded calls that were made again, or were not for want of a budget.",
+        True, _guard_retries, "guards",
+    ),
 )
 
 BY_NAME = {family.name: family for family in FAMILIES}
@@ -196,12 +231,12 @@ Values = dict[str, dict[Labels, float]]
 
 def values() -> Values:
     """What this process counted until now, by family and labels."""
-    endpoints = _state._endpoints()
+    sources = {"endpoints": _state._endpoints(), "guards": _guard.by_name()}
     found: Values = {}
     for family in FAMILIES:
         samples = found[family.name] = {}
-        for endpoint, one in endpoints.items():
-            samples.update(family.read(endpoint, one))
+        for name, one in sources[family.of].items():
+            samples.update(family.read(name, one))
     return found
 
 

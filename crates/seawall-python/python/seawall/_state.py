@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from . import _ext, _registry, events
+from . import _ext, _guard, _registry, events
 from ._mode import MODE, OBSERVE
 
 _RANK = {"up": 0, "suspect": 1, "down": 2}
@@ -28,6 +28,7 @@ def stats() -> dict[str, Any]:
         "mode": MODE,
         "pid": os.getpid(),
         "endpoints": _endpoints(),
+        "guards": _guard.by_name(),
         "events": {"waiting": waiting, "dropped": dropped + events.dropped, "listeners": len(events._listeners)},
     }
 

@@ -17,6 +17,7 @@ from . import _ext
 __all__ = [
     "AuthenticationError",
     "ConnectionError",
+    "GuardOpenError",
     "PoolExhaustedError",
     "SeawallError",
     "ServerStateError",
@@ -77,6 +78,16 @@ class SettingsError(SeawallError, _redis.ConnectionError, _redis.DataError):
 
 class PoolExhaustedError(SeawallError, _redis.MaxConnectionsError):
     """Every connection stayed in use until the deadline, or too many waited already."""
+
+
+class GuardOpenError(SeawallError):
+    """A :func:`seawall.guard` did not let a call through. What was called before and failed is ``__cause__``."""
+
+    cause = "guard-open"
+    #: The guard's name.
+    name: str = ""
+    #: ``open``, ``half-open`` (somebody else's call is the trial) or ``isolated``.
+    state: str = "open"
 
 
 class ServerStateError(SeawallError):

@@ -36,7 +36,7 @@ class Event:
 
     #: Such as ``outage.start``: docs/python/observability.md has them all.
     name: str
-    #: ``host:port``, or the path of a Unix socket.
+    #: ``host:port``, or the path of a Unix socket; the name of a guard for ``guard.*``.
     endpoint: str
     #: The stable name of the cause, such as ``connection-refused``, where there is one: docs/causes.md.
     cause: str | None = None
@@ -57,7 +57,8 @@ class Event:
         facts = dict(self.facts)
         if "attempts_max" in facts:
             facts["attempt"] = f"{facts['attempt']}/{facts.pop('attempts_max')}"
-        words = [self.name, f"endpoint={_word(self.endpoint)}"]
+        of = "guard" if self.name.startswith("guard.") else "endpoint"
+        words = [self.name, f"{of}={_word(self.endpoint)}"]
         told = (("cause", self.cause), *facts.items())
         words += [f"{name}={_text(name, value)}" for name, value in told if value is not None]
         return " ".join(words)
@@ -98,6 +99,12 @@ NAMES = {
     "observe.refused",
     "observe.retry",
     "observe.unfit",
+    "guard.open",
+    "guard.half-open",
+    "guard.close",
+    "guard.isolate",
+    "guard.disable",
+    "guard.retry",
 }
 
 Listener = Callable[[Event], object]

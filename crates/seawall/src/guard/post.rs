@@ -100,6 +100,9 @@ impl Post {
         let core = self.core.try_lock().map(|core| core.clone());
         let mut core = core.unwrap_or_else(|_| Core::new(settings));
         core.breaker.forget_trials();
+        // Whoever adds up processes would count its parent's calls twice.
+        core.breaker.count_anew();
+        (core.repeated, core.unpaid) = (0, 0);
         Self::new(generation, core, settings)
     }
 

@@ -232,6 +232,7 @@ fn a_forked_child_goes_on_with_a_lock_and_trials_of_its_own() {
         for _ in 0..20 {
             let child = Child::run(|| {
                 assert!(busy.call(|| Ok::<_, ()>(())).is_ok());
+                assert_eq!(busy.stats().counts.succeeded, 1, "it counts anew");
                 assert_eq!(guard.stats().state, State::HalfOpen);
                 assert!(guard.call(|| Ok::<_, ()>(())).is_ok(), "its own trial");
                 assert_eq!(guard.stats().state, State::Closed);
