@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import io
 import json
+import logging
 import os
 import pathlib
 import signal
@@ -12,6 +16,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
 import pytest
 import redis
@@ -20,6 +25,7 @@ import trustme
 import seawall
 import seawall.check
 from seawall.check import CheckError, Finding, Severity
+from seawall.check._command import main
 
 SECRET = "s3cret-of-this-test"
 
@@ -34,8 +40,34 @@ def codes(findings: list[Finding]) -> list[str]:
     return [finding.code for finding in findings]
 
 
-def command(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """The command line; what it says never has the secret in it."""
+@dataclasses.dataclass
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def command(*words: str, **env: str) -> Done:
+    """The command line, in this process; what it says never has the secret in it."""
+    kept = {name: value for name, value in os.environ.items() if name not in ("REDIS_URL", "DJANGO_SETTINGS_MODULE")}
+    out, err = io.StringIO(), io.StringIO()
+    log = logging.getLogger("seawall")
+    level = log.level
+    try:
+        with (
+            mock.patch.dict(os.environ, {**kept, **env}, clear=True),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            code = main(list(words))
+    finally:
+        log.setLevel(level)
+    assert SECRET not in out.getvalue() + err.getvalue()
+    return Done(code, out.getvalue(), err.getvalue())
+
+
+def process(*words: str, **env: str) -> Done:
+    """The same as a process of its own."""
     kept = {name: value for name, value in os.environ.items() if name not in ("REDIS_URL", "DJANGO_SETTINGS_MODULE")}
     done = subprocess.run(
         [sys.executable, "-m", "seawall", "check", *words],
@@ -45,7 +77,7 @@ def command(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
         env={**kept, **env},
     )
     assert SECRET not in done.stdout + done.stderr
-    return done
+    return Done(done.returncode, done.stdout, done.stderr)
 
 
 def test_a_healthy_server_of_defaults_has_nothing_to_change(url: str) -> None:
@@ -55,6 +87,7 @@ def test_a_healthy_server_of_defaults_has_nothing_to_change(url: str) -> None:
     assert done.stdout.endswith("nothing to change\n")
     assert "primary" in done.stdout
     assert json.loads(command(url, "--json").stdout)["findings"] == []
+    assert process(url) == done
 
 
 def test_without_a_server_its_cause_is_the_finding() -> None:
@@ -68,9 +101,9 @@ def test_without_a_server_its_cause_is_the_finding() -> None:
 
 @pytest.mark.parametrize("mode", ["off", "observe"])
 def test_where_seawall_is_switched_off_the_check_says_so_and_still_knows_the_cause(mode: str, url: str) -> None:
-    done = command(url, "--json", SEAWALL=mode)
+    done = process(url, "--json", SEAWALL=mode)
     assert [finding["code"] for finding in json.loads(done.stdout)["findings"]] == ["seawall-switched-off"]
-    away = command(f"redis://127.0.0.1:{free_port()}/0", "--json", SEAWALL=mode)
+    away = process(f"redis://127.0.0.1:{free_port()}/0", "--json", SEAWALL=mode)
     assert "connection-refused" in away.stdout
     assert away.stderr == ""
 

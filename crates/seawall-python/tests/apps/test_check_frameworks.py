@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import pathlib
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 import seawall
 import seawall.check
 from apps_support import EXAMPLES
+from seawall.check._command import main
 
 SECRET = "s3cret-of-this-test"
 
@@ -68,6 +70,13 @@ def test_django_as_it_is_often_found_falls_short(url: str, tmp_path: pathlib.Pat
     assert sessions["severity"] == "error"
     assert sessions["fix"] == 'SESSION_ENGINE = "seawall.contrib.django.sessions"'
     assert found(checked(tmp_path, DJANGO_SETTINGS_MODULE="settings_here")) == found(report)
+
+
+def test_settings_of_django_that_are_not_there_exit_with_2(tmp_path: pathlib.Path) -> None:
+    words = [sys.executable, "-m", "seawall", "check", "--django", "no_such_settings"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "no module named 'no_such_settings'" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_the_lines_that_it_says_make_django_well(url: str, tmp_path: pathlib.Path) -> None:
@@ -195,24 +204,26 @@ def test_the_examples_have_nothing_to_change(folder: str, words: list[str], url:
     assert checked(EXAMPLES / folder, *words, REDIS_URL=url)["findings"] == []
 
 
-@pytest.mark.parametrize(
-    ("line", "code"),
-    [
-        ("app.conf.task_time_limit = 7200", "celery-visibility-timeout"),
-        ("app.conf.task_acks_late = True", "celery-late-without-limit"),
-        ("app.conf.broker_connection_retry_on_startup = False", "celery-retry-on-startup"),
-    ],
-)
-def test_settings_of_celery_that_contradict_are_found(line: str, code: str, url: str, tmp_path: pathlib.Path) -> None:
-    celery(tmp_path, url, line)
-    assert code in found(checked(tmp_path, "--celery", "tasks_here:app"))
-
-
-def test_a_longer_visibility_timeout_answers_a_long_task(url: str, tmp_path: pathlib.Path) -> None:
-    line = "app.conf.update(task_time_limit=7200, broker_transport_options={'visibility_timeout': 14400, 'socket_timeout': 5})"
-    celery(tmp_path, url, line)
-    codes = found(checked(tmp_path, "--celery", "tasks_here:app"))
-    assert "celery-visibility-timeout" not in codes and "timeout-missing" not in codes
+def test_settings_of_celery_that_contradict_are_found_in_the_application_that_has_them(
+    url: str, tmp_path: pathlib.Path
+) -> None:
+    long = "task_time_limit=7200"
+    options = "broker_transport_options={'visibility_timeout': 14400, 'socket_timeout': 5}"
+    settings = {
+        "too_long": (long, "celery-visibility-timeout"),
+        "late": ("task_acks_late=True", "celery-late-without-limit"),
+        "impatient": ("broker_connection_retry_on_startup=False", "celery-retry-on-startup"),
+        "well": (f"{long}, {options}, broker_connection_retry_on_startup=True", None),
+    }
+    for name, (line, _) in settings.items():
+        celery(tmp_path, url, f"app.conf.update({line})")
+        (tmp_path / "tasks_here.py").rename(tmp_path / f"{name}.py")
+    report = checked(tmp_path, *[word for name in settings for word in ("--celery", f"{name}:app")])
+    for name, (_, code) in settings.items():
+        told = {finding["code"] for finding in report["findings"] if finding["where"].endswith(f"{name}:app")}
+        assert code is None or code in told, name
+        if name == "well":
+            assert not told & {"celery-visibility-timeout", "celery-retry-on-startup", "timeout-missing"}
 
 
 def test_workers_of_celery_count_against_maxclients(make_server: Any, tmp_path: pathlib.Path) -> None:
@@ -290,7 +301,7 @@ def test_rq_and_flask_as_they_are_often_found_fall_short(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--django", "no_such_module"], "no module named 'no_such_module'"),
+        (["--celery", "no_such_module:app"], "no module named 'no_such_module'"),
         (["--celery", "raises_here:app"], "RuntimeError at "),
         (["--app", "raises_here"], "not of the form module:object"),
         (["--app", "os:nothing"], "os has no 'nothing'"),
@@ -298,12 +309,22 @@ def test_rq_and_flask_as_they_are_often_found_fall_short(
     ],
 )
 def test_an_application_that_cannot_be_read_exits_with_2_and_shows_no_words_of_its_own(
-    words: list[str], said: str, tmp_path: pathlib.Path
+    words: list[str],
+    said: str,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     write(tmp_path, "raises_here.py", f"raise RuntimeError({SECRET!r})")
-    done = subprocess.run(
-        [sys.executable, "-m", "seawall", "check", *words], capture_output=True, text=True, timeout=60, cwd=tmp_path
-    )
-    assert done.returncode == 2
-    assert said in done.stderr and SECRET not in done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delenv("DJANGO_SETTINGS_MODULE", raising=False)
+    log = logging.getLogger("seawall")
+    level = log.level
+    try:
+        assert main(words) == 2
+    finally:
+        log.setLevel(level)
+    done = capsys.readouterr()
+    assert said in done.err and SECRET not in done.out + done.err
+    assert "Traceback" not in done.err
