@@ -208,11 +208,10 @@ fn a_kill_of_the_process_is_not_taken_for_an_orderly_stop() {
     server.kill9().expect("it is killed");
     server.start_again().expect("it starts");
     let diagnosis = diagnose(log_of(&server));
-    assert!(
-        diagnosis
-            .findings
-            .iter()
-            .all(|finding| finding.code.0 != 401)
+    let (code, verdict, confidence) = first(&diagnosis);
+    assert_eq!(
+        (code.as_str(), verdict, confidence),
+        ("SW408", Verdict::Cause, Confidence::Strong)
     );
     let text = report::text(&diagnosis, false);
     assert!(

@@ -1,0 +1,101 @@
+//! The server ended without a word.
+
+use crate::facts::{Facts, KernelLine, Line};
+use crate::finding::{Confidence, Finding, Verdict};
+use crate::rule::{Code, Need, Rule};
+
+pub(super) const RULE: Rule = Rule {
+    code: Code(408),
+    title: "Redis ended without a farewell",
+    explanation: "The log stops, and the next line is another start: SIGKILL, a power cut, or the kernel's OOM killer, which \
+its own log tells. A container's runtime sends SIGKILL when a stop takes too long, or a liveness probe failed.",
+    messages: &[
+        "Connection closed by server",
+        "Connection reset by peer",
+        "Connection refused",
+    ],
+    needs: &[Need::ServerLog],
+    brings: &[Code(101), Code(406)],
+    sources: &["redis: server.c"],
+    check,
+};
+
+fn check(facts: &Facts) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut running = None;
+    for fact in &facts.server_log {
+        match fact.what.line {
+            Line::Started => {
+                if let Some(before) = running.replace(fact)
+                    && before.what.pid != fact.what.pid
+                    && !killed(facts, before.what.pid)
+                {
+                    found.push((before, fact));
+                }
+            }
+            Line::Farewell | Line::Crashed(_) | Line::AllocationFailed => running = None,
+            _ if running.is_none_or(|last| last.what.pid == fact.what.pid) => running = Some(fact),
+            _ => {}
+        }
+    }
+    found
+        .into_iter()
+        .map(|(last, start)| {
+            let pid = last.what.pid.map_or_else(String::new, |pid| format!("process {pid}"));
+            Finding::new(RULE.code, RULE.title, Verdict::Cause, Confidence::Strong)
+                .at(start.at)
+                .struck(pid.clone())
+                .claims(format!("The log of {pid} stops without a farewell, and another process starts. It was killed, or its host went down."))
+                .supported(last.place.clone(), format!("the last line of {pid} that means something"))
+                .supported(start.place.clone(), "the next process starts")
+                .fix("look for who killed it: journalctl -k (OOM), kubectl describe pod (137, liveness probe), docker events", "", "")
+                .checked_by("uptime_in_seconds of INFO grows past the time between two of these")
+        })
+        .collect()
+}
+
+/// The kernel's log tells of it: that is another rule's.
+fn killed(facts: &Facts, process: Option<u32>) -> bool {
+    facts
+        .kernel_log
+        .iter()
+        .any(|fact| matches!(fact.what, KernelLine::OomKilled { pid, .. } if Some(pid) == process))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{kernel, log, verdicts};
+
+    const LIFE: &str = "9:C 23 Nov 2026 02:00:11.042 * oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo\n\
+9:M 23 Nov 2026 02:00:11.142 * Ready to accept connections\n";
+
+    fn next() -> String {
+        LIFE.replace("9:", "11:").replace("02:00", "02:58")
+    }
+
+    #[test]
+    fn a_second_start_without_a_farewell_tells_of_it() {
+        assert_eq!(
+            verdicts(check(&log(&format!("{LIFE}{}", next())))),
+            [(Verdict::Cause, Confidence::Strong)]
+        );
+        assert_eq!(verdicts(check(&log(LIFE))), []);
+    }
+
+    #[test]
+    fn a_farewell_between_the_two_is_an_orderly_stop() {
+        let farewell = "9:M 23 Nov 2026 02:30:11.042 # Redis is now ready to exit, bye bye...\n";
+        assert_eq!(
+            verdicts(check(&log(&format!("{LIFE}{farewell}{}", next())))),
+            []
+        );
+    }
+
+    #[test]
+    fn the_kernels_kill_is_another_rules() {
+        let mut facts = log(&format!("{LIFE}{}", next()));
+        facts.add(kernel("2026-11-23T02:50:11+0000 host kernel: Out of memory: Killed process 9 (redis-server) total-vm:9kB\n"));
+        assert_eq!(verdicts(check(&facts)), []);
+    }
+}
