@@ -7,6 +7,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import zipfile
 
 import pytest
 
@@ -23,6 +24,8 @@ def test_a_wheel_in_a_bare_environment_runs_readmes_quick_start(tmp_path: pathli
         timeout=600,
     )
     [wheel] = tmp_path.glob("*.whl")
+    # What type checkers look for.
+    assert {"seawall/py.typed", "seawall/_ext.pyi"} <= set(zipfile.ZipFile(wheel).namelist())
     done = subprocess.run(
         [sys.executable, REPOSITORY / "scripts" / "quick_start.py", wheel], capture_output=True, text=True, timeout=300
     )

@@ -8,6 +8,8 @@
     r.set("greeting", "hello")
 """
 
+from typing import TYPE_CHECKING
+
 from ._mode import MODE as _MODE  # first: a wrong SEAWALL is said before anything else
 from . import _share, asyncio, errors, otel, prometheus
 from ._deadline import deadline
@@ -36,22 +38,26 @@ __all__ = [
     "deadline",
     "errors",
     "from_url",
+    "guard",
     "health",
     "off_event",
     "on_event",
     "otel",
     "prometheus",
     "stats",
-    "guard",
 ]
 
 _share.from_environment()
 
 
-def __getattr__(name: str) -> object:
-    # For people who look at their set-up: nobody else pays for it.
-    if name == "check":
-        import importlib
+if TYPE_CHECKING:
+    from . import check as check
+else:
 
-        return importlib.import_module(".check", __name__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        # For people who look at their set-up: nobody else pays for it.
+        if name == "check":
+            import importlib
+
+            return importlib.import_module(".check", __name__)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -89,8 +89,8 @@ class Guard:
         """Calls the function if it may. A coroutine function's result is awaited by the caller, as ever."""
         code = getattr(function, "__code__", None)
         if code is not None and not code.co_flags & _NOT_PLAIN and not self._course_wanted:
-            return self._sync(function)(*args, **kwargs)
-        return self._guarded(function)(*args, **kwargs)
+            return cast(R, self._sync(function)(*args, **kwargs))
+        return cast(R, self._guarded(function)(*args, **kwargs))
 
     def __enter__(self) -> Guard:
         ticket = self._enter()
@@ -393,7 +393,7 @@ class _Course:
     def begins(self) -> bool:
         """Whether the call is made, for the first time or again."""
         native = self.guard._native
-        ticket = native.enter() if self.attempt == 0 else native.enter_again()
+        ticket: Any = native.enter() if self.attempt == 0 else native.enter_again()
         if ticket.__class__ is Notice:
             self.guard._told(ticket.change)
             self.refusal, ticket = ticket, ticket.ticket
@@ -447,11 +447,13 @@ class _Course:
 
 
 @overload
-def guard(function: F, /) -> F: ...
+def guard(function: F, /, **options: Any) -> F: ...
 
 
 @overload
 def guard(
+    function: None = None,
+    /,
     *,
     name: str | None = None,
     fail_max: int | None = 5,

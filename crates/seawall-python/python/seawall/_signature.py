@@ -16,7 +16,7 @@ def takes_what(theirs: type) -> Callable[[T], T]:
     def put(ours: T) -> T:
         made: Any = ours.__dict__.get("__init__")
         if made is None:
-            inherited: Any = ours.__init__
+            inherited: Any = ours.__init__  # type: ignore[misc]
 
             def made(self: Any, *args: Any, **kwargs: Any) -> None:
                 inherited(self, *args, **kwargs)

@@ -37,7 +37,7 @@ class Redis(redis.Redis):
         pool = self.connection_pool
         made_here = type(pool) is _ForeignPool and self.auto_close_connection_pool
         if made_here and not ENGINE:
-            ConnectionPool.adopt(pool, ours)
+            ConnectionPool.adopt(pool, ours)  # type: ignore[attr-defined]  # of `_plain`
         elif made_here:
             # Made by redis-py out of the arguments a moment ago; nothing was dialled.
             kwargs = dict(pool.connection_kwargs, **ours)

@@ -6,11 +6,12 @@ import os
 import socket
 import time
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import redis.connection as _redis
 from redis._parsers import _RESP3Parser
 from redis.client import PubSub
+from redis.exceptions import ConnectionError as _RedisConnectionError
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 from redis.utils import SENTINEL
@@ -87,7 +88,7 @@ class LeaseParser(_RESP3Parser):
         self.invalidation_push_handler_func = None
         self.encoder = None
         self._lease: _ext.Lease | None = None
-        self._codec: _ext.Codec | None = None
+        self._codec: Any = None
         #: Where it is a subscription.
         self._subscribed: Subscribed | None = None
 
@@ -136,14 +137,21 @@ class LeaseParser(_RESP3Parser):
                 if push_request:
                     return response
                 continue
-            if isinstance(response, errors._redis.ConnectionError):
+            if isinstance(response, _RedisConnectionError):
                 raise response
-            if isinstance(response, list) and response and isinstance(response[0], errors._redis.ConnectionError):
+            if isinstance(response, list) and response and isinstance(response[0], _RedisConnectionError):
                 raise response[0]
             return response
 
 
-class _Leased:
+if TYPE_CHECKING:
+    # What it is mixed into.
+    _Base = _redis.AbstractConnection
+else:
+    _Base = object
+
+
+class _Leased(_Base):
     """What makes a connection class of redis-py's a lease."""
 
     _lease: _ext.Lease | None = None
@@ -247,9 +255,9 @@ class _Leased:
         self._parser.on_connect(self)
         lease = self._lease
         product, version = (None, None) if lease is None else lease.server
-        told = {"proto": self.protocol, "server": product, "version": version}
-        self.handshake_metadata = {key: value for key, value in told.items() if value is not None}
-        self.handshake_metadata.update({key.encode(): value for key, value in self.handshake_metadata.items()})
+        told: dict[Any, Any] = {"proto": self.protocol, "server": product, "version": version}
+        told = {key: value for key, value in told.items() if value is not None}
+        self.handshake_metadata = {**told, **{key.encode(): value for key, value in told.items()}}
         self.activate_maint_notifications_handling_if_enabled(check_health=check_health)
 
     # -- talking --
@@ -340,4 +348,4 @@ class UnixDomainSocketConnection(_Leased, _redis.UnixDomainSocketConnection):
 
 
 if not ENGINE:
-    from ._plain import Connection, SSLConnection, UnixDomainSocketConnection  # type: ignore[assignment]  # noqa: F811
+    from ._plain import Connection, SSLConnection, UnixDomainSocketConnection  # noqa: F811

@@ -128,8 +128,9 @@ class Pipeline(_Pipeline):
             self.connection = None if find is None else find()
         return super().execute(raise_on_error)
 
-    def reset(self) -> None:
-        if type(self.connection) is StandIn:
+    def reset(self) -> None:  # type: ignore[override]  # as redis-py has it: the command of that name is another class's
+        connection: Any = self.connection
+        if type(connection) is StandIn:
             self.connection = None
         super().reset()
 
@@ -144,7 +145,8 @@ class Pipeline(_Pipeline):
         else:
             together = getattr(connection, "exchange_many", None)
             if together is None or not is_plain(commands):
-                return super()._execute_pipeline(connection, commands, raise_on_error)
+                theirs: list[Any] = super()._execute_pipeline(connection, commands, raise_on_error)
+                return theirs
             replies, errors = together([args for args, _ in commands]), True
         if raise_on_error and errors:
             self.raise_first_error(commands, replies)

@@ -10,6 +10,8 @@ from typing import Any
 import redis.connection as _redis
 from redis.connection import BlockingConnectionPool as _BlockingConnectionPool
 from redis.connection import ConnectionPool as _ConnectionPool
+from redis.exceptions import ConnectionError as _RedisConnectionError
+from redis.exceptions import TimeoutError as _RedisTimeoutError
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.observability.attributes import ConnectionState, get_pool_name
 
@@ -89,7 +91,7 @@ class ConnectionPool(_ConnectionPool):
     # -- what redis-py and others call --
 
     def make_connection(self) -> Any:
-        connection = super().make_connection()
+        connection: Any = super().make_connection()
         getattr(connection, "_conn", connection)._pool_size = self.max_connections
         return connection
 
@@ -146,7 +148,7 @@ class ConnectionPool(_ConnectionPool):
         lenient = self.cache is not None or self.maint_notifications_enabled()
         try:
             fit = not connection.can_read() or lenient
-        except (errors._redis.ConnectionError, errors._redis.TimeoutError, OSError):
+        except (_RedisConnectionError, _RedisTimeoutError, OSError):
             fit = False
         if not fit:
             connection.disconnect()

@@ -14,6 +14,7 @@ Several processes (gunicorn, Celery): where ``PROMETHEUS_MULTIPROC_DIR`` or ``SE
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -36,7 +37,7 @@ def share(name_or_directory: str) -> str:
         raise ValueError("share() needs a name, such as that of the application, or a directory")
     if "/" in name_or_directory:
         path = name_or_directory
-        _share.os.makedirs(path, exist_ok=True)
+        os.makedirs(path, exist_ok=True)
     else:
         if not re.fullmatch(r"[A-Za-z0-9._-]+", name_or_directory) or name_or_directory.startswith("."):
             raise ValueError(f"{name_or_directory!r}: a name has letters, digits, '.', '_' and '-'; a directory has a '/'")

@@ -23,7 +23,7 @@ from .pool import ConnectionPool
 __all__ = ["Redis", "from_url"]
 
 _UNTIL = _deadline.UNTIL
-_as_written = dict.get
+_as_written: Any = dict.get
 
 
 class Redis(redis.asyncio.Redis):
@@ -42,7 +42,7 @@ class Redis(redis.asyncio.Redis):
         pool = self.connection_pool
         made_here = type(pool) is _ForeignPool and self.auto_close_connection_pool
         if made_here and not ENGINE:
-            ConnectionPool.adopt(pool, ours)
+            ConnectionPool.adopt(pool, ours)  # type: ignore[attr-defined]  # of `_plain`
         elif made_here:
             # Made by redis-py out of the arguments a moment ago; nothing was dialled.
             kwargs = dict(pool.connection_kwargs, **ours)
@@ -54,7 +54,9 @@ class Redis(redis.asyncio.Redis):
             raise redis.DataError(f"{', '.join(sorted(ours))}: goes to the pool, since the client was given one")
 
     @classmethod
-    def from_url(cls, url: str, single_connection_client: bool = False, **kwargs: Any) -> Redis:
+    def from_url(  # type: ignore[override]  # what is deprecated is among the keywords
+        cls, url: str, single_connection_client: bool = False, **kwargs: Any
+    ) -> Redis:
         """A client for a URL: every option of redis-py's, and Seawall's settings, may stand in its query."""
         close = kwargs.pop("auto_close_connection_pool", None)
         if close is not None:
@@ -121,7 +123,7 @@ class Redis(redis.asyncio.Redis):
 
     async def _run(self, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         # Most of what a call costs is spent here: 50 ns are a hundredth of it.
-        pool = self.connection_pool
+        pool: Any = self.connection_pool
         try:
             known = pool._known
         except AttributeError:

@@ -9,7 +9,7 @@ import os
 import socket
 import time
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import redis.asyncio
 import redis.asyncio.connection as _redis
@@ -18,6 +18,7 @@ from redis.asyncio.client import PubSub
 from redis.asyncio.retry import Retry
 from redis.exceptions import ConnectionError as _RedisConnectionError
 from redis.exceptions import ResponseError as _RedisResponseError
+from redis.exceptions import TimeoutError as _RedisTimeoutError
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.observability.metrics import CloseReason
 
@@ -67,7 +68,7 @@ class LeaseParser(_AsyncRESP3Parser):
 
     def _lease(self) -> _ext.Lease:
         connection = self._connection
-        lease = None if connection is None else connection._lease
+        lease: _ext.Lease | None = None if connection is None else connection._lease
         if lease is None:
             raise errors.ConnectionError("Connection closed")
         return lease
@@ -125,7 +126,14 @@ class LeaseParser(_AsyncRESP3Parser):
                 raise lease.late()
 
 
-class _Leased:
+if TYPE_CHECKING:
+    # What it is mixed into.
+    _Base = _redis.AbstractConnection
+else:
+    _Base = object
+
+
+class _Leased(_Base):
     """What makes a connection class of redis.asyncio's a lease."""
 
     _lease: _ext.Lease | None = None
@@ -248,7 +256,7 @@ class _Leased:
 
     async def connect(self) -> None:
         if not self.is_connected:
-            await super().connect()  # type: ignore[misc]
+            await super().connect()
 
     async def connect_check_health(self, check_health: bool = True, retry_socket_connect: bool = True) -> None:
         # Trying again, within the deadline, is the engine's.
@@ -257,9 +265,9 @@ class _Leased:
         try:
             await self._connect()
         except asyncio.TimeoutError:
-            raise errors._redis.TimeoutError("Timeout connecting to server") from None
+            raise _RedisTimeoutError("Timeout connecting to server") from None
         except OSError as error:
-            raise errors._redis.ConnectionError(self._error_message(error)) from error
+            raise _RedisConnectionError(self._error_message(error)) from error
         try:
             if not self.redis_connect_func:
                 await self.on_connect_check_health(check_health=check_health)
@@ -341,7 +349,7 @@ class _Leased:
         if not self.is_connected:
             await self.connect_check_health(check_health=False)
         if check_health and self.health_check_interval:
-            await self.check_health()  # type: ignore[attr-defined]
+            await self.check_health()
         lease, watch = self._lease, self._watch
         assert lease is not None and watch is not None
         if isinstance(command, str):
@@ -381,7 +389,7 @@ class _Leased:
         push_request: bool | None = False,
     ) -> Any:
         try:
-            response = await self._parser.read_response(
+            response = await self._parser.read_response(  # type: ignore[attr-defined]
                 disable_decoding=disable_decoding, push_request=bool(push_request), within=timeout
             )
         except asyncio.TimeoutError:
@@ -415,4 +423,4 @@ class UnixDomainSocketConnection(_Leased, _redis.UnixDomainSocketConnection):
 
 
 if not ENGINE:
-    from ._plain import Connection, SSLConnection, UnixDomainSocketConnection  # type: ignore[assignment]  # noqa: F811
+    from ._plain import Connection, SSLConnection, UnixDomainSocketConnection  # noqa: F811

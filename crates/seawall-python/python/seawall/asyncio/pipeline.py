@@ -84,18 +84,21 @@ class Pipeline(_Pipeline):
         if plain and self.command_stack:
             find = getattr(self.connection_pool, "_link", None)
             link = None if find is None else find()
-            self.connection = None if link is None else StandIn(self.connection_pool, link)
+            stand_in: Any = None if link is None else StandIn(self.connection_pool, link)
+            self.connection = stand_in
         return await super().execute(raise_on_error)
 
-    async def reset(self) -> None:
+    async def reset(self) -> None:  # type: ignore[override]  # as redis-py has it: the command is another class's
         """As in redis-py: forgets its commands, and gives its connection back."""
-        if type(self.connection) is StandIn:
+        connection: Any = self.connection
+        if type(connection) is StandIn:
             self.connection = None
         await super().reset()
 
     async def _execute_pipeline(self, connection: Any, commands: Any, raise_on_error: bool) -> list[Any]:
         if type(connection) is not StandIn:
-            return await super()._execute_pipeline(connection, commands, raise_on_error)
+            theirs: list[Any] = await super()._execute_pipeline(connection, commands, raise_on_error)
+            return theirs
         came = await connection.run(commands, False)
         if came is NotImplemented:
             return await self._apart(self._execute_pipeline, "PIPELINE", commands, raise_on_error)
@@ -108,7 +111,8 @@ class Pipeline(_Pipeline):
 
     async def _execute_transaction(self, connection: Any, commands: Any, raise_on_error: bool) -> list[Any]:
         if type(connection) is not StandIn:
-            return await super()._execute_transaction(connection, commands, raise_on_error)
+            theirs: list[Any] = await super()._execute_transaction(connection, commands, raise_on_error)
+            return theirs
         came = await connection.run(commands, True)
         if came is NotImplemented:
             return await self._apart(self._execute_transaction, "MULTI", commands, raise_on_error)
@@ -137,11 +141,12 @@ class Pipeline(_Pipeline):
         began = time.monotonic()
         # Given back by `reset`, whatever becomes of this.
         conn = self.connection = await self.connection_pool.get_connection()
-        return await conn.retry.call_with_retry(
+        came: list[Any] = await conn.retry.call_with_retry(
             lambda: execute(conn, commands, raise_on_error),
             lambda error, count: self._disconnect_raise_on_watching(conn, error, count, began, name),
             with_failure_count=True,
         )
+        return came
 
 
 _PARSE = _Pipeline.parse_response

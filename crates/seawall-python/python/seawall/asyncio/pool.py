@@ -47,7 +47,8 @@ class ConnectionPool(_redis.ConnectionPool):
         self._links: weakref.WeakKeyDictionary[Any, _ext.AsyncLink | None] = weakref.WeakKeyDictionary()
         self._links_lock = threading.Lock()
         self._codec_known: _ext.Codec | None = None
-        super().__init__(*args, connection_class=connection_class, max_connections=max_connections, **kwargs)
+        kwargs.update(connection_class=connection_class, max_connections=max_connections)
+        super().__init__(*args, **kwargs)
 
     # -- the engine behind it --
 
@@ -70,7 +71,7 @@ class ConnectionPool(_redis.ConnectionPool):
     def _new_link(self, loop: asyncio.AbstractEventLoop) -> _ext.AsyncLink | None:
         if not _is_ours(self.connection_class):
             return None
-        sample = self.connection_class(**self.connection_kwargs)
+        sample: Any = self.connection_class(**self.connection_kwargs)
         if sample.redis_connect_func or sample.credential_provider is not None:
             # Each new connection asks anew what to log in with.
             return None
@@ -193,10 +194,12 @@ class ConnectionPool(_redis.ConnectionPool):
 
     async def ensure_connection(self, connection: Any) -> None:
         if not _is_ours(self.connection_class):
-            return await super().ensure_connection(connection)
+            await super().ensure_connection(connection)
+            return
         if getattr(connection, "_rests", False) is True:
             # The engine has looked at what it lends.
-            return await connection.connect()
+            await connection.connect()
+            return
         if _is_ours(type(connection)) and connection._is_elsewhere():
             connection._close()
         await super().ensure_connection(connection)
@@ -213,12 +216,14 @@ class ConnectionPool(_redis.ConnectionPool):
 
     async def release(self, connection: Any) -> None:
         if not _is_ours(self.connection_class):
-            return await super().release(connection)
+            await super().release(connection)
+            return
         if type(connection) is StandIn:
             return
         self._in_use_connections.remove(connection)
         self._put_back(connection)
-        await self._event_dispatcher.dispatch_async(_redis.AsyncAfterConnectionReleasedEvent(connection))
+        dispatcher: Any = self._event_dispatcher
+        await dispatcher.dispatch_async(_redis.AsyncAfterConnectionReleasedEvent(connection))
 
     async def disconnect(self, inuse_connections: bool = True) -> None:
         """Closes the connections that were handed out, and the one that plain commands share. The next command makes
@@ -226,7 +231,8 @@ class ConnectionPool(_redis.ConnectionPool):
         is the engine's.
         """
         if not _is_ours(self.connection_class):
-            return await super().disconnect(inuse_connections)
+            await super().disconnect(inuse_connections)
+            return
         for connection in list(self._available_connections):
             await connection.disconnect()
         if inuse_connections:

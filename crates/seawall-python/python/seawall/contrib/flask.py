@@ -28,7 +28,7 @@ def install(app: Flask) -> None:
         error = _unavailable.reason(exception)
         return theirs(exception) if error is None else _answer(error)
 
-    app.handle_exception = handle_exception  # type: ignore[method-assign]
+    app.handle_exception = handle_exception  # type: ignore[method-assign, assignment]
 
 
 def _answer(error: BaseException) -> Response:

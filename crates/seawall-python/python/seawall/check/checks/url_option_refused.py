@@ -26,7 +26,7 @@ def look(world: World) -> Iterator[Said]:
                 continue
             try:
                 client = seawall.Redis.from_url("redis://localhost?" + urlencode({name: value}))
-                client.connection_pool._link()
+                client.connection_pool._link()  # type: ignore[attr-defined]
             except (ValueError, TypeError, redis.DataError, redis.RedisError):
                 yield Said(
                     place.where, f"the value of `{name}` in the URL does not fit", f"see docs/settings.md for `{name}`"

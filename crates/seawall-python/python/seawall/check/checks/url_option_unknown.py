@@ -50,9 +50,8 @@ def _known(place: Place) -> set[str]:
     known = set(URL_QUERY_ARGUMENT_PARSERS) | {"host", "port", "username", "password", "path", "virtual_host"}
     kinds = [AbstractConnection, Connection, UnixDomainSocketConnection, ConnectionPool, BlockingConnectionPool]
     for kind in [*kinds, SSLConnection] if place.target.tls else kinds:
-        known |= {
-            name for name, it in inspect.signature(kind.__init__).parameters.items() if it.kind is not it.VAR_KEYWORD
-        }
+        takes = inspect.signature(kind.__init__).parameters  # type: ignore[misc]
+        known |= {name for name, it in takes.items() if it.kind is not it.VAR_KEYWORD}
     if place.ours:
         known |= OURS
     if place.named("broker", "results"):

@@ -44,7 +44,8 @@ class SessionStore(_Cache):
         return {}
 
 
-def _unless_redis(error: Exception) -> None:
+def _unless_redis(error: Exception) -> Any:
     """Anything else is about the key, and an empty session its answer: as in Django's."""
     if reason(error) is not None:
         raise error
+    return None
