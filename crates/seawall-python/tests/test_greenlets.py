@@ -39,6 +39,7 @@ def play(library: str, scene: str) -> None:
         "threads_with_and_without_hubs",
         "the_hub_itself_may_call",
         "a_fork_with_calls_under_way_leaves_the_parent_its_replies",
+        "late_a_program_that_waits_for_its_greenlets_ends",
         "a_process_ends_with_calls_under_way",
         "a_signal_ends_a_call_and_its_connection",
         "late_patching_is_seen",

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from . import _ext, events
+from . import _ext, _greenlets, events
 
 #: At the end of the process a listener that does not return is waited for no longer than this, in seconds.
 LAST_WORDS = 1.0
@@ -79,6 +79,9 @@ def _leave() -> None:
 
 
 def _waiter(bell: int) -> Callable[[float | None], Any]:
+    unnoticed = _greenlets.unnoticed(bell)
+    if unnoticed is not None:
+        return unnoticed
     # Looked up when the thread starts: gevent and eventlet put their own here, or take it away.
     poll = getattr(select, "poll", None)
     if poll is None:

@@ -24,6 +24,36 @@ def find() -> Hubs | None:
     return None
 
 
+def unnoticed(fd: int) -> Callable[[float | None], Any] | None:
+    """How a greenlet of gevent's waits for a descriptor without keeping its hub at work: ``gevent.wait()`` returns when all
+    the others are done. ``None`` where the caller is none.
+    """
+    if "gevent.monkey" not in sys.modules:
+        return None
+    from gevent import getcurrent
+    from gevent._hub_local import get_hub_if_exists
+    from gevent.hub import Waiter
+
+    hub = get_hub_if_exists()
+    if hub is None or getcurrent() is hub:
+        return None
+
+    def wait(seconds: float | None) -> None:
+        waiter = Waiter(hub)
+        watchers = [hub.loop.io(fd, 1, ref=False)]
+        if seconds is not None:
+            watchers.append(hub.loop.timer(seconds, ref=False))
+        try:
+            for watcher in watchers:
+                watcher.start(waiter.switch, None)
+            waiter.get()
+        finally:
+            for watcher in watchers:
+                watcher.close()
+
+    return wait
+
+
 def _in_main_thread() -> bool:
     # What `threading` says of threads is patched.
     return get_native_id() == os.getpid()
