@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -830,3 +831,54 @@ def test_a_million_calls_leave_no_memory_behind():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     calls(500_000)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 4_096
+
+
+GREENLETS = """
+from gevent import monkey; monkey.patch_all()
+import gevent, seawall
+
+def fails():
+    raise ValueError
+
+guard = seawall.guard(fail_max=1, reset_timeout=0)
+gevent.spawn(guard.call, fails).join()
+inside = []
+def slow():
+    inside.append(1)
+    gevent.sleep(0.05)
+gevent.joinall([gevent.spawn(guard.call, slow) for _ in range(50)])
+assert (len(inside), guard.state) == (1, "closed"), (inside, guard.stats())
+
+# What is thrown into a greenlet is no failure, and frees its trial.
+gevent.spawn(guard.call, fails).join()
+with gevent.Timeout(0.05, False):
+    guard.call(gevent.sleep, 60)
+assert (guard.stats()["abandoned"], guard.state) == (1, "half-open"), guard.stats()
+assert guard.call(int) == 0 and guard.state == "closed"
+
+def blocks(number):
+    with guard:
+        gevent.sleep(0.001 * (number % 5))
+gevent.joinall([gevent.spawn(blocks, number) for number in range(50)], raise_error=True)
+assert guard.stats()["succeeded"] == 52, guard.stats()
+
+# A pause before a retry holds up nobody else.
+ticks = []
+def ticking():
+    while True:
+        ticks.append(1)
+        gevent.sleep(0.005)
+ticker = gevent.spawn(ticking)
+try:
+    seawall.guard(on=ValueError, attempts=3, wait_initial=0.1, wait_jitter=0).call(fails)
+except ValueError:
+    ticker.kill()
+assert len(ticks) > 5, len(ticks)
+"""
+
+
+def test_greenlets_are_as_threads_to_a_guard():
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", GREENLETS], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
