@@ -82,6 +82,12 @@ def test_a_large_pipeline_takes_a_connection_of_its_own(run: Any, url: str) -> N
             assert await pipe.execute() == [True] * 100
             assert client.connection_pool.stats()["dialled"] == 2
             assert await client.strlen("k99") == 5000
+            pipe = client.pipeline(transaction=True)
+            for number in range(20_000):
+                pipe.incr("n").execute_command("LPUSH", "k0", number)
+            replies = await pipe.execute(raise_on_error=False)
+            assert replies[::2] == list(range(1, 20_001))
+            assert all(isinstance(reply, redis.ResponseError) for reply in replies[1::2])
 
     run(main())
 

@@ -262,6 +262,14 @@ impl Nature {
         }
     }
 
+    /// As it is, over a connection of its own, which others need not share.
+    pub(crate) fn apart(self) -> Self {
+        Self {
+            blocking: self.blocking.or(Some(Blocking::For(Duration::ZERO))),
+            ..self
+        }
+    }
+
     /// How long the server may hold it back by its own word.
     pub(crate) fn waits(self) -> deadline::Blocking {
         match self.blocking {

@@ -32,9 +32,7 @@ class SafeRetry(Retry):
         with_failure_count: bool = False,
     ) -> Any:
         connection = self._connection
-        left = _deadline.left()
-        span = connection._patience() if left is None else min(left, connection._patience())
-        until = time.monotonic() + span
+        began = time.monotonic()
         attempt = 1
         while True:
             connection._begin(attempt)
@@ -45,9 +43,16 @@ class SafeRetry(Retry):
                     raise
                 # It disconnects: what was sent is final only then.
                 fail(error, attempt) if with_failure_count else fail(error)
-                pause = connection._again(error, attempt, until - time.monotonic())
+                pause = connection._again(error, attempt, rest_of(connection, began))
                 if pause is None:
                     raise
                 attempt += 1
                 if pause > 0:
                     time.sleep(pause)
+
+
+def rest_of(connection: Any, began: float) -> float:
+    """How many seconds are left to what began then; asked only after something failed, which it seldom does."""
+    rest: float = began + connection._patience() - time.monotonic()
+    left = _deadline.left()
+    return rest if left is None else min(rest, left)

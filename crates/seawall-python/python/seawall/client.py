@@ -104,9 +104,15 @@ class Redis(redis.Redis):
         if response is NotImplemented:
             # It needs a connection of its own: SELECT, WATCH, MONITOR, ..
             return super()._execute_command(*args, **options)
-        callback = self.response_callbacks.get(args[0])
+        name, callbacks = args[0], self.response_callbacks
+        # Looked up as it is written first: the dictionary's own `get` turns each name into capitals.
+        callback = _as_written(callbacks, name)
         if callback is None:
-            return response
+            if name.isupper():
+                return response
+            callback = callbacks.get(name)
+            if callback is None:
+                return response
         if options:
             options.pop(NEVER_DECODE, None)
             options.pop(EMPTY_RESPONSE, None)
@@ -114,6 +120,7 @@ class Redis(redis.Redis):
         return callback(response, **options)
 
 
+_as_written = dict.get
 _PARSE = redis.Redis.parse_response
 _SEND = redis.Redis._send_command_parse_response
 

@@ -39,9 +39,6 @@ enum What {
     Lease(Result<Box<blocking::Lease>, Error>),
 }
 
-/// A pipeline of more bytes than this has a connection of its own: nobody else's call is to stand behind it.
-const SHARED_MAX: usize = 256 * 1024;
-
 impl Done {
     /// Resolves the future, unless its caller has gone.
     pub(super) fn resolve(self, py: Python<'_>) -> PyResult<()> {
@@ -185,8 +182,7 @@ impl AsyncLink {
         within: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let mut batch = Batch::new();
-        let fit = many::fill(&mut batch, &mut Cmd::new(""), commands, codec.get())?;
-        if !fit || batch.bytes() > SHARED_MAX {
+        if !many::fill(&mut batch, &mut Cmd::new(""), commands, codec.get())? {
             return Ok(py.NotImplemented().into_bound(py));
         }
         let client = self.client_for(within)?;

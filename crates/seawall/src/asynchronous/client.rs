@@ -29,6 +29,9 @@ use crate::pipeline::Pipeline;
 use crate::reply::FromReply;
 use crate::stats::Stats;
 
+/// A batch of more bytes than this has a connection of its own: nobody else's call is to stand behind it.
+const SHARED_MAX: usize = 256 * 1024;
+
 /// A client for tokio: ordinary commands of all tasks share one connection, so that many calls go out in one write;
 /// blocking commands and leases have connections of their own.
 ///
@@ -161,6 +164,11 @@ impl Client {
         batch
             .refuse_session(&link.name)
             .map_err(|error| (error, None))?;
+        let nature = if batch.bytes() > SHARED_MAX {
+            nature.apart()
+        } else {
+            nature
+        };
         let mut call = Call::new(&link, self.home.conduct(), name, nature, self.deadline);
         let mut sink = Many {
             replies: Vec::with_capacity(request.replies),

@@ -10,7 +10,7 @@ from typing import Any
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from .. import _deadline
+from .._retry import rest_of
 
 
 class SafeRetry(Retry):
@@ -31,9 +31,7 @@ class SafeRetry(Retry):
         with_failure_count: bool = False,
     ) -> Any:
         connection = self._connection
-        left = _deadline.left()
-        span = connection._patience() if left is None else min(left, connection._patience())
-        until = time.monotonic() + span
+        began = time.monotonic()
         attempt = 1
         while True:
             connection._begin(attempt)
@@ -42,7 +40,7 @@ class SafeRetry(Retry):
             except self._supported_errors as error:
                 pause = None
                 if is_retryable is None or is_retryable(error):
-                    pause = connection._again(error, attempt, until - time.monotonic())
+                    pause = connection._again(error, attempt, rest_of(connection, began))
                 await (fail(error, attempt) if with_failure_count else fail(error))
                 if pause is None:
                     raise

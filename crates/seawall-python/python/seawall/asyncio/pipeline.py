@@ -137,7 +137,7 @@ class Pipeline(_Pipeline):
     async def _apart(
         self, execute: Callable[..., Awaitable[list[Any]]], name: str, commands: Any, raise_on_error: bool
     ) -> list[Any]:
-        """Over a connection that is handed out: something in it is for that connection alone, or it is large."""
+        """Over a connection that is handed out: something in it is for that connection alone."""
         began = time.monotonic()
         # Given back by `reset`, whatever becomes of this.
         conn = self.connection = await self.connection_pool.get_connection()
