@@ -29,7 +29,7 @@ from collections.abc import Callable
 from typing import Any
 
 import seawall
-from conftest import Server
+from real_servers import Server
 
 errors = seawall.errors
 

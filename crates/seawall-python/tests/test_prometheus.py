@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 import pytest
 import redis
-from conftest import free_port
+from real_servers import free_port
 
 import seawall
 from seawall import _share

@@ -8,7 +8,7 @@ import time
 
 import pytest
 import redis
-from conftest import Server
+from real_servers import Server
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry

@@ -17,7 +17,7 @@ import redis
 import trustme
 
 import seawall
-from conftest import find_server, free_port
+from real_servers import find_server, free_port
 
 
 class World:

@@ -7,7 +7,7 @@ import pathlib
 import subprocess
 import sys
 
-from conftest import REPOSITORY
+from real_servers import REPOSITORY
 
 HERE = pathlib.Path(__file__).parent / "types"
 PACKAGE = REPOSITORY / "crates" / "seawall-python" / "python"

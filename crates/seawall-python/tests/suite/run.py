@@ -110,7 +110,7 @@ QUICK = ["client-3", "pool-2", "aclient-3", "apool-2"]
 
 def find_server() -> str:
     sys.path.insert(0, str(HERE.parent))
-    from conftest import find_server as find
+    from real_servers import find_server as find
 
     return find()
 
