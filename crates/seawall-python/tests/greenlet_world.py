@@ -483,13 +483,14 @@ def late_patching_is_seen(server: Server) -> None:
     r.rpush("queue", "one")
     assert result(popping) == (b"queue", b"one")
 
-    def transaction(number: int) -> Any:
-        with r.pipeline() as pipe:
-            return pipe.echo(str(number)).execute()
+    def held(number: int) -> None:
+        connection = r.connection_pool.get_connection()
+        sleep(0.02)
+        r.connection_pool.release(connection)
 
-    together(20, transaction)
-
-
+    # The locks of its pool are of the time before.
+    ticker = Ticker()
+    assert ticker.during(lambda: together(20, held)) >= 5
 
 
 server = Server("--enable-debug-command", "yes", save="killed" in SCENE).start()
