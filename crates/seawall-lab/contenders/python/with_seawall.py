@@ -1,8 +1,6 @@
 """Our own: `seawall.Redis` from threads, `seawall.asyncio.Redis` in tasks."""
 
 import asyncio
-import threading
-import time
 
 import seawall
 import with_redis
@@ -31,39 +29,23 @@ def failure(error):
     )
 
 
-class Watch:
-    """What the client's own statistics say of outages and lost connections, as the lab's events."""
-
-    PERIOD = 0.005
-
-    def __init__(self, stats, say):
-        self.stats, self.say = stats, say
-        self.outages, self.lost, self.cause = 0, {}, None
-
-    def look(self):
-        stats = self.stats()
-        for cause, count in stats["lost"].items():
-            for _ in range(count - self.lost.get(cause, 0)):
-                self.say(f"event lost cause={cause}\n")
-        self.lost = stats["lost"]
-        if stats["outages"] > self.outages:
-            if self.cause is not None:
-                self.say(f"event outage-end cause={self.cause}\n")
-            for _ in range(stats["outages"] - self.outages):
-                self.say(f"event outage-start cause={stats['cause'] or '-'}\n")
-            self.outages = stats["outages"]
-            self.cause = "-"
-        if self.cause is not None:
-            if stats["cause"] is not None:
-                self.cause = stats["cause"]
-            else:
-                self.say(f"event outage-end cause={self.cause}\n")
-                self.cause = None
-        return stats
+def line_of(event):
+    """The lab's line for what the package tells its listeners; empty if the lab does not ask for that."""
+    cause = event.cause or "-"
+    if event.name == "outage.start":
+        return f"event outage-start cause={cause}\n"
+    if event.name == "outage.end":
+        restarted = event.facts.get("restarted")
+        more = f" restarted={restarted}" if restarted in ("yes", "no") else ""
+        return f"event outage-end cause={cause} lasted_ms={round(event.facts['lasted'] * 1000)}{more}\n"
+    if event.name == "connection.lost":
+        return f"event lost cause={cause}\n"
+    if event.name == "name.stale":
+        return "event name-stale\n"
+    return ""
 
 
 class Client(with_redis.Client):
-
     def __init__(self, settings):
         self.client = seawall.Redis(**options_of(settings))
 
@@ -75,23 +57,15 @@ class Client(with_redis.Client):
         return failure(error)
 
     def watch(self, say):
-        self.watcher = Watch(self.client.connection_pool.stats, say)
-
-        def look():
-            while True:
-                self.watcher.look()
-                time.sleep(Watch.PERIOD)
-
-        threading.Thread(target=look, daemon=True).start()
+        seawall.on_event(lambda event: say(line_of(event)))
 
     def farewell(self):
-        stats = self.watcher.look()
+        stats = self.client.connection_pool.stats()
         failed = sum(stats["dials_failed"].values())
         return f"stats dials={stats['dialled']} dials-failed={failed} retries={stats['retried']}\n"
 
 
 class Asyncio(with_redis.Asyncio):
-
     def __init__(self, settings):
         self.client = seawall.asyncio.Redis(**options_of(settings))
 
@@ -103,13 +77,8 @@ class Asyncio(with_redis.Asyncio):
         return failure(error)
 
     def watch(self, say):
-        self.watcher = Watch(self.client.connection_pool.stats, say)
-
-        async def look():
-            while True:
-                self.watcher.look()
-                await asyncio.sleep(Watch.PERIOD)
-
-        self.watching = asyncio.get_running_loop().create_task(look())
+        loop = asyncio.get_running_loop()
+        # Listeners run on a thread of Seawall's.
+        seawall.on_event(lambda event: loop.call_soon_threadsafe(say, line_of(event)))
 
     farewell = Client.farewell

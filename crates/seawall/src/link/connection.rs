@@ -22,6 +22,13 @@ use super::inbox::{Frame, Inbox};
 /// Redis takes is 1 s), longer than the pauses of a busy client.
 const IDLE_FROM: Duration = Duration::from_millis(900);
 
+/// A subscriber that finds this much where it has not looked for so long does not keep up. Half of the smallest window that
+/// receivers begin with: what waits behind it, in the peer's kernel and in the server, cannot be seen.
+const BEHIND_BYTES: u64 = 32 * 1024;
+const BEHIND_GAP: Duration = Duration::from_millis(200);
+/// How long after that an end inside a message is put down to it: as long as it takes to read what kernels still hold.
+const BEHIND_FOR: Duration = Duration::from_secs(5);
+
 /// Bytes that were taken are kept up to this before those behind them move to the front.
 const OUT_TAKEN_MAX: usize = 256 * 1024;
 
@@ -108,6 +115,12 @@ pub(crate) struct Connection {
     idle_before: Duration,
     replied_since_idle: bool,
     bytes_in: u64,
+    /// How much the next read may bring.
+    room: usize,
+    /// What had come when it was read again after a gap, until a read has taken all that there was.
+    gap_at: Option<u64>,
+    /// When its reader was last found to be behind.
+    behind: Option<Moment>,
     replies: u64,
     /// Bytes that came at the end and could not be read.
     torn: usize,
@@ -133,6 +146,9 @@ impl Connection {
             idle_before: Duration::ZERO,
             replied_since_idle: true,
             bytes_in: 0,
+            room: 0,
+            gap_at: None,
+            behind: None,
             replies: 0,
             torn: 0,
         }
@@ -331,14 +347,28 @@ impl Connection {
 
     /// Where the next read goes.
     pub(crate) fn room(&mut self) -> &mut [u8] {
-        self.inbox.room()
+        let room = self.inbox.room();
+        self.room = room.len();
+        room
     }
 
     /// A read brought `n` bytes.
     pub(crate) fn received(&mut self, n: usize, now: Moment) {
         self.inbox.filled(n);
+        if now.since(self.last_used) >= BEHIND_GAP {
+            self.gap_at = Some(self.bytes_in);
+        }
         self.bytes_in += n as u64;
         self.last_used = now;
+        if self
+            .gap_at
+            .is_some_and(|at| self.bytes_in - at >= BEHIND_BYTES)
+        {
+            self.behind = Some(now);
+        }
+        if n < self.room {
+            self.gap_at = None;
+        }
     }
 
     /// The stream ended inside something that the peer was saying, of which `bytes` came and could not be read.
@@ -410,7 +440,11 @@ impl Connection {
             !self.replied_since_idle
         };
         let begun = self.inbox.len() + self.torn > 0;
+        let was_behind = |at: Moment| self.last_used.since(at) < BEHIND_FOR;
+        let is_behind = self.owed.is_empty() && self.behind.is_some_and(was_behind);
         match close {
+            // Inside a message, with many more before it: the server would hold no more of them.
+            Close::Fin | Close::Reset if begun && is_behind => Cause::SubscriberSlow,
             Close::Fin | Close::Reset if begun => Cause::ClosedMidReply,
             Close::Fin if fresh_from_idle => Cause::IdleClosed,
             Close::Fin => Cause::ClosedByServer,
