@@ -3,10 +3,17 @@ and so has each subscription: GLIDE has one connection a client, and all share i
 """
 
 import asyncio
+import concurrent.futures
+import contextlib
 import importlib
+import queue
+import threading
 from urllib.parse import parse_qs, urlsplit
 
 import lines
+
+#: Seconds.
+CREATION = 3
 
 
 def configuration(glide, settings, **more):
@@ -53,14 +60,24 @@ class Client:
         self.glide = importlib.import_module("glide_sync")
         self.glide.Logger.set_logger_config(self.glide.LogLevel.OFF)
         self.settings = settings
-        self.client, self.blocking = self.create(), self.create()
+        with concurrent.futures.ThreadPoolExecutor(2) as both:
+            self.client, self.blocking = both.map(lambda _: self.create(), range(2))
 
     def create(self):
-        try:
-            return self.glide.GlideClient.create(configuration(self.glide, self.settings))
-        except self.glide.GlideError:
-            # The server is not to be had: without connecting.
-            return self.glide.GlideClient.create(configuration(self.glide, self.settings, lazy_connect=True))
+        """Connected, if that can be had in a few seconds; else one that connects with its first command."""
+        made = queue.SimpleQueue()
+
+        def make():
+            try:
+                made.put(self.glide.GlideClient.create(configuration(self.glide, self.settings)))
+            except self.glide.GlideError:
+                made.put(None)
+
+        threading.Thread(target=make, daemon=True).start()
+        client = None
+        with contextlib.suppress(queue.Empty):
+            client = made.get(timeout=CREATION)
+        return client or self.glide.GlideClient.create(configuration(self.glide, self.settings, lazy_connect=True))
 
     def run(self, call):
         if call.kind == "cmd":
@@ -104,9 +121,10 @@ class Asyncio(Client):
         pass
 
     async def create(self):
+        make = self.glide.GlideClient.create(configuration(self.glide, self.settings))
         try:
-            return await self.glide.GlideClient.create(configuration(self.glide, self.settings))
-        except self.glide.GlideError:
+            return await asyncio.wait_for(make, CREATION)
+        except (self.glide.GlideError, TimeoutError, asyncio.TimeoutError):
             return await self.glide.GlideClient.create(configuration(self.glide, self.settings, lazy_connect=True))
 
     async def run(self, call):
