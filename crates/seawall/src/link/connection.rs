@@ -441,7 +441,9 @@ impl Connection {
         };
         let begun = self.inbox.len() + self.torn > 0;
         let was_behind = |at: Moment| self.last_used.since(at) < BEHIND_FOR;
-        let is_behind = self.owed.is_empty() && self.behind.is_some_and(was_behind);
+        // SUBSCRIBE is answered by pushes under RESP3, and stays owed.
+        let is_push = self.owed.is_empty() || self.inbox.bytes().first() == Some(&b'>');
+        let is_behind = is_push && self.behind.is_some_and(was_behind);
         match close {
             // Inside a message, with many more before it: the server would hold no more of them.
             Close::Fin | Close::Reset if begun && is_behind => Cause::SubscriberSlow,
