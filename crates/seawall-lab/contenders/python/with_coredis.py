@@ -62,8 +62,8 @@ class Client:
         return lines.Failure(error, "no" if by_name else "perhaps", cause or "-")
 
     async def listen(self, number, channels, pause, say):
-        async with self.client.pubsub(channels=channels, ignore_subscribe_messages=True) as pubsub:
-            say(f"subscribed {number}\n")
+        awaited = len(channels)
+        async with self.client.pubsub(channels=channels) as pubsub:
             while True:
                 await pause()
                 try:
@@ -71,8 +71,17 @@ class Client:
                 except RedisError as error:
                     say(lines.gap(number, self.failure(error).cause))
                     continue
-                if message is not None and message["type"] == "message":
+                if message is None:
+                    continue
+                if message["type"] == "message":
                     say(lines.message(number, message["channel"], message["data"]))
+                elif message["type"] == "subscribe" and not awaited:
+                    # It has subscribed anew, and says so.
+                    say(lines.gap(number))
+                elif message["type"] == "subscribe":
+                    awaited -= 1
+                    if not awaited:
+                        say(f"subscribed {number}\n")
 
     def watch(self, say):
         """It tells of nothing by itself."""

@@ -73,7 +73,8 @@ def recommended(settings):
 
 
 class Subscription:
-    """What redis-py tells a subscriber. After a lost connection it subscribes again by itself, and says nothing of it."""
+    """What redis-py tells a subscriber. After a lost connection it subscribes again by itself, and says so by another message
+    of type `subscribe` in its place: who heeds it knows that messages may be missing."""
 
     def __init__(self, number, channels):
         self.number = number
@@ -83,7 +84,9 @@ class Subscription:
         """The line for what `get_message` returned; empty if there is none."""
         if message is None:
             return ""
-        if message["type"] == "subscribe" and self.awaited:
+        if message["type"] == "subscribe":
+            if not self.awaited:
+                return lines.gap(self.number)
             self.awaited -= 1
             return "" if self.awaited else f"subscribed {self.number}\n"
         if message["type"] != "message":
