@@ -185,6 +185,8 @@ def page(path):
         table(each),
         "\n" + "\n".join(f"- **{scenario}**: {stories[scenario]}" for scenario in scenarios),
     ]
+    if "note" in report:
+        parts.append(f"\n{report['note']}")
     if late:
         parts.append(f"\nThe lab was late by more than 50 ms in {', '.join(late)}.")
     pathlib.Path("docs/lab-peers.md").write_text("\n".join(parts) + "\n")
