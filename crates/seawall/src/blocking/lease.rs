@@ -45,6 +45,8 @@ pub struct Lease {
     ground: Option<Arc<dyn Ground>>,
     /// How long the server may hold back the replies that are owed, by the word of the commands.
     wait: Option<Blocking>,
+    /// Since when a reply is owed.
+    asked_at: Moment,
     talk: Talk,
 }
 
@@ -87,6 +89,9 @@ pub enum Patience {
     /// Until something comes, or the endpoint goes down.
     Forever,
 }
+
+/// How much later than a blocking command's own timeout its answer may come; as long as any reply has.
+const OVERDUE: Duration = Duration::from_millis(250);
 
 /// How often a wait without an end looks whether the endpoint has gone down.
 const GLANCE: Duration = Duration::from_millis(500);
@@ -135,6 +140,7 @@ impl Lease {
             sent: Box::default(),
             ground,
             wait: None,
+            asked_at: Moment::NEVER,
             talk: Talk::begin(),
         }
     }
@@ -254,7 +260,9 @@ impl Lease {
         let wait = self.wait;
         let live = self.live()?;
         let idle = live.state.owed() == 0;
-        live.state.queue(clock::now(), 1, pack);
+        let now = clock::now();
+        live.state.queue(now, 1, pack);
+        self.asked_at = if idle { now } else { self.asked_at };
         self.wait = match (idle, nature.blocking) {
             (true, blocking) => blocking,
             (false, Some(Blocking::Forever)) => Some(Blocking::Forever),
@@ -586,8 +594,21 @@ impl Lease {
             // Given up by who waited for it no longer, or did not like what came.
             let cause = self.talk.refused.unwrap_or(Cause::ReplyTimeout);
             self.talk.lost = Some((cause, self.sent_if_lost(self.provenance())));
+            self.doubt_others();
         }
         self.release(Fate::Abandon);
+    }
+
+    /// A server answers a blocking command when its time is over. One that is given up without that answer was on a path
+    /// that is no more, and so may be what has been at rest since before: kombu's BRPOP would go there next.
+    fn doubt_others(&self) {
+        let (Some(lent), Some(Blocking::For(span))) = (&self.lent, self.wait) else {
+            return;
+        };
+        let waited = clock::now().since(self.asked_at);
+        if lent.connection.state.owed() > 0 && waited > span.saturating_add(OVERDUE) {
+            self.link.decide(|ledger, now| ledger.distrust(now, waited));
+        }
     }
 
     fn take<T>(

@@ -295,6 +295,33 @@ fn a_reply_that_does_not_come_ends_the_lease_at_its_deadline() {
 }
 
 #[test]
+fn what_rested_while_a_blocking_command_was_not_answered_is_not_lent_again() {
+    let server = server();
+    let relay = relay(&server);
+    let client = client(relay.addr(), "");
+    let mut deaf = client.lease().expect("a connection");
+    let mut rests = client.lease().expect("another one");
+    for lease in [&mut deaf, &mut rests] {
+        lease.send(&Cmd::new("PING")).expect("it is sent");
+        assert_eq!(text(&lease.recv().expect("a reply")), "PONG");
+    }
+    let forgotten = rests.client_id();
+    drop(rests);
+    relay.set(Fault::SwallowAfterIdle(Duration::from_millis(50)));
+    thread::sleep(Duration::from_millis(200));
+    deaf.send(&Cmd::new("BLPOP").arg("queue").arg("0.1"))
+        .expect("it is sent");
+    let nothing = deaf.recv_within(Duration::from_millis(500));
+    assert_eq!(nothing.expect("it stands"), None);
+    deaf.abandon();
+    let mut fresh = client.lease().expect("a connection");
+    assert_ne!(fresh.client_id(), forgotten);
+    fresh.send(&Cmd::new("PING")).expect("it is sent");
+    let reply = ends("the reply", || fresh.recv());
+    assert_eq!(text(&reply.expect("a reply")), "PONG");
+}
+
+#[test]
 fn a_large_write_to_a_frozen_server_ends_at_the_deadline_and_did_not_run() {
     let server = server();
     let client = client(server.addr(), "deadline=400ms");
