@@ -223,6 +223,11 @@ impl Link {
         stats.map(|stats| stats_as_dict(py, &stats)).transpose()
     }
 
+    /// Has a server that turned us away asked again.
+    fn look_again(&self, py: Python<'_>) {
+        py.detach(|| self.client.look_again());
+    }
+
     /// A client that is not the engine's saw a request or dial fail that began `ago` seconds ago: has the endpoint
     /// looked at.
     fn report(&self, py: Python<'_>, cause: &str, ago: f64) -> PyResult<()> {

@@ -492,6 +492,35 @@ def test_refused_writes_degrade_and_a_wrong_password_is_not_ready(make_server) -
     assert right.get("a") is None
 
 
+@pytest.mark.parametrize("how", ["threads", "tasks"])
+def test_who_was_turned_away_gets_ready_by_itself(make_server, how: str) -> None:
+    server = make_server("--requirepass", "before")
+    mine = lambda: [one for one in seawall.health()["reasons"] if one["endpoint"] == at(server)]  # noqa: E731
+
+    def cure() -> None:
+        assert mine() and mine()
+        redis.Redis(port=server.port, password="before").config_set("requirepass", "after")
+        # No call is made: a balancer sends none.
+        assert until(lambda: not mine())
+
+    if how == "threads":
+        r = seawall.Redis("127.0.0.1", server.port, password="after")
+        with pytest.raises(redis.AuthenticationError):
+            r.ping()
+        cure()
+        return
+
+    async def main() -> None:
+        r = seawall.asyncio.Redis(host="127.0.0.1", port=server.port, password="after")
+        with pytest.raises(redis.AuthenticationError):
+            await r.ping()
+        await asyncio.to_thread(cure)
+        assert await r.ping()
+        await r.aclose()
+
+    asyncio.run(main())
+
+
 def test_events_of_pythons_own_are_told_off_the_callers_thread(heard) -> None:
     here: list[str] = []
     seawall.on_event(lambda event: here.append(threading.current_thread().name), names="observe")

@@ -97,9 +97,8 @@ def test_off_is_redis_pys_own_code_all_along(url: str) -> None:
                              (seawall.asyncio.Connection, redis.asyncio.Connection)):
             assert theirs in ours.__mro__
             own = {name for kind in ours.__mro__[: ours.__mro__.index(theirs)] for name in vars(kind)}
-            assert own & vars(theirs).keys() <= {
-                "__init__", "__doc__", "__module__", "__abstractmethods__", "_abc_impl",
-                "__dict__", "__weakref__"}, (ours, own)
+            own = {name for name in own if not name.startswith("__") or name == "__init__"}
+            assert own & vars(theirs).keys() <= {"__init__", "_abc_impl"}, (ours, own)
         assert made.get_retry() == redis.Redis().get_retry()
         assert made.connection_pool.connection_kwargs.keys() - redis.Redis().connection_pool.connection_kwargs.keys() <= {
             "deadline", "ride_out"}

@@ -284,3 +284,46 @@ def test_gunicorns_workers_are_summed_whichever_is_asked(server, tmp_path, by: s
     finally:
         gunicorn.terminate()
         gunicorn.wait(20)
+
+
+TASKS = """
+    import os, seawall, seawall.celery
+    from celery import Celery
+    seawall.celery.install()
+    app = Celery("shop", broker=os.environ["REDIS_URL"])
+    # Another name than the broker's: its calls are counted apart.
+    r = seawall.Redis.from_url(os.environ["REDIS_URL"].replace("127.0.0.1", "localhost"))
+
+    @app.task
+    def count():
+        r.incr("counted")
+"""
+
+
+def test_celerys_prefork_children_are_summed(server, tmp_path) -> None:
+    pytest.importorskip("celery")
+    (tmp_path / "shop.py").write_text(textwrap.dedent(TASKS))
+    folder = tmp_path / "metrics"
+    env = {**os.environ, "REDIS_URL": server.url, "PYTHONPATH": str(tmp_path), "SEAWALL_METRICS_DIR": str(folder)}
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "celery", "-A", "shop", "worker", "--pool", "prefork", "--concurrency", "2"],
+        cwd=tmp_path, env=env, stdout=(tmp_path / "log").open("wb"), stderr=subprocess.STDOUT, start_new_session=True,
+    )
+    admin = server.admin()
+
+    def answered() -> float:
+        at = f"localhost:{server.port}"
+        return value(seawall.prometheus.text(), "seawall_calls_total", endpoint=at, outcome="answered")
+
+    try:
+        from celery import Celery
+
+        with Celery(broker=server.url).connection_for_write() as connection:
+            for _ in range(20):
+                Celery(broker=server.url).send_task("shop.count", connection=connection)
+        assert until(lambda: admin.get("counted") == "20", 60), (tmp_path / "log").read_text()
+        _share.start(str(folder))
+        assert until(lambda: answered() == 20), answered()
+    finally:
+        os.killpg(worker.pid, signal.SIGKILL)
+        worker.wait(30)

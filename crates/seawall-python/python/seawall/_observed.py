@@ -164,7 +164,8 @@ class Watching:
         except Exception as error:
             # Seawall would have raised this. It must not harm the application that only wants to look.
             path = getattr(self, "path", None)
-            self._watch = _observer(path or f"{self.host}:{self.port}")
+            endpoint = f"{getattr(self, 'host', '')}:{getattr(self, 'port', '')}" if path is None else str(path)
+            self._watch = _observer(endpoint)
             if self._watch.unfit is None:
                 self._watch.unfit = "; ".join(line.strip() for line in str(error).splitlines())
                 self._watch.tell("observe.unfit", None, logging.WARNING, detail=self._watch.unfit)

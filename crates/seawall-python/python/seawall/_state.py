@@ -87,6 +87,11 @@ def health() -> dict[str, Any]:
     process alone may have: a server that never let it in (wrong password, wrong host name, no Redis there: a release that
     must not be rolled out), or no descriptors of its own left. ``degraded`` says that Redis, or writing to it, is away.
     """
+    for link in _registry.links():
+        here = link.stats_here()
+        if here is not None and here["rejected"] is not None:
+            # An instance that is not ready gets no calls that would find out that it is let in by now.
+            link.look_again()
     reasons: list[dict[str, Any]] = []
     states: dict[str, Any] = {}
     for endpoint, one in _endpoints().items():

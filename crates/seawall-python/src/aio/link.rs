@@ -233,6 +233,11 @@ impl AsyncLink {
             .transpose()
     }
 
+    /// Has a server that turned us away asked again.
+    fn look_again(&self) {
+        self.client.look_again();
+    }
+
     /// Closes what rests, and refuses what waits. Calls in flight end by themselves.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         Executor::enter(self.executor.bind(py), |_| self.client.close())

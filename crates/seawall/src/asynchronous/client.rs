@@ -23,6 +23,7 @@ use crate::error::Kind;
 use crate::journal::Record;
 use crate::link::call::Call;
 use crate::link::home::Home;
+use crate::link::ledger::Ledger;
 use crate::link::shared::Link;
 use crate::link::sink::{Many, ValueSink, Whole, Word};
 use crate::pipeline::Pipeline;
@@ -294,6 +295,14 @@ impl Client {
     /// and makes no link to say so.
     pub fn stats_here(&self) -> Option<Stats> {
         self.home.used_here().map(|link| Stats::of(&link))
+    }
+
+    /// Whoever looks at [`Stats::rejected`] may ask for another look at the server that turned us away: a dial, at most
+    /// one a second, whose outcome is seen the next time. Without a call nobody else would notice that it is cured.
+    pub fn look_again(&self) {
+        if let Some(link) = self.home.used_here() {
+            link.decide(Ledger::look_again);
+        }
     }
 
     /// What the journal holds in memory, the oldest first: connections, outages, retries, and never a key or a value.

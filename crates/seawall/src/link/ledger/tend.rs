@@ -2,7 +2,7 @@
 
 use seawall_model::journal::run_id_hash;
 use seawall_model::{Fault, Moment};
-use seawall_policy::dial::Dialled;
+use seawall_policy::dial::{Dial, Dialled};
 use seawall_policy::health::{Change, Probe, ProbeResult, Restarted};
 
 use super::super::handshake::{Curiosity, DialError, Purpose, Server};
@@ -36,6 +36,20 @@ impl<C, W> Ledger<C, W> {
             probe,
             examine: self.begin_examination(),
         }
+    }
+
+    /// Somebody asks how things stand, while the server turned us away and never let us in: no call may come that would
+    /// find out that it does by now, so a dial does.
+    pub(crate) fn look_again(&mut self, now: Moment) -> Orders<C, W> {
+        let mut orders = Orders::none();
+        let due = self.health.rejected().is_some_and(|(_, at)| now >= at);
+        let alone = self.dialling + self.dials == 0;
+        if due && alone && !self.closed && self.gate.want(now) == Dial::Go {
+            self.gate.started(now);
+            self.dials += 1;
+            orders.wake_tender = true;
+        }
+        orders
     }
 
     /// A connection was established.

@@ -1,5 +1,7 @@
 //! The ledger in virtual time: connections and waiters are numbers.
 
+mod turned_away;
+
 use super::super::handshake::{DialError, Purpose, Server};
 use super::*;
 use proptest::prelude::*;
