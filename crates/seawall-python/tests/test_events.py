@@ -168,6 +168,24 @@ def test_a_listener_that_hangs_holds_up_no_call(server) -> None:
         seawall.off_event(wait)
 
 
+def test_the_tender_waits_for_no_interpreter(server, heard) -> None:
+    """What it sees while somebody holds the interpreter for seconds is dated by when it saw it."""
+    r = client(server)
+    r.ping()
+    length, took = 10, 0.0
+    while took < 0.1:
+        length += 1
+        began = time.monotonic()
+        re.match("(a+)+$", "a" * length + "b")
+        took = time.monotonic() - began
+    with subprocess.Popen(["sh", "-c", f"sleep 0.2; kill -9 {server.process.pid}"]):
+        re.match("(a+)+$", "a" * (length + 5) + "b")
+        end = time.time()
+    assert until(lambda: "connection.lost" in names(heard, at(server)))
+    lost = next(event for event in heard if event.endpoint == at(server) and event.name == "connection.lost")
+    assert lost.at < end - 0.5
+
+
 def test_while_nobody_takes_events_their_number_is_bounded(server) -> None:
     go_on = threading.Event()
     seawall.on_event(wait := lambda event: go_on.wait(60))

@@ -8,6 +8,7 @@ threads do not survive a fork. ARCHITECTURE.md has the reasons.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import logging
 import os
 import select
@@ -75,7 +76,8 @@ def _leave() -> None:
     global _thread
     if threading.current_thread() is _thread:
         _thread = None
-        _ext.events_left()
+        with contextlib.suppress(OSError):
+            _ext.events_left()
 
 
 def _waiter(bell: int) -> Callable[[float | None], Any]:

@@ -23,7 +23,11 @@ def stats() -> dict[str, Any]:
 
     Plain numbers and texts: it can be a JSON body. A forked child counts anew.
     """
-    waiting, dropped = _ext.events_count()
+    try:
+        waiting, dropped = _ext.events_count()
+    except OSError:
+        # No descriptor is left for the queue: what else is known is told all the same.
+        waiting, dropped = 0, 0
     return {
         "mode": MODE,
         "pid": os.getpid(),
