@@ -87,7 +87,8 @@ def test_the_collector_tells_prometheus_client_the_same(url) -> None:
     r = seawall.Redis.from_url(url)
     r.ping()
     registry = CollectorRegistry()
-    seawall.prometheus.register(registry)
+    assert seawall.prometheus.register(registry) is seawall.prometheus.register(registry)
+    assert generate_latest(registry).count(b"# TYPE seawall_calls_total ") == 1
     assert parsed(generate_latest(registry).decode()) == parsed(seawall.prometheus.text())
 
 

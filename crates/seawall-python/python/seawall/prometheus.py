@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 import re
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -117,6 +118,13 @@ def register(registry: Any = None) -> Collector:
             "seawall.prometheus.register needs prometheus_client (pip install prometheus-client); seawall.prometheus.text() "
             "does without"
         ) from error
-    collector = Collector()
-    (registry or REGISTRY).register(collector)
+    registry = REGISTRY if registry is None else registry
+    collector = _registered.get(registry)
+    if collector is None:
+        # Asked twice, it would tell everything twice.
+        collector = _registered[registry] = Collector()
+        registry.register(collector)
     return collector
+
+
+_registered: weakref.WeakKeyDictionary[Any, Collector] = weakref.WeakKeyDictionary()
