@@ -144,6 +144,8 @@ def test_each_attempt_is_an_event_on_the_span_of_its_thread(server, told, tracer
         while not enough(tracer) and time.monotonic() < end:
             with tracer.start_as_current_span("call"), contextlib.suppress(redis.RedisError):
                 r.get("a")
+            with tracer.start_as_current_span("call"), contextlib.suppress(redis.RedisError):
+                r.pipeline(transaction=False).get("a").get("b").execute()
 
     with killing(server):
         threads = [threading.Thread(target=calls) for _ in range(3)]
@@ -167,6 +169,8 @@ def test_each_attempt_is_an_event_on_the_span_of_its_task(server, told, tracer) 
             while not enough(tracer) and time.monotonic() < end:
                 with tracer.start_as_current_span("call"), contextlib.suppress(redis.RedisError):
                     await r.get("a")
+                with tracer.start_as_current_span("call"), contextlib.suppress(redis.RedisError):
+                    await r.pipeline(transaction=False).get("a").get("b").execute()
 
         with killing(server):
             await asyncio.gather(*(calls() for _ in range(5)))

@@ -127,7 +127,9 @@ _SEND = redis.Redis._send_command_parse_response
 
 if not ENGINE:
     # Of ours only the constructors remain, which make pools that bear our names.
-    del Redis._execute_command, Redis.pipeline
+    for name in vars(Redis).keys() - {"from_url"}:
+        if not name.startswith("__"):
+            delattr(Redis, name)
 
 
 def from_url(url: str, **kwargs: Any) -> Redis:

@@ -186,7 +186,9 @@ _PARSE = redis.asyncio.Redis.parse_response
 
 if not ENGINE:
     # Of ours only the constructors remain, which make pools that bear our names.
-    del Redis.execute_command, Redis.initialize, Redis._send_command_parse_response
+    for name in vars(Redis).keys() - {"from_url"}:
+        if not name.startswith("__"):
+            delattr(Redis, name)
 
 
 def from_url(url: str, **kwargs: Any) -> Redis:

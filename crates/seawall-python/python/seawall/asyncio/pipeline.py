@@ -10,7 +10,7 @@ from typing import Any
 
 from redis.asyncio.client import Pipeline as _Pipeline
 
-from .. import _deadline, _ext
+from .. import _deadline, _ext, _trace
 from ..pipeline import executed, of_transaction, raise_lost
 
 __all__ = ["Pipeline"]
@@ -49,6 +49,9 @@ class StandIn:
         except asyncio.CancelledError:
             ticket.give_up()
             raise
+        finally:
+            if _trace.hook is not None:
+                _trace.of_task(ticket, future)
 
 
 class Pipeline(_Pipeline):
