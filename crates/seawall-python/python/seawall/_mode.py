@@ -25,3 +25,10 @@ MODE = _read()
 
 #: Whether Seawall's engine carries the commands.
 ENGINE = MODE == ON
+
+
+def keep_constructors(kind: type) -> None:
+    """Takes away what a client of ours does in another way than redis-py's."""
+    for name in vars(kind).keys() - {"from_url"}:
+        if not name.startswith("__"):
+            delattr(kind, name)

@@ -11,7 +11,7 @@ from redis.event import AfterPooledConnectionsInstantiationEvent, AfterSingleCon
 from redis.maint_notifications import MaintNotificationsConfig
 
 from . import _config, _deadline, _metrics
-from ._mode import ENGINE
+from ._mode import ENGINE, keep_constructors
 from ._signature import takes_what
 from .pipeline import Pipeline
 from .pool import ConnectionPool
@@ -127,9 +127,7 @@ _SEND = redis.Redis._send_command_parse_response
 
 if not ENGINE:
     # Of ours only the constructors remain, which make pools that bear our names.
-    for name in vars(Redis).keys() - {"from_url"}:
-        if not name.startswith("__"):
-            delattr(Redis, name)
+    keep_constructors(Redis)
 
 
 def from_url(url: str, **kwargs: Any) -> Redis:

@@ -15,7 +15,7 @@ from redis.client import EMPTY_RESPONSE, NEVER_DECODE
 from redis.maint_notifications import MaintNotificationsConfig
 
 from .. import _config, _deadline, _trace
-from .._mode import ENGINE
+from .._mode import ENGINE, keep_constructors
 from ._watched import PASS, StandIn, is_watched
 from .pipeline import Pipeline
 from .pool import ConnectionPool
@@ -186,9 +186,7 @@ _PARSE = redis.asyncio.Redis.parse_response
 
 if not ENGINE:
     # Of ours only the constructors remain, which make pools that bear our names.
-    for name in vars(Redis).keys() - {"from_url"}:
-        if not name.startswith("__"):
-            delattr(Redis, name)
+    keep_constructors(Redis)
 
 
 def from_url(url: str, **kwargs: Any) -> Redis:
