@@ -21,8 +21,8 @@ use crate::link::sink::ValueSink;
 /// While a reply is overdue, how often the task looks what the probe found.
 const GLANCE: Duration = Duration::from_millis(10);
 
-/// How long a call whose deadline has come waits for what has come already to be read, and for its connection to be
-/// closed, to tell for sure how far it got.
+/// How long a call whose deadline has come waits for a reply that was read to be handed over, and for its connection to
+/// be closed, to tell for sure how far it got.
 const LAST_WORD: Duration = Duration::from_millis(50);
 
 /// How long a call waits for the reason of its loss, as in the shell for threads.
@@ -265,8 +265,11 @@ async fn watch(call: &Call<'_>, request: &mut UnderWay<'_>, sent_at: Moment) -> 
             };
         };
         if call.deadline.too_late_to_answer(now) {
-            // Where it was this process that stood still, the reply may be there, and its driver about to read it.
-            if shared.has_news()
+            // Where it was this process that stood still, the reply may be there: its driver has had no time to read it.
+            if shared.has_news() {
+                shared.read_now();
+            }
+            if !shared.owes(id)
                 && let Ok(fate) = runtime::timeout(LAST_WORD, &mut request.ticket.fate).await
             {
                 return ended(fate.ok());

@@ -352,6 +352,18 @@ impl Shared {
         lent.is_some_and(|lent| lent.connection.has_news())
     }
 
+    /// Whether the request still waits for its reply.
+    pub(super) fn owes(&self, id: u64) -> bool {
+        self.lock().find(id).is_some()
+    }
+
+    /// Reads what has come and hands it out, in its driver's stead, which finds the socket empty.
+    pub(super) fn read_now(&self) {
+        if let Err(loss) = self.read_by(&mut Done::new(), Live::read_some) {
+            self.end_now(&loss);
+        }
+    }
+
     /// Whether nothing has come since then, read or unread.
     pub(super) fn is_silent_since(&self, moment: Moment) -> bool {
         let state = self.lock();
@@ -556,6 +568,14 @@ impl Shared {
 
     /// Reads what has come and hands it out.
     fn read(&self, done: &mut Done, watched: &Watched) -> Result<(), Loss> {
+        self.read_by(done, |live, now| watched.read(live, now))
+    }
+
+    fn read_by(
+        &self,
+        done: &mut Done,
+        read: impl FnOnce(&mut Live, Moment) -> io::Result<Step>,
+    ) -> Result<(), Loss> {
         let now = clock::now();
         let mut proof: Option<Answered> = None;
         let outcome = {
@@ -565,7 +585,7 @@ impl Shared {
                 return Ok(());
             };
             let live = &mut lent.connection;
-            let ended = match watched.read(live, now) {
+            let ended = match read(live, now) {
                 Ok(Step::Moved) => None,
                 Ok(Step::WouldBlock) => return Ok(()),
                 Err(error) => Some(close_of(&error)),
