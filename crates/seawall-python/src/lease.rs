@@ -1,6 +1,6 @@
 //! A raw connection of the pool, as redis-py's own connection classes need it.
 
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -48,6 +48,7 @@ impl Lease {
                 "the connection's descriptor cannot be copied: is the limit of open files reached?",
             ));
         };
+        seawall::keep_from_children(socket.as_fd());
         Ok(Self {
             client_id: lease.client_id(),
             process: std::process::id(),

@@ -146,6 +146,7 @@ impl Watched {
         // A descriptor of its own for the same socket: the runtime must hold one for as long as it watches. It is let go
         // of before the connection's, whose close is the one that counts.
         let socket = live.stream.fd().try_clone_to_owned()?;
+        crate::fork::keep_from_children(std::os::fd::AsFd::as_fd(&socket));
         match current() {
             Some(event_loop) => event_loop.watch(socket).map(Self::Loop),
             #[cfg(feature = "tokio")]

@@ -1,6 +1,7 @@
 //! From a name to a connected socket: every address has its turn, within one deadline.
 
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use super::super::resolver::Answer;
 use super::{Attempt, Moved, Stage, Try};
 use crate::events::Event;
+use crate::fork;
 use crate::link::cause;
 use crate::link::handshake::DialError;
 use crate::link::shared::{Keepalive, Line, Link};
@@ -234,6 +236,7 @@ fn socket_file_error(path: &Path, error: &std::io::Error) -> DialError {
 
 fn connect(domain: Domain, to: &SockAddr) -> std::io::Result<Socket> {
     let socket = Socket::new(domain, Type::STREAM.nonblocking().cloexec(), None)?;
+    fork::keep_from_children(socket.as_fd());
     match socket.connect(to) {
         Ok(()) => Ok(socket),
         Err(error)
