@@ -286,12 +286,13 @@ impl Lease {
             .into_any())
     }
 
-    /// From here on its user may want to begin again; this is the attempt of that number.
-    fn begin(&self, py: Python<'_>, attempt: u32) -> PyResult<()> {
-        self.work(py, |lease| {
-            lease.begin(attempt);
-            Ok(())
-        })
+    /// From here on its user may want to begin again; this is the attempt of that number. `None`, unless replies to
+    /// something before are owed yet: then whether keys are watched over it.
+    fn begin(&self, attempt: u32) -> Option<bool> {
+        let mut own = self.lock();
+        let lease = own.as_mut()?;
+        lease.begin(attempt);
+        lease.owes().then(|| lease.is_watching())
     }
 
     /// After it was lost: whether all that was sent since `begin` may be sent again within `within` seconds, and after
@@ -302,6 +303,15 @@ impl Lease {
         let pause = self.work(py, |lease| Ok(lease.again(until)))?;
         attempts::end(py, None);
         Ok(pause.map(|pause| pause.as_secs_f64()))
+    }
+
+    /// After it was lost: whether all that was sent since `begin` has changed nothing, be it that it surely did not run,
+    /// or that it only looked.
+    #[getter]
+    fn changed_nothing(&self) -> bool {
+        self.lock()
+            .as_ref()
+            .is_some_and(blocking::Lease::changed_nothing)
     }
 
     /// Gives it back to the pool if it is fit for others, else closes it.

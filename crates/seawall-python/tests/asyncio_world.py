@@ -53,7 +53,11 @@ class Relay:
         self.port = 0
         #: Once a request that contains this has gone up, its reply is thrown away and the connection reset.
         self.lose_reply_to: bytes | None = None
+        #: How many replies more are lost after that one.
+        self.lose_more = 0
         self.lost = 0
+        #: How many connections the client made.
+        self.connects = 0
         #: How many connections the client ended with a reset.
         self.resets = 0
         self.silent = False
@@ -66,6 +70,7 @@ class Relay:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self.silent = False
         assert self._server is not None
         self._server.close()
         for task in self._tasks:
@@ -77,7 +82,12 @@ class Relay:
         return f"redis://127.0.0.1:{self.port}/0"
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self.upstream)
+        self.connects += 1
+        try:
+            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self.upstream)
+        except OSError:
+            writer.transport.abort()
+            return
         condemned = [False]
 
         async def some() -> bytes:
@@ -93,7 +103,9 @@ class Relay:
                     await asyncio.sleep(0.01)
                 if self.lose_reply_to is not None and self.lose_reply_to in data and not condemned[0]:
                     condemned[0] = True
-                    self.lose_reply_to = None
+                    self.lose_more -= 1
+                    if self.lose_more < 0:
+                        self.lose_reply_to, self.lose_more = None, 0
                 up_writer.write(data)
 
         async def down() -> None:

@@ -96,6 +96,10 @@ class Server:
         """A plain client of redis-py's, to look and to break with."""
         return redis.Redis(port=self.port, decode_responses=True)
 
+    def admin_raw(self) -> redis.Redis:
+        """As :meth:`admin`, with values as they are kept."""
+        return redis.Redis(port=self.port)
+
     def end(self) -> None:
         if self.process is not None and self.process.poll() is None:
             self.kill()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any
 
 from redis.backoff import NoBackoff
+from redis.exceptions import WatchError
 from redis.retry import Retry
 
 from . import _deadline
@@ -19,7 +21,8 @@ class SafeRetry(Retry):
 
     def __init__(self, policy: Retry, connection: Any) -> None:
         super().__init__(policy._backoff, policy._retries, policy._supported_errors)
-        self._connection = connection
+        # Not kept alive by its own policy: a connection that nobody holds any more is to go at once.
+        self._connection = weakref.ref(connection)
 
     def __deepcopy__(self, memo: Any) -> Retry:
         return Retry(NoBackoff(), self._retries, self._supported_errors)
@@ -31,18 +34,26 @@ class SafeRetry(Retry):
         is_retryable: Callable[[Exception], bool] | None = None,
         with_failure_count: bool = False,
     ) -> Any:
-        connection = self._connection
+        connection = self._connection()
+        if connection is None:
+            return do()
         began = time.monotonic()
         attempt = 1
         while True:
-            connection._begin(attempt)
             try:
+                connection._begin(attempt)
                 return do()
             except self._supported_errors as error:
                 if is_retryable is not None and not is_retryable(error):
                     raise
                 # It disconnects: what was sent is final only then.
-                fail(error, attempt) if with_failure_count else fail(error)
+                try:
+                    fail(error, attempt) if with_failure_count else fail(error)
+                except WatchError:
+                    # It asks for all of it to be done again.
+                    if connection._changed_nothing():
+                        raise
+                    raise error from None
                 pause = connection._again(error, attempt, rest_of(connection, began))
                 if pause is None:
                     raise

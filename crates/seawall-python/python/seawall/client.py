@@ -15,6 +15,7 @@ from ._mode import ENGINE, keep_constructors
 from ._signature import takes_what
 from .pipeline import Pipeline
 from .pool import ConnectionPool
+from .pubsub import PubSub
 
 __all__ = ["Redis", "from_url"]
 
@@ -75,6 +76,10 @@ class Redis(redis.Redis):
     def pipeline(self, transaction: bool = True, shard_hint: Any = None) -> Pipeline:
         """As in redis-py: commands that are sent together; with ``transaction``, all of them run or none."""
         return Pipeline.of(self, transaction, shard_hint)
+
+    def pubsub(self, **kwargs: Any) -> PubSub:
+        """As in redis-py: a subscription to channels, on a connection of its own."""
+        return PubSub(self.connection_pool, event_dispatcher=self._event_dispatcher, **kwargs)
 
     def _execute_command(self, *args: Any, **options: Any) -> Any:
         pool = self.connection_pool

@@ -204,9 +204,18 @@ class _Leased(_Base):
 
     def _begin(self, attempt: int) -> None:
         self._attempt = attempt
-        if self._lease is not None:
-            with self._turn():
-                self._lease.begin(attempt)
+        lease = self._lease
+        if lease is None:
+            return
+        with self._turn():
+            watching = lease.begin(attempt)
+        if watching is not None and self._subscribed is None:
+            # Whoever asked was called away before the reply came, by an exception from outside; it would be taken for
+            # another's. Subscriptions are owed what they like.
+            self.disconnect()
+            self._lease = None
+            if watching:
+                raise errors.ConnectionError("Connection given up: a call on it was interrupted, and what it watched is lost")
 
     def _turn(self) -> AbstractContextManager[Any]:
         return _ANYTIME if self._subscribed is None else self._subscribed.turn
@@ -226,6 +235,10 @@ class _Leased(_Base):
         # All that was said over a subscription may be said again: it follows its user's policy alone.
         retries = self._retry.get_retries()
         return None if 0 <= retries < attempt else self._retry._backoff.compute(attempt)
+
+    def _changed_nothing(self) -> bool:
+        """Whether what was sent in this attempt, if it ran, has only looked."""
+        return self._lease is None or self._lease.changed_nothing
 
     # -- dialling is the engine's --
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
-from queue import Empty
+import weakref
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import redis.connection as _redis
 from redis.connection import BlockingConnectionPool as _BlockingConnectionPool
 from redis.connection import ConnectionPool as _ConnectionPool
+from redis.event import EventDispatcher
 from redis.exceptions import ConnectionError as _RedisConnectionError
 from redis.exceptions import TimeoutError as _RedisTimeoutError
 from redis.maint_notifications import MaintNotificationsConfig
@@ -23,11 +26,69 @@ from .pipeline import StandIn
 
 __all__ = ["BlockingConnectionPool", "ConnectionPool"]
 
+#: How long a wait for a connection goes on before it looks anew: a connection that was dropped instead of given back, by
+#: an exception from outside, wakes nobody.
+_LOOK_ANEW = 0.1
+#: Who has not looked for so long waits no more: such an exception tore it away, too.
+_GONE = 2.0
+
 _OURS_FOR: dict[type, type] = {
     _redis.Connection: Connection,
     _redis.SSLConnection: SSLConnection,
     _redis.UnixDomainSocketConnection: UnixDomainSocketConnection,
 }
+
+
+class _Waiter:
+    """Who waits for a connection."""
+
+    __slots__ = ("bell", "looked")
+
+    def __init__(self) -> None:
+        self.bell = threading.Lock()
+        self.looked = 0.0
+
+
+class _InUse:
+    """The connections in use, as a set that keeps none of them alive: whoever was to give one back may be torn away by an
+    exception from outside, between any two steps of redis-py's or of ours. What nobody holds any more is out of use.
+
+    Not a ``WeakSet``, whose bookkeeping can be torn in two as well.
+    """
+
+    def __init__(self, connections: Iterable[Any] = ()) -> None:
+        self._refs = {id(connection): weakref.ref(connection) for connection in connections}
+
+    def add(self, connection: Any) -> None:
+        self._refs[id(connection)] = weakref.ref(connection)
+
+    def remove(self, connection: Any) -> None:
+        ref = self._refs.get(id(connection))
+        if ref is None or ref() is not connection:
+            raise KeyError(connection)
+        del self._refs[id(connection)]
+
+    def discard(self, connection: Any) -> None:
+        if connection in self:
+            self.remove(connection)
+
+    def __contains__(self, connection: object) -> bool:
+        ref = self._refs.get(id(connection))
+        return ref is not None and ref() is connection
+
+    def __iter__(self) -> Iterator[Any]:
+        held = [(number, ref, ref()) for number, ref in list(self._refs.items())]
+        for number, ref, connection in held:
+            if connection is None and self._refs.get(number) is ref:
+                del self._refs[number]
+        return iter([connection for _, _, connection in held if connection is not None])
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def at_most(self) -> int:
+        """No less than how many there are: as fast as it gets."""
+        return len(self._refs)
 
 
 @takes_what(_ConnectionPool)
@@ -50,11 +111,12 @@ class ConnectionPool(_ConnectionPool):
             kwargs["connection_class"] = _OURS_FOR.get(kind, kind)
         if kwargs.get("maint_notifications_config") is None:
             kwargs["maint_notifications_config"] = MaintNotificationsConfig(enabled=False)
-        self._freed: threading.Condition | None = None
+        self._waiting: list[_Waiter] = []
         self._link_known: _ext.Link | None = None
         self._codec_known: _ext.Codec | None = None
         self._stand_in_known: StandIn | None = None
         super().__init__(*args, **kwargs)
+        _pools.add(self)
 
     # -- the engine behind it --
 
@@ -91,13 +153,21 @@ class ConnectionPool(_ConnectionPool):
     # -- what redis-py and others call --
 
     def make_connection(self) -> Any:
-        connection: Any = super().make_connection()
+        connection: Any = _ConnectionPool.make_connection(self)
         getattr(connection, "_conn", connection)._pool_size = self.max_connections
         return connection
 
+    @property
+    def _in_use_connections(self) -> _InUse:
+        return self._used
+
+    @_in_use_connections.setter
+    def _in_use_connections(self, connections: Any) -> None:
+        self._used = _InUse(connections)
+
     def reset(self) -> None:
-        super().reset()
-        self._freed = threading.Condition(self._lock)
+        self._waiting = []
+        _ConnectionPool.reset(self)
 
     def get_connection(self, command_name: Any = None, *keys: Any, **options: Any) -> Any:
         began = time.monotonic()
@@ -118,30 +188,44 @@ class ConnectionPool(_ConnectionPool):
         return connection
 
     def _take(self) -> tuple[Any, bool]:
-        """A connection object, as soon as one is free, and whether it was made for this."""
-        until: float | None = None
-        assert self._freed is not None
-        with self._freed:
+        """A connection object, as soon as one is free, and whether it was made for this. Who comes first is served
+        first.
+        """
+        # No condition and no queue of the library's: an exception from outside leaves their lock held.
+        with self._lock:
+            if not self._waiting and self._used.at_most() < self.max_connections:
+                return self._take_free()
+        patience = self._patience()
+        until = None if patience is None else time.monotonic() + patience
+        waiter = _Waiter()
+        try:
             while True:
-                if self._available_connections:
-                    connection, made = self._available_connections.pop(), False
-                    break
-                if self._created_connections < self.max_connections:
-                    connection, made = self.make_connection(), True
-                    break
-                if until is None:
-                    until = time.monotonic() + self._patience()
-                rest = until - time.monotonic()
+                now = time.monotonic()
+                with self._lock:
+                    waiter.looked = now
+                    self._waiting = [other for other in self._waiting if now - other.looked < _GONE]
+                    if waiter not in self._waiting:
+                        self._waiting.append(waiter)
+                    if self._waiting.index(waiter) < self.max_connections - len(self._used):
+                        return self._take_free()
+                    waiter.bell.acquire(blocking=False)
+                rest = _LOOK_ANEW if until is None else until - now
                 if rest <= 0:
                     raise self._exhausted("Too many connections")
-                try:
-                    self._freed.wait(rest)
-                except BaseException:
-                    # Called away (a greenlet's timeout, a signal's handler): what it may have been told is the next one's.
-                    self._freed.notify()
-                    raise
-            self._in_use_connections.add(connection)
-            return connection, made
+                waiter.bell.acquire(timeout=min(rest, _LOOK_ANEW))
+        finally:
+            with self._lock:
+                self._waiting = [other for other in self._waiting if other is not waiter]
+
+    def _take_free(self) -> tuple[Any, bool]:
+        made = not self._available_connections
+        if made:
+            self._created_connections = self._used.at_most()
+            connection = self.make_connection()
+        else:
+            connection = self._available_connections.pop()
+        self._in_use_connections.add(connection)
+        return connection, made
 
     def _look(self, connection: Any) -> None:
         """Makes it anew if it ended, or something unasked came, while it was not used."""
@@ -156,7 +240,7 @@ class ConnectionPool(_ConnectionPool):
             if connection.can_read() and not lenient:
                 raise errors.ConnectionError("Connection not ready")
 
-    def _patience(self) -> float:
+    def _patience(self) -> float | None:
         timeout = self.connection_kwargs.get("socket_timeout", _config.DEADLINE)
         span = _config.DEADLINE if timeout is None else float(timeout)
         left = _deadline.left()
@@ -171,10 +255,27 @@ class ConnectionPool(_ConnectionPool):
     def release(self, connection: Any) -> None:
         if getattr(connection, "_rests", False) is True and connection.pid == self.pid:
             connection._rest()
-        super().release(connection)
-        if self._freed is not None:
-            with self._freed:
-                self._freed.notify()
+        _ConnectionPool.release(self, connection)
+        if self._waiting:
+            self._ring()
+
+    def _ring(self) -> None:
+        with self._lock:
+            free = self.max_connections - len(self._in_use_connections)
+            for waiter in self._waiting[:free]:
+                if waiter.bell.locked():
+                    waiter.bell.release()
+
+    def disconnect(self, inuse_connections: bool = True) -> None:
+        """Closes the connections that were handed out, and what rests in the engine's pool unless another client of the
+        process has the same settings. With ``inuse_connections=False`` nothing that is used is closed.
+        """
+        _ConnectionPool.disconnect(self, inuse_connections)
+        if inuse_connections:
+            for connection in (*self._get_free_connections(), *self._get_in_use_connections()):
+                if getattr(connection, "_rests", False):
+                    connection._link = None
+            self._link_known = None
 
     def set_retry(self, retry: Any) -> None:
         self.connection_kwargs.update({"retry": retry})
@@ -223,32 +324,18 @@ class BlockingConnectionPool(ConnectionPool, _BlockingConnectionPool):
             kwargs["queue_class"] = queue_class
         super().__init__(max_connections=max_connections, timeout=timeout, **kwargs)
 
-    def reset(self) -> None:
-        _BlockingConnectionPool.reset(self)
+    # How it waits is the same; redis-py's has a queue for it.
+    reset = ConnectionPool.reset
+    disconnect = ConnectionPool.disconnect
+    _get_free_connections = _ConnectionPool._get_free_connections
+    _get_in_use_connections = _ConnectionPool._get_in_use_connections
+    __del__ = _ConnectionPool.__del__
 
-    def _take(self) -> tuple[Any, bool]:
-        try:
-            connection = self.pool.get(block=True, timeout=self._patience())
-        except Empty:
-            raise self._exhausted("No connection available") from None
-        if connection is not None:
-            return connection, False
-        try:
-            return self.make_connection(), True
-        except BaseException:
-            self.pool.put_nowait(None)
-            raise
-
-    def _patience(self) -> float | None:  # type: ignore[override]
+    def _patience(self) -> float | None:
         left = _deadline.left()
         if left is None or self.timeout is None:
             return self.timeout if left is None else left
         return min(float(self.timeout), left)
-
-    def release(self, connection: Any) -> None:
-        if getattr(connection, "_rests", False) is True and connection.pid == self.pid:
-            connection._rest()
-        _BlockingConnectionPool.release(self, connection)
 
     def _count_time(self, began: float, made: bool) -> None:
         super()._count_time(began, made)
@@ -260,6 +347,21 @@ class BlockingConnectionPool(ConnectionPool, _BlockingConnectionPool):
 def issubclass_of_ours(kind: Any) -> bool:
     """Whether connections of this class are leases from the engine."""
     return isinstance(kind, type) and issubclass(kind, (Connection, SSLConnection, UnixDomainSocketConnection))
+
+
+_pools: weakref.WeakSet[ConnectionPool] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    # Another thread of the parent's may have held them. What they keep in order is made anew at the first use.
+    for pool in list(_pools):
+        pool._lock = threading.RLock()
+        pool._fork_lock = threading.RLock()
+        if type(pool._event_dispatcher) is EventDispatcher:
+            pool._event_dispatcher._lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 if not ENGINE:

@@ -381,7 +381,7 @@ fn take(live: &mut Live, replies: usize, sink: &mut impl Sink, now: Moment) -> R
 }
 
 /// Waits for the tender to find out what the server says of itself, and names the loss anew.
-fn examine(
+pub(super) fn examine(
     call: &Call<'_>,
     ground: Option<&dyn Ground>,
     loss: &mut Loss,

@@ -15,7 +15,7 @@ use seawall_wire::scan::{RequestScan, RequestScanner};
 use seawall_wire::{Limits, Value, WireError};
 
 use super::ground::{self, Ground, Interest, Interrupted};
-use super::park;
+use super::{exchange, park};
 use crate::clock;
 use crate::command::{Cmd, Nature};
 use crate::error::{Error, Kind};
@@ -41,6 +41,8 @@ pub struct Lease {
     generation: u64,
     tainted: bool,
     transaction: Transaction,
+    /// It watches keys, or did when a transaction was sent that was not answered yet.
+    watches: bool,
     sent: Box<str>,
     ground: Option<Arc<dyn Ground>>,
     /// How long the server may hold back the replies that are owed, by the word of the commands.
@@ -137,6 +139,7 @@ impl Lease {
             generation,
             tainted: false,
             transaction: Transaction::None,
+            watches: false,
             sent: Box::default(),
             ground,
             wait: None,
@@ -377,7 +380,8 @@ impl Lease {
             match ready {
                 Ok(true) => {
                     if let Err(error) = live.read_some(clock::now()) {
-                        return self.last_frame(close_of(&error), take);
+                        let waits = patience != Patience::For(Duration::ZERO);
+                        return self.last_frame(close_of(&error), waits, take);
                     }
                 }
                 Ok(false) => {}
@@ -397,16 +401,18 @@ impl Lease {
         }
     }
 
-    /// The connection ended; a whole reply that came before its end is still one.
+    /// The connection ended; a whole reply that came before its end is still one. Who waits for replies anyway waits for
+    /// the reason as well.
     fn last_frame<T>(
         &mut self,
         close: Close,
+        waits: bool,
         take: impl FnOnce(&[u8], &Limits) -> Result<T, WireError>,
     ) -> Result<Option<T>, Error> {
         match self.live()?.state.next_incoming() {
             // The end is found again by the next read.
             Ok(Some(incoming)) => self.take(incoming, take).map(Some),
-            Ok(None) | Err(_) => Err(self.lose(close, None)),
+            Ok(None) | Err(_) => Err(self.lose_for(close, None, waits)),
         }
     }
 
@@ -514,6 +520,23 @@ impl Lease {
         self.link.listeners.tell(&self.link.name, &event);
     }
 
+    /// After it was lost: whether all that was sent since [`begin`](Self::begin) has changed nothing, be it that it
+    /// surely did not run, or that it only looked.
+    pub fn changed_nothing(&self) -> bool {
+        self.talk.replay == Replay::Read || matches!(self.talk.lost, Some((_, Sent::No)))
+    }
+
+    /// Whether replies are owed on it.
+    pub fn owes(&self) -> bool {
+        let lent = self.lent.as_ref();
+        lent.is_some_and(|lent| lent.connection.state.owed() > 0)
+    }
+
+    /// Whether keys are watched over it, as far as its borrower was told.
+    pub fn is_watching(&self) -> bool {
+        self.watches
+    }
+
     /// Whether nothing is owed, half sent or unread on it.
     pub fn is_clean(&self) -> bool {
         let lent = self.lent.as_ref();
@@ -535,7 +558,10 @@ impl Lease {
         use Transaction::{Ending, None, Queueing, Watching};
         let is = |word: &str| name.eq_ignore_ascii_case(word);
         self.transaction = match self.transaction {
-            None | Watching if is("WATCH") => Watching,
+            None | Watching if is("WATCH") => {
+                self.watches = true;
+                Watching
+            }
             None | Watching if is("MULTI") => Queueing,
             Watching if is("UNWATCH") => Ending,
             Queueing if is("EXEC") || is("DISCARD") => Ending,
@@ -551,6 +577,7 @@ impl Lease {
     fn answered_last(&mut self, refusal: Option<&ServerError>) {
         if self.transaction == Transaction::Ending {
             self.transaction = Transaction::None;
+            self.watches = false;
             self.tainted |= refusal.is_some_and(|error| error.kind != ErrorKind::ExecAbort);
         }
     }
@@ -712,6 +739,11 @@ impl Lease {
 
     /// The connection is gone: reports it and says what that proves.
     fn lose(&mut self, close: Close, cause: Option<Cause>) -> Error {
+        self.lose_for(close, cause, false)
+    }
+
+    /// As [`lose`](Self::lose); with `examine` the server is asked for its reason, if it may have had one.
+    fn lose_for(&mut self, close: Close, cause: Option<Cause>, examine: bool) -> Error {
         let now = clock::now();
         let Some(lent) = self.lent.take() else {
             return Error::new(
@@ -725,14 +757,24 @@ impl Lease {
         loss.cause = cause.unwrap_or(loss.cause);
         let provenance = lent.connection.state.provenance();
         let server = lent.connection.server.clone();
-        self.talk.lost = Some((loss.cause, self.sent_if_lost(provenance)));
+        let mut call = Call::new(&self.link, &self.conduct, &self.sent, Nature::lease(), None);
+        let mut examined = Ok(());
         if close == Close::Abandoned {
             self.link.bury_alone(lent, &loss);
+        } else if examine && self.link.wants_examination(&loss) {
+            let connection = lent.connection.id;
+            self.link.bury_untold(lent, &loss);
+            examined = exchange::examine(&call, self.ground.as_deref(), &mut loss);
+            self.link.tell_lost(connection, &loss);
         } else {
             self.link.bury(lent, &loss);
         }
-        Call::new(&self.link, &self.conduct, &self.sent, Nature::lease(), None)
-            .given_up(&loss, &server, provenance)
+        let error = match examined {
+            Ok(()) => call.given_up(&loss, &server, provenance),
+            Err(Interrupted) => call.interrupted(),
+        };
+        self.talk.lost = Some((loss.cause, self.sent_if_lost(provenance)));
+        error
     }
 
     /// What the connection's loss proves of all that was sent since it was [begun](Self::begin).

@@ -9,6 +9,7 @@ from typing import Any
 
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import WatchError
 
 from .._retry import rest_of
 
@@ -34,14 +35,20 @@ class SafeRetry(Retry):
         began = time.monotonic()
         attempt = 1
         while True:
-            connection._begin(attempt)
             try:
+                connection._begin(attempt)
                 return await do()
             except self._supported_errors as error:
                 pause = None
                 if is_retryable is None or is_retryable(error):
                     pause = connection._again(error, attempt, rest_of(connection, began))
-                await (fail(error, attempt) if with_failure_count else fail(error))
+                try:
+                    await (fail(error, attempt) if with_failure_count else fail(error))
+                except WatchError:
+                    # It asks for all of it to be done again.
+                    if connection._changed_nothing():
+                        raise
+                    raise error from None
                 if pause is None:
                     raise
                 attempt += 1

@@ -186,8 +186,17 @@ class _Leased(_Base):
 
     def _begin(self, attempt: int) -> None:
         self._attempt = attempt
-        if self._lease is not None:
-            self._lease.begin(attempt)
+        lease = self._lease
+        if lease is None:
+            return
+        watching = lease.begin(attempt)
+        if watching is not None and not self._connect_callbacks:
+            # Whoever asked was called away before the reply came, by an exception from outside; it would be taken for
+            # another's. Subscriptions, which are told of each connection, are owed what they like.
+            self._close()
+            self._lease = None
+            if watching:
+                raise errors.ConnectionError("Connection given up: a call on it was interrupted, and what it watched is lost")
 
     def _again(self, error: Exception, attempt: int, left: float) -> float | None:
         """After how many seconds all of it may be sent again; ``None``: it may not."""
@@ -203,6 +212,10 @@ class _Leased(_Base):
         # All that was said over a subscription may be said again: it follows its user's policy alone.
         retries = self._retry.get_retries()
         return None if 0 <= retries < attempt else self._retry._backoff.compute(attempt)
+
+    def _changed_nothing(self) -> bool:
+        """Whether what was sent in this attempt, if it ran, has only looked."""
+        return self._lease is None or self._lease.changed_nothing
 
     # -- dialling is the engine's --
 
