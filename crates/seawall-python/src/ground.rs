@@ -129,16 +129,17 @@ fn wait(fds: &mut [PollFd<'_>], until: Moment) -> Result<bool, Interrupted> {
     }
 }
 
-/// Runs the handlers of signals that have come; only the main thread has any to run.
+/// Runs the handlers of signals that have come; only the main thread has any to run, and none while the interpreter is
+/// being taken down: then the wait goes on, and ends with the process.
 fn serve_signals() -> Result<(), Interrupted> {
     #[expect(
         clippy::redundant_closure_for_method_calls,
         reason = "the method is not general enough in its lifetime to be passed by its name"
     )]
-    let served = Python::attach(|py| py.check_signals());
+    let served = Python::try_attach(|py| py.check_signals());
     match served {
-        Ok(()) => Ok(()),
-        Err(raise) => {
+        Some(Ok(())) | None => Ok(()),
+        Some(Err(raise)) => {
             RAISED.with(|raised| *raised.borrow_mut() = Some(raise));
             Err(Interrupted)
         }

@@ -193,10 +193,12 @@ impl Lease {
         let codec = codec.get();
         let came = self.work(py, |lease| {
             lease.recv_frame(patience, |frame, limits| {
-                Python::attach(|py| {
+                let built = Python::try_attach(|py| {
                     let built = reply::build(py, frame, limits, codec, decode)?;
                     Ok(built.map(|built| (built.value.unbind(), built.push)))
-                })
+                });
+                // The interpreter is being taken down, and this is a finalizer's: it has it again after this.
+                built.unwrap_or_else(|| Ok(Err(PyRuntimeError::new_err(GOING_DOWN))))
             })
         })?;
         match came {
@@ -394,6 +396,8 @@ impl Lease {
         self.client_id
     }
 }
+
+const GOING_DOWN: &str = "the interpreter is being taken down";
 
 fn patience(within: Option<f64>) -> PyResult<Patience> {
     match within {

@@ -1,0 +1,254 @@
+"""The end of the interpreter with calls in flight: no crash, no hang, the right exit code, nothing said.
+
+How each can fail: an engine that takes the interpreter's lock while it is being taken down is killed inside Rust (SIGABRT,
+``Rust cannot catch foreign exceptions``); one that keeps the interpreter waits for its thread; a finalizer that fails says
+``Exception ignored``.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from sync_world import PATIENCE
+
+HERE = os.path.dirname(__file__)
+
+BEGIN = """
+import atexit, gc, os, sys, threading, time
+sys.path.insert(0, sys.argv[1])
+url = sys.argv[2]
+import redis, seawall
+from sync_world import native, pooled
+
+class Slow:
+    '''Lets the interpreter's end take its time, so that threads wake up in the middle of it.'''
+    def __del__(self, sleep=time.sleep):
+        sleep(0.6)
+
+def in_threads(*calls):
+    started = []
+    for call in calls:
+        ready = threading.Event()
+        def run(call=call, ready=ready):
+            ready.set()
+            call()
+        threading.Thread(target=run, daemon=True).start()
+        ready.wait()
+    time.sleep(0.1)
+"""
+
+#: What the program does, the code that it must end with, what it prints.
+ENDS = {
+    "daemon threads inside blocking calls": (
+        """
+        client, other = native(url), pooled(url)
+        keep = Slow()
+        in_threads(lambda: client.blpop("never", timeout=0), lambda: client.blpop("never", timeout=30),
+                   lambda: other.blpop("never", timeout=0), lambda: list(client.pubsub().listen()),
+                   lambda: client.pipeline(transaction=False).blpop("never", timeout=0).execute())
+        print("end")
+        """,
+        0,
+        "end\n",
+    ),
+    "daemon threads that never stop calling": (
+        """
+        client, other = native(url), pooled(url)
+        keep = Slow()
+        def go_on(call):
+            while True:
+                call()
+        in_threads(*[lambda: go_on(lambda: client.get("k"))] * 3,
+                   *[lambda: go_on(lambda: other.pipeline().get("k").execute())] * 3)
+        print("end")
+        """,
+        0,
+        "end\n",
+    ),
+    "daemon threads that make clients": (
+        """
+        keep = Slow()
+        def go_on():
+            number = 0
+            while True:
+                number += 1
+                with native(url, client_name=f"n{number % 7}") as client:
+                    client.ping()
+        in_threads(go_on, go_on, go_on)
+        print("end")
+        """,
+        0,
+        "end\n",
+    ),
+    "a subscription's own thread": (
+        """
+        client = native(url)
+        pubsub = client.pubsub()
+        pubsub.subscribe(news=lambda message: None)
+        thread = pubsub.run_in_thread(sleep_time=0.01, daemon=True)
+        keep = Slow()
+        time.sleep(0.1)
+        print("end")
+        """,
+        0,
+        "end\n",
+    ),
+    "atexit handlers that call": (
+        """
+        client = native(url)
+        client.set("k", "v")
+        in_threads(lambda: client.blpop("never", timeout=0))
+        @atexit.register
+        def goodbye():
+            assert client.get("k") == b"v"
+            assert client.pipeline().get("k").execute() == [b"v"]
+            client.close()
+            assert client.get("k") == b"v"
+            print("goodbye")
+        print("end")
+        """,
+        0,
+        "end\ngoodbye\n",
+    ),
+    "sys.exit in a thread": (
+        """
+        client = native(url)
+        def leave():
+            client.ping()
+            sys.exit(5)
+        thread = threading.Thread(target=leave)
+        thread.start()
+        thread.join()
+        client.ping()
+        print("end")
+        sys.exit(3)
+        """,
+        3,
+        "end\n",
+    ),
+    "os._exit in a thread": (
+        """
+        client = native(url)
+        def leave():
+            client.ping()
+            print("end", flush=True)
+            os._exit(4)
+        threading.Thread(target=leave).start()
+        client.blpop("never", timeout=0)
+        """,
+        4,
+        "end\n",
+    ),
+    "an exception with calls in flight": (
+        """
+        client = native(url)
+        in_threads(lambda: client.blpop("never", timeout=0))
+        print("end")
+        raise SystemExit(9)
+        """,
+        9,
+        "end\n",
+    ),
+    "clients held by globals, cycles and finalizers": (
+        """
+        import builtins
+        class Holder:
+            def __init__(self):
+                self.me, self.client = self, native(url)
+                self.client.ping()
+                self.pipe = self.client.pipeline()
+                self.pipe.watch("k")
+                self.pubsub = self.client.pubsub()
+                self.pubsub.subscribe("news")
+            def __del__(self):
+                # The interpreter may be half gone: an answer or an exception, no crash.
+                try:
+                    self.client.get("k")
+                except Exception:
+                    pass
+        builtins.held = Holder()
+        globals_too = Holder()
+        sys.modules["redis"].held = Holder()
+        keep = Slow()
+        print("end")
+        """,
+        0,
+        "end\n",
+    ),
+    "locks, pipelines and connections left open": (
+        """
+        client = native(url)
+        lock = client.lock("door", timeout=1)
+        lock.acquire()
+        connection = client.connection_pool.get_connection()
+        connection.send_command("BLPOP", "never", 0)
+        single = native(url, single_connection_client=True)
+        single.ping()
+        monitor = client.monitor()
+        monitor.__enter__()
+        print("end")
+        """,
+        0,
+        "end\n",
+    ),
+    "an outage under way": (
+        """
+        client = native("redis://127.0.0.1:1/0", socket_timeout=20, ride_out=20)
+        keep = Slow()
+        in_threads(lambda: client.get("k"), lambda: client.pipeline().get("k").execute())
+        print("end")
+        """,
+        0,
+        "end\n",
+    ),
+    "a credential provider that is asked late": (
+        """
+        class Provider(redis.CredentialProvider):
+            def get_credentials(self):
+                time.sleep(0.3)
+                return ("default", "")
+        client = native(url, credential_provider=Provider(), socket_timeout=20)
+        keep = Slow()
+        in_threads(lambda: client.get("k"))
+        print("end")
+        """,
+        0,
+        "end\n",
+    ),
+    "asyncio left with calls and a daemon thread": (
+        """
+        import asyncio
+        client = seawall.asyncio.Redis.from_url(url)
+        async def main():
+            await client.ping()
+            await asyncio.gather(*(client.get("k") for _ in range(10)), client.blpop("never", timeout=0))
+        keep = Slow()
+        in_threads(lambda: asyncio.run(main()))
+        blocking = native(url)
+        in_threads(lambda: blocking.blpop("never", timeout=0))
+        print("end")
+        """,
+        0,
+        "end\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("strictly", [False, True], ids=["", "dev"])
+@pytest.mark.parametrize("end", ENDS)
+def test_the_interpreter_ends_quietly(shared_server, end, strictly):
+    code, expected, said = ENDS[end]
+    options = ["-X", "dev", "-W", "error"] if strictly else []
+    # redis-py itself leaves sockets, and says so in its finalizers.
+    done = subprocess.run(
+        [sys.executable, *options, "-c", BEGIN + textwrap.dedent(code), HERE, shared_server.url],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (expected, said, "")
