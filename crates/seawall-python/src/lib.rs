@@ -24,7 +24,9 @@ mod trouble;
 use pyo3::prelude::*;
 
 /// The engine behind `seawall`; private, its shape may change with any version.
-#[pymodule]
+///
+/// Under an interpreter without a global lock it asks for one, since nobody has run it without.
+#[pymodule(gil_used = true)]
 fn _ext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<link::Link>()?;
     module.add_class::<lease::Lease>()?;

@@ -21,7 +21,8 @@ BEGIN = """
 import atexit, gc, os, sys, threading, time
 sys.path.insert(0, sys.argv[1])
 url = sys.argv[2]
-import redis, seawall
+import logging, redis, seawall
+logging.getLogger("seawall").addHandler(logging.NullHandler())
 from sync_world import native, pooled
 
 class Slow:

@@ -10,6 +10,10 @@
 
 from typing import TYPE_CHECKING
 
+from ._interpreter import refuse_all_but_the_main as _refuse
+
+_refuse()
+
 from ._mode import MODE as _MODE  # first: a wrong SEAWALL is said before anything else
 from . import _share, asyncio, errors, otel, prometheus
 from ._deadline import deadline

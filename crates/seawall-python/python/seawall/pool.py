@@ -275,7 +275,7 @@ class ConnectionPool(_ConnectionPool):
             for connection in (*self._get_free_connections(), *self._get_in_use_connections()):
                 if getattr(connection, "_rests", False):
                     connection._link = None
-            self._link_known = None
+            self._link_known = self._stand_in_known = None
 
     def set_retry(self, retry: Any) -> None:
         self.connection_kwargs.update({"retry": retry})

@@ -15,6 +15,7 @@ use seawall_wire::scan::{RequestScan, RequestScanner};
 use seawall_wire::{Limits, Value, WireError};
 
 use super::ground::{self, Ground, Interest, Interrupted};
+use super::talk::Talk;
 use super::{exchange, park};
 use crate::clock;
 use crate::command::{Cmd, Nature};
@@ -50,35 +51,6 @@ pub struct Lease {
     /// Since when a reply is owed.
     asked_at: Moment,
     talk: Talk,
-}
-
-/// What has been said since the borrower last began something that he may want to begin again.
-#[derive(Clone, Copy, Debug)]
-struct Talk {
-    /// The most careful of what was sent.
-    replay: Replay,
-    /// A reply came that does not prove that its command did not run.
-    answered: bool,
-    /// The server refused a command for its own state, and nothing ran by that.
-    refused: Option<Cause>,
-    /// A script was sent: its error text proves nothing about what ran.
-    script: bool,
-    /// What the connection's loss proved, if it was lost.
-    lost: Option<(Cause, Sent)>,
-    attempts: u32,
-}
-
-impl Talk {
-    fn begin() -> Self {
-        Self {
-            replay: Replay::Read,
-            answered: false,
-            refused: None,
-            script: false,
-            lost: None,
-            attempts: 1,
-        }
-    }
 }
 
 /// How long a read or write on a [`Lease`] waits.

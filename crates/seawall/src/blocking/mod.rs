@@ -6,6 +6,7 @@ mod frames;
 mod ground;
 mod lease;
 mod park;
+mod talk;
 
 pub use client::Client;
 pub use frames::Frames;

@@ -1,0 +1,33 @@
+//! What a borrower of a connection has said, for who wants to say it again.
+
+use seawall_model::{Cause, Sent};
+use seawall_wire::facts::Replay;
+
+/// What has been said since the borrower last began something that he may want to begin again.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Talk {
+    /// The most careful of what was sent.
+    pub(super) replay: Replay,
+    /// A reply came that does not prove that its command did not run.
+    pub(super) answered: bool,
+    /// The server refused a command for its own state, and nothing ran by that.
+    pub(super) refused: Option<Cause>,
+    /// A script was sent: its error text proves nothing about what ran.
+    pub(super) script: bool,
+    /// What the connection's loss proved, if it was lost.
+    pub(super) lost: Option<(Cause, Sent)>,
+    pub(super) attempts: u32,
+}
+
+impl Talk {
+    pub(super) fn begin() -> Self {
+        Self {
+            replay: Replay::Read,
+            answered: false,
+            refused: None,
+            script: false,
+            lost: None,
+            attempts: 1,
+        }
+    }
+}
