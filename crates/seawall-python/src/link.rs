@@ -260,7 +260,7 @@ impl Link {
         }
         match within {
             None => client,
-            Some(within) => Cow::Owned(client.within(within)),
+            Some(within) => Cow::Owned(client.until(seawall::now() + within)),
         }
     }
 }

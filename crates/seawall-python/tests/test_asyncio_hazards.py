@@ -449,6 +449,141 @@ def test_a_subscription_goes_on_after_the_server_was_restarted(run, server):
     run(main())
 
 
+# -- refusals --
+
+
+def test_fifty_tasks_in_an_outage_connect_no_more_than_one_would(run, server):
+    async def main():
+        async with Relay(server.port) as relay:
+            client = connected(relay.url)
+            await client.ping()
+            server.kill()
+            before = relay.connects
+            over = time.monotonic() + 1.5
+
+            async def go_on(number):
+                while time.monotonic() < over:
+                    try:
+                        if number % 2:
+                            await client.incr("n")
+                        else:
+                            await client.pipeline().incr("n").execute()
+                    except redis.RedisError:
+                        await asyncio.sleep(0.02)
+
+            await asyncio.gather(*(go_on(number) for number in range(50)))
+            # A probe each 25 ms, and what was to be found out first. redis.asyncio makes 1,000 and more.
+            assert relay.connects - before <= 90
+            await client.aclose()
+
+    run(main())
+
+
+def test_a_wrong_password_is_tried_once_a_call(run, make_server):
+    server = make_server("--requirepass", "right")
+
+    async def main():
+        async with Relay(server.port) as relay:
+            client = connected(relay.url, password="wrong")
+            for call in (lambda: client.get("k"), lambda: client.pipeline().get("k").execute()):
+                with pytest.raises(redis.AuthenticationError) as failure:
+                    await call()
+                assert failure.value.cause == "auth-failed"
+            assert relay.connects <= 2
+            await client.aclose()
+
+    run(main())
+
+
+def test_a_server_that_is_full_is_named_and_used_again_when_there_is_room(run, make_server):
+    server = make_server("--maxclients", "2")
+    crowd = [server.admin() for _ in range(2)]
+    for one in crowd:
+        one.ping()
+
+    async def main():
+        client = connected(server.url)
+        for call in (lambda: client.incr("n"), lambda: client.pipeline().incr("n").execute()):
+            with pytest.raises(redis.RedisError) as failure:
+                await call()
+            assert failure.value.cause == "max-clients"
+            assert failure.value.may_have_run is False
+        crowd[0].close()
+        while True:
+            try:
+                assert await client.incr("n") == 1
+                break
+            except redis.RedisError:
+                await asyncio.sleep(0.05)
+        await client.aclose()
+        crowd[1].close()
+
+    run(main())
+
+
+@pytest.mark.parametrize("call", ["lrange", "pipeline", "transaction"])
+def test_a_reply_that_is_too_large_for_the_server_is_asked_for_once(run, make_server, call):
+    server = make_server("--client-output-buffer-limit", "normal 1mb 0 0")
+    admin = server.admin()
+    admin.rpush("big", *["x" * 10_000] * 600)
+
+    async def main():
+        client = connected(server.url)
+        await client.ping()
+        calls = {
+            "lrange": lambda: client.lrange("big", 0, -1),
+            "pipeline": lambda: client.pipeline(transaction=False).lrange("big", 0, -1).execute(),
+            "transaction": lambda: client.pipeline().lrange("big", 0, -1).execute(),
+        }
+        with pytest.raises(redis.ConnectionError) as failure:
+            await calls[call]()
+        assert admin.info("commandstats")["cmdstat_lrange"]["calls"] == 1
+        assert failure.value.cause == "output-limit"
+        assert await client.ping()
+        await client.aclose()
+
+    run(main())
+
+
+def test_a_deadline_around_calls_ends_blocking_commands_of_a_healthy_server(run, url):
+    async def main():
+        async with connected(url) as client:
+
+            async def bounded(call):
+                with seawall.deadline(0.3):
+                    await call()
+
+            calls = [
+                lambda: client.blpop("never", timeout=0),
+                lambda: client.blpop("never", timeout=1000),
+                lambda: client.pipeline(transaction=False).blpop("never", timeout=0).execute(),
+            ]
+            outcomes = await asyncio.gather(*map(bounded, calls), return_exceptions=True)
+            assert all(isinstance(outcome, redis.TimeoutError) for outcome in outcomes), outcomes
+            assert await client.ping()
+
+    run(main())
+
+
+def test_a_watched_transaction_whose_reply_was_lost_is_not_begun_anew(run, server):
+    async def main():
+        async with Relay(server.port) as relay:
+            client = connected(relay.url)
+
+            async def add(pipe):
+                pipe.multi()
+                pipe.incr("counted")
+
+            relay.lose_reply_to = b"counted"
+            with pytest.raises(redis.ConnectionError) as failure:
+                await client.transaction(add, "watched")
+            assert failure.value.may_have_run is True
+            assert await client.get("counted") == b"1"
+            await client.aclose()
+
+    run(main())
+
+
 # -- sizes --
 
 

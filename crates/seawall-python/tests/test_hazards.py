@@ -151,6 +151,20 @@ def test_a_reply_that_nobody_read_reaches_nobody(url, connected):
     client.close()
 
 
+def test_a_reply_that_comes_after_its_connection_was_given_back_reaches_nobody(url):
+    # A connection that was made in somebody's own way is kept by its pool, as those behind Sentinel are.
+    pool = (redis if PEER else seawall).ConnectionPool.from_url(url, redis_connect_func=lambda one: one.on_connect())
+    for _ in range(3):
+        connection = pool.get_connection()
+        connection.send_command("BLPOP", "never", 0.1)
+        pool.release(connection)
+        again = pool.get_connection()
+        again.send_command("ECHO", "mine")
+        assert again.read_response() == b"mine"
+        pool.release(again)
+    pool.disconnect()
+
+
 @every_way
 def test_a_generator_closed_in_the_middle_leaves_every_later_caller_its_own_reply(url, connected):
     client = connected(url)
@@ -284,7 +298,7 @@ def test_names_that_nobody_resolves_are_waited_for_no_longer_than_the_deadline(t
         from sync_world import native, pooled
         for connected in (native, pooled):
             client = connected("redis://cache.example.org/0", socket_timeout=0.5)
-            for number in range(3):
+            for number in range(2):
                 began = time.monotonic()
                 try:
                     client.pipeline().get("k").execute() if number % 2 else client.get("k")
@@ -309,14 +323,66 @@ def test_names_that_nobody_resolves_are_waited_for_no_longer_than_the_deadline(t
     assert done.stdout == "bounded\n", done.stderr
 
 
-@every_way
+@pytest.mark.parametrize("connected", [native, pooled], ids=lambda way: way.__name__)
 def test_a_short_socket_timeout_does_not_cut_a_blocking_command_short(url, connected):
     client = connected(url, socket_timeout=0.4)
-    assert client.blpop("nothing", timeout=0.6) is None
-    assert client.xread({"nothing": "$"}, block=500) in ({}, [])
-    assert client.pipeline(transaction=False).blpop("nothing", timeout=0.5).execute() == [None]
+    assert client.blpop("nothing", timeout=0.5) is None
+    assert client.pipeline(transaction=False).xread({"nothing": "$"}, block=500).execute() in ([{}], [[]])
     assert client.ping()
     client.close()
+
+
+@every_way
+def test_a_deadline_around_calls_ends_blocking_commands_too(url, connected):
+    client = connected(url)
+
+    def watched():
+        with client.pipeline() as pipe:
+            pipe.watch("k")
+            pipe.blpop("never", timeout=0)
+
+    def subscribed():
+        with client.pubsub() as pubsub:
+            pubsub.subscribe("news")
+            for _ in pubsub.listen():
+                pass
+
+    calls = [
+        lambda: client.blpop("never", timeout=0),
+        lambda: client.blpop("never", timeout=1000),
+        lambda: client.xread({"never": "$"}, block=0),
+        lambda: client.pipeline(transaction=False).get("k").blpop("never", timeout=0).execute(),
+        watched,
+    ]
+    if not client.connection:
+        calls.append(subscribed)
+
+    def bounded(call):
+        with seawall.deadline(0.3):
+            call()
+
+    # On one connection they take turns.
+    outcomes = run_all(*(lambda call=call: bounded(call) for call in calls))
+    assert all(isinstance(outcome, (redis.TimeoutError, redis.WatchError)) for outcome in outcomes), outcomes
+    assert client.ping()
+    client.close()
+
+
+def test_a_long_deadline_around_calls_makes_none_of_them_longer(server):
+    with Path(server.port) as relay:
+        for connected in (native, pooled):
+            client = connected(relay.url, socket_timeout=0.3)
+            client.ping()
+            relay.silent = True
+            began = time.monotonic()
+            with seawall.deadline(1000):
+                for call in (lambda: client.incr("n"), lambda: client.pipeline().incr("n").execute()):
+                    with pytest.raises(redis.RedisError):
+                        call()
+            assert time.monotonic() - began < 30
+            relay.silent = False
+            until(lambda: answers(client), "an answer")
+            client.close()
 
 
 # -- outages and refusals --
@@ -326,7 +392,7 @@ def test_a_short_socket_timeout_does_not_cut_a_blocking_command_short(url, conne
 def test_twenty_threads_in_an_outage_connect_no_more_than_one_would(server, connected):
     with Path(server.port) as relay:
         client = connected(relay.url)
-        over = time.monotonic() + 2
+        over = time.monotonic() + 1.5
         client.ping()
         server.kill()
         before = relay.connects
@@ -342,9 +408,9 @@ def test_twenty_threads_in_an_outage_connect_no_more_than_one_would(server, conn
                     time.sleep(0.02)
 
         run_all(*(lambda number=number: go_on(number) for number in range(20)))
-        # A probe each 25 ms in the first 1.25 s, each fiftieth of the outage's age after that: 75, give or take a
-        # fifth, and what was to be found out first. redis-py makes 300 and more.
-        assert relay.connects - before <= 110
+        # A probe each 25 ms in the first 1.25 s, each fiftieth of the outage's age after that: 60, give or take a
+        # fifth, and what was to be found out first. redis-py makes 200 and more.
+        assert relay.connects - before <= 90
         server.start()
         assert until(lambda: answers(client), "an answer")
         client.close()
@@ -385,14 +451,14 @@ def test_a_server_that_is_full_is_named_and_used_again_when_there_is_room(make_s
     crowd[1].close()
 
 
-@every_way
-@pytest.mark.parametrize("call", ["get", "lrange", "pipeline", "transaction"])
+@pytest.mark.parametrize("connected", [native, pooled, alone], ids=lambda way: way.__name__)
+@pytest.mark.parametrize("call", ["sort", "lrange", "pipeline", "transaction"])
 def test_a_reply_that_is_too_large_for_the_server_is_asked_for_once(make_server, connected, call):
     server = make_server("--client-output-buffer-limit", "normal 1mb 0 0")
     admin = server.admin()
     admin.rpush("big", *["x" * 10_000] * 600)
     calls = {
-        "get": lambda c: c.sort("big", alpha=True),
+        "sort": lambda c: c.sort("big", alpha=True),
         "lrange": lambda c: c.lrange("big", 0, -1),
         "pipeline": lambda c: c.pipeline(transaction=False).lrange("big", 0, -1).execute(),
         "transaction": lambda c: c.pipeline().lrange("big", 0, -1).execute(),

@@ -118,18 +118,25 @@ class LeaseParser(_RESP3Parser):
             lease = self._lease
             if lease is None:
                 raise errors.ConnectionError("Connection closed")
+            left = _deadline.left()
             if timeout is SENTINEL:
-                left = _deadline.left()
-                within = _AS_THE_POOL if left is None else left
+                if left is None:
+                    within = _AS_THE_POOL
+                else:
+                    usual = lease.patience
+                    within = left if usual is None else min(usual, left)
             else:
-                within = timeout
+                within = timeout if left is None else left if timeout is None else min(timeout, left)
             if self._subscribed is None:
                 came = lease.read(self._codec, not disable_decoding, within)
             else:
                 came = self._subscribed.read(lease, self._codec, not disable_decoding, within)
             if came is None:
-                if timeout is SENTINEL:
+                if timeout is SENTINEL or timeout is None:
                     raise lease.late()
+                if push_request:
+                    # A subscriber asks whether something came; the rest of a message is on its way.
+                    return None
                 raise socket.timeout("timed out")
             response, push = came
             if push:
@@ -209,13 +216,17 @@ class _Leased(_Base):
             return
         with self._turn():
             watching = lease.begin(attempt)
-        if watching is not None and self._subscribed is None:
+        if watching is not None and not self._is_subscribed():
             # Whoever asked was called away before the reply came, by an exception from outside; it would be taken for
             # another's. Subscriptions are owed what they like.
             self.disconnect()
             self._lease = None
             if watching:
                 raise errors.ConnectionError("Connection given up: a call on it was interrupted, and what it watched is lost")
+
+    def _is_subscribed(self) -> bool:
+        # Not a client-side cache, which wants to be called as well.
+        return any(isinstance(getattr(ref(), "__self__", None), PubSub) for ref in self._connect_callbacks)
 
     def _turn(self) -> AbstractContextManager[Any]:
         return _ANYTIME if self._subscribed is None else self._subscribed.turn
@@ -225,8 +236,7 @@ class _Leased(_Base):
         if left <= 0:
             return None
         lease = self._lease
-        # Not a client-side cache, which wants to be called as well.
-        is_subscribed = any(isinstance(getattr(ref(), "__self__", None), PubSub) for ref in self._connect_callbacks)
+        is_subscribed = self._is_subscribed()
         if lease is not None and not is_subscribed:
             return lease.again(left)
         if isinstance(error, errors.SeawallError) and not is_subscribed:
@@ -292,7 +302,7 @@ class _Leased(_Base):
         left = _deadline.left()
         try:
             with self._turn():
-                lease.send(packed, _AS_THE_POOL if left is None else left)
+                lease.send(packed, _AS_THE_POOL if left is None else min(self._patience(), left))
         except BaseException:
             self.disconnect()
             raise

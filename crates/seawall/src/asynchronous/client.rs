@@ -4,6 +4,7 @@ use std::time::Duration;
 
 #[cfg(feature = "tokio")]
 use seawall_model::Cause;
+use seawall_model::Moment;
 use seawall_wire::Value;
 use seawall_wire::error::ServerError;
 
@@ -21,7 +22,7 @@ use crate::error::Error;
 #[cfg(feature = "tokio")]
 use crate::error::Kind;
 use crate::journal::Record;
-use crate::link::call::Call;
+use crate::link::call::{Call, Term};
 use crate::link::home::Home;
 use crate::link::ledger::Ledger;
 use crate::link::shared::Link;
@@ -42,7 +43,7 @@ const SHARED_MAX: usize = 256 * 1024;
 pub struct Client {
     home: Arc<Home>,
     board: Arc<Board>,
-    deadline: Option<Duration>,
+    term: Term,
 }
 
 impl Client {
@@ -60,7 +61,17 @@ impl Client {
         Self {
             home,
             board: Arc::default(),
-            deadline: None,
+            term: Term::Usual,
+        }
+    }
+
+    /// The same client, whose calls end at `end` at the latest: blocking commands too, whatever their own timeout says.
+    /// Pool and health are shared.
+    #[must_use]
+    pub fn until(&self, end: Moment) -> Self {
+        Self {
+            term: Term::Until(end),
+            ..self.clone()
         }
     }
 
@@ -68,7 +79,7 @@ impl Client {
     #[must_use]
     pub fn within(&self, deadline: Duration) -> Self {
         Self {
-            deadline: Some(deadline),
+            term: Term::For(deadline),
             ..self.clone()
         }
     }
@@ -79,7 +90,7 @@ impl Client {
         let nature = cmd.nature();
         let link = self.home.link()?;
         cmd.refuse_session(nature, &link.name)?;
-        let mut call = Call::new(&link, self.home.conduct(), &name, nature, self.deadline);
+        let mut call = Call::new(&link, self.home.conduct(), &name, nature, self.term);
         let request = Request {
             replies: 1,
             whole: false,
@@ -99,7 +110,7 @@ impl Client {
         let link = self.home.link().map_err(|error| (error, None))?;
         cmd.refuse_session(nature, &link.name)
             .map_err(|error| (error, None))?;
-        let mut call = Call::new(&link, self.home.conduct(), &name, nature, self.deadline);
+        let mut call = Call::new(&link, self.home.conduct(), &name, nature, self.term);
         let request = Request {
             replies: 1,
             whole: false,
@@ -170,7 +181,7 @@ impl Client {
         } else {
             nature
         };
-        let mut call = Call::new(&link, self.home.conduct(), name, nature, self.deadline);
+        let mut call = Call::new(&link, self.home.conduct(), name, nature, self.term);
         let mut sink = Many {
             replies: Vec::with_capacity(request.replies),
             whole: request.whole,
@@ -187,7 +198,7 @@ impl Client {
         let link = self.home.link()?;
         let conduct = self.home.conduct().clone();
         let lent = {
-            let mut call = Call::new(&link, &conduct, "LEASE", Nature::lease(), self.deadline);
+            let mut call = Call::new(&link, &conduct, "LEASE", Nature::lease(), self.term);
             let lent = acquire_own(&mut call).await?;
             call.leased();
             lent
@@ -208,13 +219,7 @@ impl Client {
             return Ok(Vec::new());
         }
         let nature = pipeline.nature();
-        let mut call = Call::new(
-            &link,
-            self.home.conduct(),
-            "PIPELINE",
-            nature,
-            self.deadline,
-        );
+        let mut call = Call::new(&link, self.home.conduct(), "PIPELINE", nature, self.term);
         let request = Request {
             replies: pipeline.len(),
             whole: false,
@@ -242,7 +247,7 @@ impl Client {
             return Ok(Vec::new());
         }
         let nature = pipeline.transaction_nature();
-        let mut call = Call::new(&link, self.home.conduct(), "EXEC", nature, self.deadline);
+        let mut call = Call::new(&link, self.home.conduct(), "EXEC", nature, self.term);
         let replies = pipeline.len() + 2;
         let request = Request {
             replies,
@@ -260,7 +265,7 @@ impl Client {
     /// Borrows a raw connection: for WATCH, MONITOR, and whatever needs a connection's state.
     pub async fn lease(&self) -> Result<Lease, Error> {
         let link = self.home.link()?;
-        Lease::borrow(link, self.home.conduct().clone(), self.deadline).await
+        Lease::borrow(link, self.home.conduct().clone(), self.term).await
     }
 
     /// Subscribes to channels, on a connection of its own that is made again when it is lost.

@@ -15,7 +15,7 @@ use super::runtime;
 use crate::clock;
 use crate::command::{Cmd, Nature};
 use crate::error::{Error, Kind};
-use crate::link::call::{Call, Conduct};
+use crate::link::call::{Call, Conduct, Term};
 use crate::link::connection::Loss;
 use crate::link::live::Live;
 use crate::link::shared::Link;
@@ -37,10 +37,10 @@ impl Lease {
     pub(super) async fn borrow(
         link: Arc<Link>,
         conduct: Conduct,
-        span: Option<Duration>,
+        term: Term,
     ) -> Result<Self, Error> {
         let own = {
-            let mut call = Call::new(&link, &conduct, "LEASE", Nature::lease(), span);
+            let mut call = Call::new(&link, &conduct, "LEASE", Nature::lease(), term);
             let lent = acquire_own(&mut call).await?;
             call.leased();
             Own::new(Arc::clone(&link), lent).map_err(|error| exchange::no_driver(&call, &error))?
@@ -178,7 +178,13 @@ impl Lease {
         } else {
             self.own.bury(&loss)
         };
-        let mut call = Call::new(&self.link, &self.conduct, &self.sent, Nature::lease(), None);
+        let mut call = Call::new(
+            &self.link,
+            &self.conduct,
+            &self.sent,
+            Nature::lease(),
+            Term::Usual,
+        );
         call.given_up(&loss, &server, provenance)
     }
 }

@@ -14,7 +14,7 @@ use crate::builder::Builder;
 use crate::command::{Arg, Cmd};
 use crate::error::Error;
 use crate::journal::Record;
-use crate::link::call::Call;
+use crate::link::call::{Call, Term};
 use crate::link::home::Home;
 use crate::link::ledger::Ledger;
 use crate::link::sink::Whole;
@@ -28,7 +28,7 @@ use crate::stats::Stats;
 #[derive(Clone)]
 pub struct Client {
     home: Arc<Home>,
-    deadline: Option<Duration>,
+    term: Term,
     ground: Option<Arc<dyn Ground>>,
 }
 
@@ -48,7 +48,7 @@ impl Client {
     pub(crate) fn at(home: Arc<Home>) -> Self {
         Self {
             home,
-            deadline: None,
+            term: Term::Usual,
             ground: None,
         }
     }
@@ -62,11 +62,21 @@ impl Client {
         }
     }
 
+    /// The same client, whose calls end at `end` at the latest: blocking commands too, whatever their own timeout says.
+    /// Pool and health are shared.
+    #[must_use]
+    pub fn until(&self, end: Moment) -> Self {
+        Self {
+            term: Term::Until(end),
+            ..self.clone()
+        }
+    }
+
     /// The same client, with another deadline for the calls made through what is returned. Pool and health are shared.
     #[must_use]
     pub fn within(&self, deadline: Duration) -> Self {
         Self {
-            deadline: Some(deadline),
+            term: Term::For(deadline),
             ..self.clone()
         }
     }
@@ -77,7 +87,7 @@ impl Client {
         let nature = cmd.nature();
         let link = self.home.link()?;
         cmd.refuse_session(nature, &link.name)?;
-        let mut call = Call::new(&link, self.home.conduct(), &name, nature, self.deadline);
+        let mut call = Call::new(&link, self.home.conduct(), &name, nature, self.term);
         let mut reply: Option<Value> = None;
         exchange::drive(&mut call, self.ground(), 1, &mut reply, &|live, _, now| {
             live.state.queue(now, 1, |out| cmd.pack(out));
@@ -94,7 +104,7 @@ impl Client {
         let link = self.home.link()?;
         cmd.refuse_session(nature, &link.name)?;
         frames.begin(false);
-        let mut call = Call::new(&link, self.home.conduct(), &name, nature, self.deadline);
+        let mut call = Call::new(&link, self.home.conduct(), &name, nature, self.term);
         exchange::drive(&mut call, self.ground(), 1, frames, &|live, _, now| {
             live.state.queue(now, 1, |out| cmd.pack(out));
         })
@@ -110,7 +120,7 @@ impl Client {
         let link = self.home.link()?;
         batch.refuse_session(&link.name)?;
         let (nature, name) = (batch.nature(), "PIPELINE");
-        let mut call = Call::new(&link, self.home.conduct(), name, nature, self.deadline);
+        let mut call = Call::new(&link, self.home.conduct(), name, nature, self.term);
         exchange::drive(
             &mut call,
             self.ground(),
@@ -133,7 +143,7 @@ impl Client {
         batch.refuse_session(&link.name)?;
         let nature = batch.nature().in_transaction();
         let replies = batch.len() + 2;
-        let mut call = Call::new(&link, self.home.conduct(), "EXEC", nature, self.deadline);
+        let mut call = Call::new(&link, self.home.conduct(), "EXEC", nature, self.term);
         exchange::drive(
             &mut call,
             self.ground(),
@@ -168,7 +178,7 @@ impl Client {
             self.home.conduct(),
             "PIPELINE",
             pipeline.nature(),
-            self.deadline,
+            self.term,
         );
         let mut replies: Vec<Value> = Vec::with_capacity(pipeline.commands().len());
         let outcome = exchange::drive(
@@ -198,7 +208,7 @@ impl Client {
         }
         let nature = pipeline.transaction_nature();
         let replies_due = pipeline.commands().len() + 2;
-        let mut call = Call::new(&link, self.home.conduct(), "EXEC", nature, self.deadline);
+        let mut call = Call::new(&link, self.home.conduct(), "EXEC", nature, self.term);
         let mut sink = Whole(Vec::with_capacity(replies_due));
         exchange::drive(
             &mut call,
@@ -220,7 +230,7 @@ impl Client {
         Lease::borrow(
             link,
             self.home.conduct().clone(),
-            self.deadline,
+            self.term,
             self.ground.clone(),
         )
     }

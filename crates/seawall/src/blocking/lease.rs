@@ -22,7 +22,7 @@ use crate::command::{Cmd, Nature};
 use crate::error::{Error, Kind};
 use crate::events::{Event, refusal_of};
 use crate::fork;
-use crate::link::call::{Call, Conduct};
+use crate::link::call::{Call, Conduct, Term};
 use crate::link::cause;
 use crate::link::connection::{Incoming, Loss};
 use crate::link::ledger::Lent;
@@ -82,13 +82,13 @@ impl Lease {
     pub(super) fn borrow(
         link: Arc<Link>,
         conduct: Conduct,
-        span: Option<Duration>,
+        term: Term,
         ground: Option<Arc<dyn Ground>>,
     ) -> Result<Self, Error> {
         // It will carry what its borrower likes, for as long as he likes: apart from the calls, as for a write.
         let nature = Nature::lease();
         let lent = {
-            let mut call = Call::new(&link, &conduct, "LEASE", nature, span);
+            let mut call = Call::new(&link, &conduct, "LEASE", nature, term);
             let (lent, _) = park::acquire(&mut call, ground.as_deref())?;
             call.leased();
             lent
@@ -729,7 +729,13 @@ impl Lease {
         loss.cause = cause.unwrap_or(loss.cause);
         let provenance = lent.connection.state.provenance();
         let server = lent.connection.server.clone();
-        let mut call = Call::new(&self.link, &self.conduct, &self.sent, Nature::lease(), None);
+        let mut call = Call::new(
+            &self.link,
+            &self.conduct,
+            &self.sent,
+            Nature::lease(),
+            Term::Usual,
+        );
         let mut examined = Ok(());
         if close == Close::Abandoned {
             self.link.bury_alone(lent, &loss);

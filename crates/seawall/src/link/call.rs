@@ -77,17 +77,33 @@ pub(crate) struct Said {
     pub(crate) close: bool,
 }
 
+/// How long a call may take.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Term {
+    /// As long as calls usually may.
+    #[default]
+    Usual,
+    /// This long, and a blocking command its own timeout besides.
+    For(Duration),
+    /// As long as calls usually may, but no longer than until then, whatever the command asks for.
+    Until(Moment),
+}
+
 impl<'a> Call<'a> {
     pub(crate) fn new(
         link: &'a Link,
         conduct: &'a Conduct,
         name: &'a str,
         nature: Nature,
-        span: Option<Duration>,
+        term: Term,
     ) -> Self {
         let started = clock::now();
-        let deadline =
-            Deadline::blocking(started, span.unwrap_or(conduct.deadline), nature.waits());
+        let usual = |span| Deadline::blocking(started, span, nature.waits());
+        let deadline = match term {
+            Term::Usual => usual(conduct.deadline),
+            Term::For(span) => usual(span),
+            Term::Until(end) => usual(conduct.deadline).min(Deadline::at(end)),
+        };
         Self {
             link,
             conduct,
