@@ -11,6 +11,8 @@ use pyo3::sync::PyOnceLock;
 use seawall::asynchronous::Task;
 use seawall::{Cause, Event};
 
+use crate::calls;
+
 /// An attempt that failed: its number, why, how long the next one waited in milliseconds, and why there is none.
 pub(crate) type Attempt = (u32, &'static str, Option<u64>, Option<&'static str>);
 
@@ -79,7 +81,7 @@ pub(crate) fn end(py: Python<'_>, answered: Option<bool>) {
         let attempts = take();
         if !attempts.is_empty()
             && let Some(hook) = HOOK.get(py)
-            && let Err(error) = hook.call1(py, (attempts, answered))
+            && let Err(error) = calls::call(hook.bind(py), (attempts, answered), None)
         {
             error.write_unraisable(py, None);
         }

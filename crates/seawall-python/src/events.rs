@@ -22,7 +22,7 @@ use pyo3::types::PyTuple;
 use rustix::event::{EventfdFlags, eventfd};
 use seawall::Event;
 
-use crate::attempts;
+use crate::{attempts, calls};
 use ration::Ration;
 use told::Told;
 
@@ -140,7 +140,7 @@ pub(crate) fn look(py: Python<'_>) {
     if UNDRAINED.load(Ordering::Relaxed)
         && UNDRAINED.swap(false, Ordering::AcqRel)
         && let Some(starter) = STARTER.get(py)
-        && let Err(error) = starter.call0(py)
+        && let Err(error) = calls::call(starter.bind(py), PyTuple::empty(py), None)
     {
         error.write_unraisable(py, None);
     }

@@ -4,13 +4,16 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use seawall::{Credentials, Identity, Secret};
 
+use crate::calls;
+
 /// A `redis.credentials.CredentialProvider`.
 pub(crate) struct Provider(pub(crate) Py<PyAny>);
 
 impl Credentials for Provider {
     fn identity(&self) -> Result<Identity, Box<str>> {
         let asked = Python::try_attach(|py| {
-            let given = self.0.bind(py).call_method0("get_credentials");
+            let none = PyTuple::empty(py);
+            let given = calls::method(self.0.bind(py), "get_credentials", none);
             given
                 .and_then(|given| read(&given))
                 .map_err(|error| error.to_string().into())

@@ -6,6 +6,7 @@
 
 mod aio;
 mod attempts;
+mod calls;
 mod command_line;
 mod events;
 mod greenlet;

@@ -8,7 +8,7 @@ use seawall::{Batch, Cmd};
 use seawall_wire::{Limits, Value};
 
 use crate::reply::{self, Built, Codec};
-use crate::{pack, trouble};
+use crate::{calls, pack, trouble};
 
 /// What changes a pipeline's own state as it is answered, or is written in another way.
 const SPECIAL: [&str; 5] = ["WATCH", "UNWATCH", "MULTI", "EXEC", "DISCARD"];
@@ -185,7 +185,7 @@ pub(crate) fn answers(
         // As it is written first: the dictionary's own `get` turns each name into capitals.
         let mut callback = callbacks.get_item(&name)?;
         if callback.is_none() && is_not_in_capitals(&name)? {
-            let found = callbacks.call_method1(intern!(py, "get"), (&name,))?;
+            let found = calls::method(callbacks, intern!(py, "get"), (&name,))?;
             callback = (!found.is_none()).then_some(found);
         }
         let Some(callback) = callback else { continue };
@@ -199,9 +199,9 @@ pub(crate) fn answers(
             options.del_item(intern!(py, "keys"))?;
         }
         let reply = if options.is_empty() {
-            callback.call1((reply,))?
+            calls::call(&callback, (reply,), None)?
         } else {
-            callback.call((reply,), Some(options))?
+            calls::call(&callback, (reply,), Some(options))?
         };
         awaited |= is_awaitable(&reply)?;
         replies.set_item(place, reply)?;

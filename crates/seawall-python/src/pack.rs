@@ -6,6 +6,7 @@ use pyo3::types::{
 };
 use seawall::Cmd;
 
+use crate::calls;
 use crate::reply::Codec;
 use crate::trouble::data_error;
 
@@ -49,7 +50,7 @@ fn push(cmd: &mut Cmd, arg: &Bound<'_, PyAny>, codec: &Codec) -> PyResult<()> {
         match codec.encoding() {
             None => cmd.push(text.to_str()?.as_bytes()),
             Some((encoding, errors)) => {
-                let encoded = text.call_method1("encode", (encoding, errors))?;
+                let encoded = calls::method(text, "encode", (encoding, errors))?;
                 cmd.push(encoded.cast::<PyBytes>()?.as_bytes());
             }
         }

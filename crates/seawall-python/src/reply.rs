@@ -5,7 +5,7 @@ use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString};
 use seawall_wire::decode::{Aggregate, Size, Visitor, visit};
 use seawall_wire::{Limits, Value, WireError};
 
-use crate::trouble;
+use crate::{calls, trouble};
 
 /// How text is written and read: a pool's `encoding`, `encoding_errors` and `decode_responses`.
 #[pyclass(frozen, module = "seawall._ext")]
@@ -41,7 +41,7 @@ impl Codec {
             return Ok(PyString::new(py, text).into_any());
         }
         let (encoding, errors) = self.encoding().unwrap_or(("utf-8", "strict"));
-        PyBytes::new(py, bytes).call_method1("decode", (encoding, errors))
+        calls::method(&PyBytes::new(py, bytes), "decode", (encoding, errors))
     }
 }
 

@@ -6,6 +6,8 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
 use seawall::{Cause, Error, Kind, Provenance};
 
+use crate::calls;
+
 struct Makers {
     /// Makes the exception of an error of the engine's, from its facts.
     failure: Py<PyAny>,
@@ -37,7 +39,7 @@ fn makers(py: Python<'_>) -> PyResult<&Makers> {
 /// The exception for an argument that cannot be sent.
 pub(crate) fn data_error(text: String) -> PyErr {
     Python::attach(|py| match makers(py) {
-        Ok(makers) => match makers.data_error.bind(py).call1((text,)) {
+        Ok(makers) => match calls::call(makers.data_error.bind(py), (text,), None) {
             Ok(error) => PyErr::from_value(error),
             Err(error) => error,
         },
@@ -47,10 +49,8 @@ pub(crate) fn data_error(text: String) -> PyErr {
 
 /// The exception that an error reply is, as an object.
 pub(crate) fn of_reply<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, PyAny>> {
-    makers(py)?
-        .reply
-        .bind(py)
-        .call1((String::from_utf8_lossy(text),))
+    let reply = makers(py)?.reply.bind(py);
+    calls::call(reply, (String::from_utf8_lossy(text),), None)
 }
 
 /// The exception that an error of the engine's is.
@@ -96,7 +96,7 @@ fn failure<'py>(
     facts.set_item("age", connection.map(|facts| facts.age.as_secs_f64()))?;
     facts.set_item("client_id", connection.and_then(|facts| facts.client_id))?;
     facts.set_item("reply", refusal.map(|text| PyString::new(py, text)))?;
-    makers.failure.bind(py).call1((error.to_string(), facts))
+    calls::call(makers.failure.bind(py), (error.to_string(), facts), None)
 }
 
 /// The exception for a reply that cannot be read, though its end was found.
@@ -122,7 +122,7 @@ pub(crate) fn closed(py: Python<'_>, closed: bool) -> PyErr {
         .set_item("kind", "refused")
         .and_then(|()| facts.set_item("cause", "client-closed"))
         .and_then(|()| makers(py))
-        .and_then(|makers| makers.failure.bind(py).call1((text, facts)));
+        .and_then(|makers| calls::call(makers.failure.bind(py), (text, facts), None));
     match exception {
         Ok(exception) => PyErr::from_value(exception),
         Err(error) => error,

@@ -19,6 +19,7 @@ use seawall::asynchronous::{EventLoop, Task, Watch, enter};
 use super::job::Job;
 use super::link::Done;
 use super::socket::WatchedSocket;
+use crate::calls;
 
 /// What may be touched from any thread.
 pub(crate) struct Core {
@@ -316,10 +317,8 @@ impl Executor {
         let keeper = Keeper {
             executor: slf.clone().unbind(),
         };
-        let watching = event_loop.call_method1(
-            "add_reader",
-            (this.core.bell.as_raw_fd(), Bound::new(py, keeper)?),
-        );
+        let watched = (this.core.bell.as_raw_fd(), Bound::new(py, keeper)?);
+        let watching = calls::method(&event_loop, "add_reader", watched);
         match watching {
             Err(error) if error.is_instance_of::<PyNotImplementedError>(py) => {
                 let kind = event_loop.get_type().fully_qualified_name()?;
@@ -447,12 +446,13 @@ impl Executor {
         }
         let event_loop = self.core.event_loop(slf.py())?;
         if waiting && !self.ticking.swap(true, Ordering::AcqRel) {
-            event_loop.call_method1("call_soon", (slf.getattr("tick")?,))?;
+            calls::method(&event_loop, "call_soon", (slf.getattr("tick")?,))?;
         }
         if let Some(at) = arm {
             *lock(&self.armed) = Some(at);
             let delay = at.since(seawall::now()).as_secs_f64();
-            event_loop.call_method1("call_later", (delay, slf.getattr("alarm")?))?;
+            let later = (delay, slf.getattr("alarm")?);
+            calls::method(&event_loop, "call_later", later)?;
         }
         Ok(())
     }

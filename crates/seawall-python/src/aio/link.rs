@@ -17,7 +17,7 @@ use crate::attempts::Story;
 use crate::lease::Lease;
 use crate::link::span;
 use crate::reply::{self, Codec};
-use crate::{events, many, pack, tally, trouble};
+use crate::{calls, events, many, pack, tally, trouble};
 
 /// A call that is over, and the future that waits for it.
 pub(super) struct Done {
@@ -83,12 +83,17 @@ impl Done {
             What::Lease(Err(error)) => Err(trouble::of_error(py, &error, None)),
         };
         let resolved = match result {
-            Ok(value) => future.call_method1(intern!(py, "set_result"), (value,)),
-            Err(error) => future.call_method1(intern!(py, "set_exception"), (error,)),
+            Ok(value) => calls::method(future, intern!(py, "set_result"), (value,)),
+            Err(error) => calls::method(future, intern!(py, "set_exception"), (error,)),
         };
         match resolved {
             // Asked afterwards: nearly every caller is still there.
-            Err(_) if future.call_method0(intern!(py, "done"))?.is_truthy()? => Ok(()),
+            Err(_)
+                if calls::method(future, intern!(py, "done"), PyTuple::empty(py))?
+                    .is_truthy()? =>
+            {
+                Ok(())
+            }
             resolved => resolved.map(drop),
         }
     }
@@ -254,7 +259,7 @@ impl AsyncLink {
     fn client_for(&self, within: Option<f64>) -> PyResult<Client> {
         Ok(match within {
             None => self.client.clone(),
-            Some(within) => self.client.within(span(within)?),
+            Some(within) => self.client.until(seawall::now() + span(within)?),
         })
     }
 
@@ -268,9 +273,9 @@ impl AsyncLink {
     {
         let executor = self.executor.bind(py);
         let core = executor.get().core();
-        let future = core
-            .event_loop(py)?
-            .call_method0(intern!(py, "create_future"))?;
+        let event_loop = core.event_loop(py)?;
+        let none = PyTuple::empty(py);
+        let future = calls::method(&event_loop, intern!(py, "create_future"), none)?;
         let task = task(Arc::clone(core), future.clone().unbind());
         let (story, task) = Story::of(Box::pin(task));
         let job = Executor::begin(executor, task)?;

@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 use seawall::asynchronous::Watch;
 
 use super::executor::{Core, Executor};
+use crate::calls;
 
 /// What the loop found, and who waits for it.
 #[derive(Default)]
@@ -85,7 +87,7 @@ impl Writer {
         let executor = self.executor.bind(py);
         // Room is asked for anew each time there was none: else the loop would call without end.
         let event_loop = executor.get().core().event_loop(py)?;
-        event_loop.call_method1("remove_writer", (self.socket,))?;
+        calls::method(&event_loop, "remove_writer", (self.socket,))?;
         self.readiness.writing.store(false, Ordering::Release);
         Executor::enter(executor, |_| self.readiness.write.found())
     }
@@ -106,7 +108,8 @@ impl WatchedSocket {
             readiness: Arc::clone(&readiness),
         };
         let event_loop = core.event_loop(py)?;
-        event_loop.call_method1("add_reader", (socket.as_raw_fd(), Bound::new(py, reader)?))?;
+        let watched = (socket.as_raw_fd(), Bound::new(py, reader)?);
+        calls::method(&event_loop, "add_reader", watched)?;
         Ok(Self {
             core: Arc::downgrade(core),
             readiness,
@@ -128,12 +131,8 @@ impl WatchedSocket {
                 socket: self.socket.as_raw_fd(),
             };
             let event_loop = core.event_loop(py)?;
-            event_loop
-                .call_method1(
-                    "add_writer",
-                    (self.socket.as_raw_fd(), Bound::new(py, writer)?),
-                )
-                .map(drop)
+            let watched = (self.socket.as_raw_fd(), Bound::new(py, writer)?);
+            calls::method(&event_loop, "add_writer", watched).map(drop)
         });
         started.map_err(|error| io::Error::other(error.to_string()))
     }
@@ -167,12 +166,12 @@ impl Drop for WatchedSocket {
         let number = self.socket.as_raw_fd();
         let forgotten = Python::try_attach(|py| -> PyResult<()> {
             let event_loop = core.event_loop(py)?;
-            if event_loop.call_method0("is_closed")?.is_truthy()? {
+            if calls::method(&event_loop, "is_closed", PyTuple::empty(py))?.is_truthy()? {
                 return Ok(());
             }
-            event_loop.call_method1("remove_reader", (number,))?;
+            calls::method(&event_loop, "remove_reader", (number,))?;
             if self.readiness.writing.load(Ordering::Acquire) {
-                event_loop.call_method1("remove_writer", (number,))?;
+                calls::method(&event_loop, "remove_writer", (number,))?;
             }
             Ok(())
         });
