@@ -1,4 +1,4 @@
-"""Interpreters beside the main one, and those without a global lock: refused in words, not by a crash.
+"""Interpreters beside the main one are refused in words, not by a crash.
 
 Fails without the check in ``seawall/__init__.py``: the first interpreter to import the engine gets it, and the main one
 is refused after that.

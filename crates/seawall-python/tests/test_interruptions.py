@@ -221,7 +221,7 @@ def test_an_exception_raised_into_threads_costs_no_slot_and_mixes_up_no_reply(ur
     for thread in threads:
         thread.start()
     dice = random.Random(11)
-    end = time.monotonic() + 1.5
+    end = time.monotonic() + 1
     while time.monotonic() < end and not failed:
         raise_in(dice.choice(threads), Struck)
         time.sleep(dice.random() * 0.004)
@@ -230,7 +230,7 @@ def test_an_exception_raised_into_threads_costs_no_slot_and_mixes_up_no_reply(ur
         thread.join(PATIENCE)
     assert not any(thread.is_alive() for thread in threads)
     assert (wrong, failed) == ([], [])
-    assert sum(struck) > 100
+    assert sum(struck) > 50
     # Exceptions and the frames that they passed through hold each other.
     gc.collect()
     held = [client.connection_pool.get_connection() for _ in range(4)]

@@ -231,7 +231,10 @@ class ConnectionPool(_ConnectionPool):
         """Makes it anew if it ended, or something unasked came, while it was not used."""
         lenient = self.cache is not None or self.maint_notifications_enabled()
         try:
-            fit = not connection.can_read() or lenient
+            lease = getattr(connection, "_lease", None)
+            # Whoever gave it back was called away before its reply came.
+            owes = lease is not None and lease.begin(1) is not None
+            fit = not owes and (not connection.can_read() or lenient)
         except (_RedisConnectionError, _RedisTimeoutError, OSError):
             fit = False
         if not fit:
