@@ -158,7 +158,7 @@ class ConnectionPool(_ConnectionPool):
         return connection
 
     @property
-    def _in_use_connections(self) -> _InUse:
+    def _in_use_connections(self) -> Any:
         return self._used
 
     @_in_use_connections.setter

@@ -57,7 +57,7 @@ class PubSub(_PubSub):
     """A subscription of redis-py's: see ``redis.client.PubSub``."""
 
     @property
-    def subscribed_event(self) -> _Flag:
+    def subscribed_event(self) -> Any:
         return self._flag
 
     @subscribed_event.setter
