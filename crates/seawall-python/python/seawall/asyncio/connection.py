@@ -186,17 +186,8 @@ class _Leased(_Base):
 
     def _begin(self, attempt: int) -> None:
         self._attempt = attempt
-        lease = self._lease
-        if lease is None:
-            return
-        watching = lease.begin(attempt)
-        if watching is not None and not self._connect_callbacks:
-            # Whoever asked was called away before the reply came, by an exception from outside; it would be taken for
-            # another's. Subscriptions, which are told of each connection, are owed what they like.
-            self._close()
-            self._lease = None
-            if watching:
-                raise errors.ConnectionError("Connection given up: a call on it was interrupted, and what it watched is lost")
+        if self._lease is not None:
+            self._lease.begin(attempt)
 
     def _again(self, error: Exception, attempt: int, left: float) -> float | None:
         """After how many seconds all of it may be sent again; ``None``: it may not."""
