@@ -15,7 +15,7 @@ use seawall_wire::scan::{RequestScan, RequestScanner};
 use seawall_wire::{Limits, Value, WireError};
 
 use super::ground::{self, Ground, Interest, Interrupted};
-use super::talk::Talk;
+use super::talk::{Fate, Talk, Transaction};
 use super::{exchange, park};
 use crate::clock;
 use crate::command::{Cmd, Nature};
@@ -785,25 +785,6 @@ impl Lease {
             }
         }
     }
-}
-
-/// The transaction that the borrower is in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Transaction {
-    None,
-    /// After WATCH.
-    Watching,
-    /// After MULTI.
-    Queueing,
-    /// EXEC, DISCARD or UNWATCH is on its way; once it is answered nothing is left.
-    Ending,
-}
-
-/// What becomes of a leased connection.
-#[derive(Clone, Copy)]
-enum Fate {
-    Return,
-    Abandon,
 }
 
 impl Drop for Lease {

@@ -31,3 +31,22 @@ impl Talk {
         }
     }
 }
+
+/// The transaction that the borrower is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Transaction {
+    None,
+    /// After WATCH.
+    Watching,
+    /// After MULTI.
+    Queueing,
+    /// EXEC, DISCARD or UNWATCH is on its way; once it is answered nothing is left.
+    Ending,
+}
+
+/// What becomes of a leased connection.
+#[derive(Clone, Copy)]
+pub(super) enum Fate {
+    Return,
+    Abandon,
+}
