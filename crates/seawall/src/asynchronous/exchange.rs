@@ -6,10 +6,11 @@ use std::time::Duration;
 use seawall_model::{Cause, Close, Moment, Provenance};
 use seawall_wire::Value;
 
+use super::asked::{Fate, Lost};
 use super::park::{self, Acquired, sleep_until};
 use super::replies::Replies;
 use super::runtime;
-use super::shared::{Fate, Lost, NotTaken, Shared, Ticket, Vain, Waiter};
+use super::shared::{NotTaken, Shared, Ticket, Vain, Waiter};
 use crate::clock;
 use crate::error::Error;
 use crate::link::call::{Again, Call};

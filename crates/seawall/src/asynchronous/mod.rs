@@ -3,6 +3,7 @@
 //!
 //! A future that is dropped never shifts a reply: what was not offered to a write is taken back, what was is answered to nobody.
 
+mod asked;
 mod client;
 mod dedicated;
 mod event_loop;

@@ -1,0 +1,163 @@
+//! Requests that are owed their replies by the shared connection, and what their callers are told.
+
+use std::collections::VecDeque;
+
+use futures_channel::oneshot;
+use seawall_model::{Cause, Close, Moment, Provenance};
+use seawall_policy::health::Answered;
+use seawall_wire::Value;
+use seawall_wire::facts::Access;
+
+use super::replies::Replies;
+use crate::link::connection::{Incoming, Loss};
+use crate::link::live::{Live, wire_cause};
+
+/// What a caller is told of its request.
+pub(super) enum Fate {
+    /// Its replies.
+    Answered(Replies),
+    /// The connection ended. Boxed: a call that goes well carries no room for it.
+    Lost(Box<Lost>),
+}
+
+/// What the end of the connection is to one request.
+pub(super) struct Lost {
+    /// How it ended.
+    pub(super) loss: Loss,
+    /// It may be what the connection was closed for: its reply may be large, or nobody's else may.
+    pub(super) suspect: bool,
+    /// The connection, if it ended while an older request was owed its reply: this one was only taken along.
+    pub(super) taken_along: Option<u64>,
+    /// The replies that had come.
+    pub(super) taken: Replies,
+    /// How far each unanswered part of it got, oldest first.
+    pub(super) trail: Vec<Provenance>,
+}
+
+/// Those whose replies have come.
+pub(super) type Done = Vec<(oneshot::Sender<Fate>, Replies)>;
+
+/// A request that is owed replies.
+pub(super) struct Asked {
+    pub(super) id: u64,
+    /// How many parts stand before it on the connection, and stood there.
+    pub(super) first: u64,
+    pub(super) replies: usize,
+    /// It stands on the connection as one request (a transaction), not as one for each reply.
+    pub(super) whole: bool,
+    /// Its reply may be of any size.
+    pub(super) bulky: bool,
+    pub(super) taken: Replies,
+    pub(super) sent_at: Moment,
+    pub(super) access: Access,
+    pub(super) caller: oneshot::Sender<Fate>,
+}
+
+impl Asked {
+    /// As how many requests its unanswered part stands on the connection.
+    pub(super) fn parts(&self) -> usize {
+        if self.whole {
+            1
+        } else {
+            self.replies - self.taken.len()
+        }
+    }
+
+    /// The first of these, counted as [`first`](Self::first) is.
+    pub(super) fn from(&self) -> u64 {
+        if self.whole {
+            self.first
+        } else {
+            self.first + self.taken.len() as u64
+        }
+    }
+}
+
+/// Those who are owed replies by a connection that has ended.
+pub(super) struct Mourners {
+    pub(super) connection: u64,
+    pub(super) trail: Vec<Provenance>,
+    pub(super) asked: VecDeque<Asked>,
+}
+
+impl Mourners {
+    pub(super) fn tell(self, loss: &Loss) {
+        let mut trail = self.trail.into_iter();
+        let any_bulky = self.asked.iter().any(|asked| asked.bulky);
+        // What was given up for its silence says something of the server, and that is every request's own trouble.
+        let ended = !matches!(loss.close, Close::Abandoned | Close::Ours);
+        for (place, asked) in self.asked.into_iter().enumerate() {
+            let trail = trail.by_ref().take(asked.parts()).collect();
+            // A caller that has gone need not know.
+            let _ = asked.caller.send(Fate::Lost(Box::new(Lost {
+                loss: *loss,
+                suspect: asked.bulky || !any_bulky,
+                taken_along: (ended && place > 0).then_some(self.connection),
+                taken: asked.taken,
+                trail,
+            })));
+        }
+    }
+}
+
+/// How many calls were answered; of one whose only reply is an error the call itself says what it is.
+pub(super) fn answered_well(done: &Done) -> u64 {
+    let well = done.iter().filter(|(_, replies)| !replies.are_an_error());
+    well.count() as u64
+}
+
+/// Takes whole replies and finds their callers.
+pub(super) fn take(
+    live: &mut Live,
+    asked: &mut VecDeque<Asked>,
+    done: &mut Done,
+    proof: &mut Option<Answered>,
+    established_at: Moment,
+) -> Result<(), Cause> {
+    loop {
+        let incoming = match live.state.next_incoming() {
+            Ok(None) => return Ok(()),
+            Ok(Some(incoming)) => incoming,
+            Err(error) => return Err(wire_cause(&error)),
+        };
+        let frame = match incoming {
+            Incoming::Push(_) => {
+                live.state.consume(incoming);
+                continue;
+            }
+            Incoming::Unasked(_) => return Err(Cause::ProtocolError),
+            Incoming::Reply(frame) => frame,
+        };
+        let value = match Value::decode(live.state.frame(frame), live.state.limits()) {
+            Ok((value, _)) => value,
+            Err(error) => return Err(wire_cause(&error)),
+        };
+        live.state.consume(incoming);
+        let Some(front) = asked.front_mut() else {
+            return Err(Cause::ProtocolError);
+        };
+        // An error may be about the server's own state: the call says so where it is understood.
+        if !matches!(value, Value::Error(_)) {
+            // Only all replies of a pipeline together show that its writes were taken.
+            let last = front.taken.len() + 1 == front.replies;
+            let refused = || front.taken.any_error();
+            let write = last && front.access == Access::Write && !refused();
+            let before = proof.is_some_and(|proof| proof.access == Access::Write);
+            *proof = Some(Answered {
+                established_at,
+                sent_at: front.sent_at,
+                access: if write || before {
+                    Access::Write
+                } else {
+                    Access::Neither
+                },
+            });
+        }
+        front.taken.push(value);
+        if front.taken.len() == front.replies
+            && let Some(asked) = asked.pop_front()
+        {
+            done.push((asked.caller, asked.taken));
+        }
+    }
+}
