@@ -1,7 +1,7 @@
 """Many threads over one client while the server is killed and comes back: each gets its own replies, none hangs.
 
-With ``SEAWALL_TRY=redis-py`` 64 threads run into ``MaxConnectionsError`` (and all miss ``stats()``). Without the refusal of
-owed replies (``Lease::give_back``) and with ``pool._take`` off its lock, replies are mixed up.
+With ``SEAWALL_TRY=redis-py`` 64 threads run into ``MaxConnectionsError`` (and all miss ``stats()``). A reply that reaches the
+wrong thread is seen by its value, which only one thread writes.
 """
 
 from __future__ import annotations
