@@ -182,3 +182,18 @@ def test_what_wants_to_be_called_when_it_connects_is_not_always_a_subscription(s
     connection.send_command("INCR", "count")
     connection.disconnect()
     assert connection._again(redis.ConnectionError("lost"), 1, 5.0) is None
+
+
+def test_a_subscription_that_was_given_its_connection_by_hand_keeps_it(server: Server) -> None:
+    # As kombu does: nothing is registered on the connection, and under RESP3 what SUBSCRIBE is owed stays owed.
+    pool = seawall.ConnectionPool.from_url(server.url)
+    listener = redis.Redis(connection_pool=pool).pubsub()
+    listener.connection = taken = pool.get_connection()
+    before = taken._sock
+    listener.psubscribe("news.*")
+    for word in ("first", "second"):
+        server.admin().publish("news.today", word)
+    heard = [listener.parse_response() for _ in range(3)]
+    assert [message[-1] for message in heard] == [1, b"first", b"second"]
+    assert listener.connection is taken and taken._sock is before
+    pool.disconnect()

@@ -169,6 +169,8 @@ class _Leased(_Base):
     _rests = True
     #: Where it is a subscription: it may be spoken on while another thread listens.
     _subscribed: Subscribed | None = None
+    #: Whether a subscription was asked for over it.
+    _listens = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._ours = _config.take_ours(kwargs)
@@ -225,6 +227,9 @@ class _Leased(_Base):
                 raise errors.ConnectionError("Connection given up: a call on it was interrupted, and what it watched is lost")
 
     def _is_subscribed(self) -> bool:
+        if self._listens:
+            # Whoever gave a subscription this connection by hand, as kombu does, registered nothing.
+            return True
         # Not a client-side cache, which wants to be called as well.
         return any(isinstance(getattr(ref(), "__self__", None), PubSub) for ref in self._connect_callbacks)
 
@@ -258,6 +263,7 @@ class _Leased(_Base):
 
     def _connect(self) -> LeasedSocket:
         self._lease = None
+        self._listens = False
         link = self._link = self._find_link(self._pool_size)
         self._lease = link.lease(_deadline.left())
         self._lease.begin(self._attempt)
@@ -314,6 +320,8 @@ class _Leased(_Base):
         return [_ext.pack(commands, self._codec)]
 
     def send_command(self, *args: Any, **kwargs: Any) -> None:
+        if isinstance(args[0], str) and args[0].upper().endswith("SUBSCRIBE"):
+            self._listens = True
         self.send_packed_command(_ext.pack((args,), self._codec), check_health=kwargs.get("check_health", True))
 
     def exchange_many(self, commands: list[tuple[Any, ...]]) -> list[Any]:
