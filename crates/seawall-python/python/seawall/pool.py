@@ -234,7 +234,7 @@ class ConnectionPool(_ConnectionPool):
             lease = getattr(connection, "_lease", None)
             # Whoever gave it back was called away before its reply came.
             owes = lease is not None and lease.begin(1) is not None
-            fit = not owes and (not connection.can_read() or lenient)
+            fit = (not connection.can_read() or lenient) and not owes
         except (_RedisConnectionError, _RedisTimeoutError, OSError):
             fit = False
         if not fit:

@@ -153,7 +153,7 @@ def run(face: Face, tests: list[str], more: list[str], processes: int) -> dict[s
         report = pathlib.Path(scratch) / "report.xml"
         names = pathlib.Path(scratch) / "tests"
         names.write_text("\n".join(tests))
-        command = [sys.executable, "-m", "pytest", "-p", "swap", "-q", "-p", "no:cacheprovider", "-o", "log_cli=false"]
+        command = [sys.executable, "-m", "pytest", "-p", "swap", "-q", "-p", "no:cacheprovider", "-p", "no:valkey", "-o", "log_cli=false"]
         command += ["--timeout", "30", "--tb", "short", "--capture", "fd", "-W", "ignore", "--protocol", face.protocol]
         command += [f"--junitxml={report}", "-o", "junit_family=xunit1", "-m", MARKS, "--no-header", "-rfE"]
         command += ["-n", str(processes), *more]
