@@ -26,11 +26,23 @@ pub(crate) fn page() -> String {
 }
 
 fn one(page: &mut String, rule: &Rule) {
-    let _ = write!(page, "\n## {}\n\n**{}.** {}\n\n", rule.code, rule.title, rule.explanation);
+    let _ = write!(
+        page,
+        "\n## {}\n\n**{}.** {}\n\n",
+        rule.code, rule.title, rule.explanation
+    );
     let looks: Vec<_> = rule.needs.iter().map(|need| need.words().0).collect();
-    let _ = writeln!(page, "- Looks at: {}; the first can prove it.", looks.join(", "));
+    let _ = writeln!(
+        page,
+        "- Looks at: {}; the first can prove it.",
+        looks.join(", ")
+    );
     if !rule.messages.is_empty() {
-        let messages: Vec<_> = rule.messages.iter().map(|message| format!("`{message}`")).collect();
+        let messages: Vec<_> = rule
+            .messages
+            .iter()
+            .map(|message| format!("`{message}`"))
+            .collect();
         let _ = writeln!(page, "- Clients write: {}", messages.join(", "));
     }
     if !rule.brings.is_empty() {
