@@ -1,35 +1,19 @@
 //! Lists `src/scenarios/*.rs`, so that adding a scenario touches one file.
 
-use std::fmt::Write as _;
-use std::path::PathBuf;
-use std::{env, fs, io};
+#[path = "../listing.rs"]
+mod listing;
 
-fn main() -> io::Result<()> {
-    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
-    let folder = root.join("src/scenarios");
-    println!("cargo::rerun-if-changed={}", folder.display());
-    let mut files: Vec<PathBuf> = fs::read_dir(&folder)?
-        .map(|entry| Ok(entry?.path()))
-        .collect::<io::Result<_>>()?;
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "rs"));
-    files.sort();
-    let mut modules = String::new();
-    let mut lists = String::new();
-    for file in &files {
-        let name = file.file_stem().unwrap_or_default().to_string_lossy();
-        // `{:?}` quotes the path as a Rust string, whatever characters it holds.
-        let _ = writeln!(
-            modules,
-            "#[path = {:?}]\nmod {name};",
-            file.display().to_string()
-        );
-        let _ = writeln!(lists, "    all.extend({name}::scenarios());");
-    }
-    let source = format!(
-        "{modules}\nuse crate::scenario::Scenario;\n\n\
-         /// The scenarios of every file, in the files' order.\n\
-         pub(crate) fn all() -> Vec<Scenario> {{\n    let mut all = Vec::new();\n{lists}    all\n}}\n"
-    );
-    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join("scenarios.rs");
-    fs::write(out, source)
+fn main() -> std::io::Result<()> {
+    listing::list("src/scenarios", "scenarios.rs", |names| {
+        let lists: Vec<_> = names
+            .iter()
+            .map(|name| format!("    all.extend({name}::scenarios());\n"))
+            .collect();
+        format!(
+            "\nuse crate::scenario::Scenario;\n\n\
+             /// The scenarios of every file, in the files' order.\n\
+             pub(crate) fn all() -> Vec<Scenario> {{\n    let mut all = Vec::new();\n{}    all\n}}\n",
+            lists.concat()
+        )
+    })
 }
