@@ -60,7 +60,7 @@ impl Doctor {
                 None => unread = true,
             }
         }
-        if facts.had.is_empty() && facts.unseen.is_empty() {
+        if facts.had.is_empty() {
             return Exit::Unable;
         }
         let diagnosis = diagnose(facts);
@@ -85,7 +85,13 @@ impl Doctor {
 
 fn of_url(url: &str, within: Duration, now: Stamp) -> Option<Facts> {
     match Target::parse(url) {
-        Ok(target) => Some(live::look(&target, within, now)),
+        Ok(target) => match live::look(&target, within, now) {
+            Ok(facts) => Some(facts),
+            Err(unspoken) => {
+                output::fail(&unspoken, unspoken.hint());
+                None
+            }
+        },
         Err(error) => {
             output::fail(&error, &error.hint());
             None

@@ -1,7 +1,8 @@
 //! What is known, and from where.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use crate::rule::Need;
@@ -146,7 +147,7 @@ pub struct ServerLine {
 }
 
 /// How a call failed, as its client told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Failure {
     /// Nothing listened.
     Refused,
@@ -228,8 +229,10 @@ pub enum Reach {
     Pasted,
     /// Nothing listens there.
     Refused,
-    /// The host's name has no address.
-    NameUnknown,
+    /// The host's name has no address, or the name service is away: its words.
+    NameUnknown(String),
+    /// The network, or this host, says that there is no way there: its words.
+    Unreachable(String),
     /// Nothing answered in time.
     Silent {
         /// The connection was established before that.
@@ -325,6 +328,48 @@ pub fn bytes(count: u64) -> String {
     }
 }
 
+/// So many facts of one meaning are kept of one file, the newest: more prove nothing more, and a file has no end.
+pub(crate) const KEPT_MAX: usize = 10_000;
+
+/// The facts of a file, as they come, by what they mean: a flood of one meaning drives out no other.
+#[derive(Debug)]
+pub(crate) struct Kept<K, T> {
+    by_meaning: HashMap<K, VecDeque<Fact<T>>>,
+    passed_over: u64,
+}
+
+impl<K, T> Default for Kept<K, T> {
+    fn default() -> Self {
+        Self {
+            by_meaning: HashMap::new(),
+            passed_over: 0,
+        }
+    }
+}
+
+impl<K: Eq + Hash, T> Kept<K, T> {
+    pub(crate) fn push(&mut self, meaning: K, fact: Fact<T>) {
+        let facts = self.by_meaning.entry(meaning).or_default();
+        if facts.len() >= KEPT_MAX {
+            facts.pop_front();
+            self.passed_over += 1;
+        }
+        facts.push_back(fact);
+    }
+
+    /// All of them, in no order ([`diagnose`](crate::diagnose) brings one); what was passed over is said.
+    pub(crate) fn end(&mut self, source: &str, facts: &mut Facts) -> Vec<Fact<T>> {
+        if self.passed_over > 0 {
+            facts.assumed.insert(format!(
+                "{source}: of each meaning the last {KEPT_MAX} lines are looked at; {} were passed over",
+                self.passed_over
+            ));
+        }
+        let kept = std::mem::take(&mut self.by_meaning);
+        kept.into_values().flatten().collect()
+    }
+}
+
 /// What could not be looked at.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Unseen {
@@ -345,6 +390,8 @@ pub struct Facts {
     pub server_log: Vec<Fact<ServerLine>>,
     /// Lines of applications' logs.
     pub client_log: Vec<Fact<ClientLine>>,
+    /// How many failures applications' logs tell of: also those of which too many were there to be kept.
+    pub failures: u64,
     /// Lines of kernels' logs.
     pub kernel_log: Vec<Fact<KernelLine>>,
     /// What could not be looked at.
@@ -361,6 +408,7 @@ impl Facts {
         self.looks.extend(other.looks);
         self.server_log.extend(other.server_log);
         self.client_log.extend(other.client_log);
+        self.failures += other.failures;
         self.kernel_log.extend(other.kernel_log);
         self.unseen.extend(other.unseen);
         self.assumed.extend(other.assumed);

@@ -1,8 +1,13 @@
 //! What a rule found.
 
+use std::collections::BTreeSet;
+
 use crate::facts::Place;
 use crate::rule::Code;
 use crate::stamp::Stamp;
+
+/// So much evidence of one kind is kept: nobody reads more, and a flood of lines proves what its first prove.
+pub const SHOWN_MAX: usize = 50;
 
 /// What part a finding has in what happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,11 +96,13 @@ pub struct Finding {
     /// From when until when; `None` where no time is known.
     pub window: Option<(Stamp, Stamp)>,
     /// Whom it struck: connections, processes.
-    pub subjects: Vec<String>,
+    pub subjects: BTreeSet<String>,
     /// Observation, mechanism, certainty: a sentence or two.
     pub claim: String,
-    /// What speaks for it.
+    /// What speaks for it: the first of it, no more than [`SHOWN_MAX`].
     pub supports: Vec<Evidence>,
+    /// How much more of it there is.
+    pub more: u64,
     /// What speaks against it.
     pub contradicts: Vec<Evidence>,
     /// What to do, the better first; a stop-gap after it.
@@ -120,9 +127,10 @@ impl Finding {
             verdict,
             confidence,
             window: None,
-            subjects: Vec::new(),
+            subjects: BTreeSet::new(),
             claim: String::new(),
             supports: Vec::new(),
+            more: 0,
             contradicts: Vec::new(),
             fixes: Vec::new(),
             check: String::new(),
@@ -150,6 +158,10 @@ impl Finding {
     /// Adds what speaks for it.
     #[must_use]
     pub fn supported(mut self, place: Place, says: impl Into<String>) -> Self {
+        if self.supports.len() >= SHOWN_MAX {
+            self.more += 1;
+            return self;
+        }
         self.supports.push(Evidence {
             place,
             says: says.into(),
@@ -187,11 +199,14 @@ impl Finding {
     /// Adds whom it struck.
     #[must_use]
     pub fn struck(mut self, subject: impl Into<String>) -> Self {
-        let subject = subject.into();
-        if !self.subjects.contains(&subject) {
-            self.subjects.push(subject);
-        }
+        self.subjects.insert(subject.into());
         self
+    }
+
+    /// Whom it struck, in one line.
+    pub fn whom(&self) -> String {
+        let all: Vec<_> = self.subjects.iter().map(String::as_str).collect();
+        all.join(", ")
     }
 
     /// Adds what to do.
@@ -214,8 +229,6 @@ impl Finding {
 
     /// What makes it the same finding in another run: the code, and whom it struck.
     pub fn fingerprint(&self) -> String {
-        let mut subjects = self.subjects.clone();
-        subjects.sort();
-        format!("{}:{}", self.code, subjects.join(","))
+        format!("{}:{}", self.code, self.whom())
     }
 }

@@ -18,8 +18,8 @@ pub enum Uptime {
     Stayed(String),
     /// It did not; in words.
     Ended(String),
-    /// Nothing tells.
-    Unknown,
+    /// Nothing tells; in words, why.
+    Unknown(String),
 }
 
 /// What the doctor says.
@@ -36,7 +36,7 @@ pub struct Diagnosis {
     /// What was inferred to read the sources.
     pub assumed: Vec<String>,
     /// How many failures the applications' logs tell of, and of how many servers.
-    pub failures: usize,
+    pub failures: u64,
 }
 
 impl Diagnosis {
@@ -69,7 +69,7 @@ pub fn diagnose(mut facts: Facts) -> Diagnosis {
         ruled_out,
         unseen,
         assumed: facts.assumed.iter().cloned().collect(),
-        failures: facts.client_log.len(),
+        failures: facts.failures,
     }
 }
 
@@ -204,7 +204,12 @@ fn uptime(facts: &Facts) -> Uptime {
         }
     }
     if words.is_empty() {
-        Uptime::Unknown
+        match facts.looks.first() {
+            Some(look) => Uptime::Unknown(format!("unknown: {} did not tell", look.source)),
+            None => {
+                Uptime::Unknown("unknown: no server was looked at, and no log tells".to_owned())
+            }
+        }
     } else {
         Uptime::Stayed(format!("yes: {}", words.join("; ")))
     }

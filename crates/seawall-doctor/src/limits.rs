@@ -1,8 +1,37 @@
 //! `client-output-buffer-limit`, which several rules speak of.
 
-use crate::facts::{Facts, bytes};
-use crate::finding::Finding;
-use crate::rule::Code;
+use crate::facts::{Facts, Line, Peer, Place, bytes};
+use crate::finding::{Confidence, Finding, Verdict};
+use crate::rule::{Code, Rule};
+
+/// A finding about the clients that were closed over their output buffer limit and that `is` picks: proof, since each line
+/// names its connection. The first of them comes along. Claim and advice are the rule's.
+pub(crate) fn closed<'a>(
+    facts: &'a Facts,
+    rule: &Rule,
+    is: impl Fn(&Peer) -> bool,
+) -> Option<(Finding, &'a Place, &'a Peer)> {
+    let closed: Vec<_> = facts
+        .lines(|line| match line {
+            Line::OutputLimit(peer) if is(peer) => Some(peer),
+            _ => None,
+        })
+        .collect();
+    let (first, peer) = *closed.first()?;
+    let mut finding = Finding::new(rule.code, rule.title, Verdict::Cause, Confidence::Proved);
+    for (fact, peer) in &closed {
+        let says = format!(
+            "{} closed at {} unread",
+            peer.label(),
+            bytes(peer.output_bytes)
+        );
+        finding = finding
+            .at(fact.at)
+            .struck(peer.label())
+            .supported(fact.place.clone(), says);
+    }
+    Some((finding, &first.place, peer))
+}
 
 /// ` (limit 32.0 MB)` where the configuration is known.
 pub(crate) fn of_class(facts: &Facts, class: &str) -> String {

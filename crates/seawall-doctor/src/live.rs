@@ -5,6 +5,8 @@
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use seawall_model::{Endpoint, Security, Target};
@@ -28,22 +30,28 @@ const SETTINGS: &str = "timeout maxclients maxmemory maxmemory-policy maxmemory-
     client-output-buffer-limit client-query-buffer-limit protected-mode appendonly appendfsync \
     stop-writes-on-bgsave-error repl-backlog-size slowlog-log-slower-than loglevel logfile";
 
+/// The server speaks TLS, and the doctor does not yet.
+#[derive(Debug, thiserror::Error)]
+#[error("the doctor does not speak TLS yet, so that {0} cannot be looked at")]
+pub struct Unspoken(String);
+
+impl Unspoken {
+    /// What to do instead.
+    pub fn hint(&self) -> &'static str {
+        "redis-cli --tls INFO > info.txt, then: seawall doctor info.txt"
+    }
+}
+
 /// Looks at a server, and is through by the end of `within`, whatever it does.
-pub fn look(target: &Target, within: Duration, now: Stamp) -> Facts {
+pub fn look(target: &Target, within: Duration, now: Stamp) -> Result<Facts, Unspoken> {
+    if target.security() == Security::Tls {
+        return Err(Unspoken(target.endpoint().to_string()));
+    }
     let mut facts = Facts::default();
     facts.had.insert(Need::Server);
     let until = Instant::now() + within;
     let name = target.endpoint().to_string();
     let mut look = Look::new(&name, Some(now), Reach::Answered);
-    if target.security() == Security::Tls {
-        facts.unseen.push(Unseen {
-            what: format!("the server {name}"),
-            why: "TLS is not spoken by the doctor yet".to_owned(),
-            how: "redis-cli --tls INFO > info.txt, then: seawall doctor info.txt".to_owned(),
-        });
-        facts.had.remove(&Need::Server);
-        return facts;
-    }
     match Conversation::begin(target.endpoint(), until) {
         Err(reach) => look.reach = reach,
         Ok(mut conversation) => {
@@ -55,7 +63,7 @@ pub fn look(target: &Target, within: Duration, now: Stamp) -> Facts {
         }
     }
     facts.looks.push(look);
-    facts
+    Ok(facts)
 }
 
 fn examine(conversation: &mut Conversation, look: &mut Look, facts: &mut Facts) {
@@ -159,14 +167,26 @@ fn slow(entry: &Value) -> Option<Slow> {
     })
 }
 
+/// CLIENT LIST of 100,000 clients is 40 MB; more is no answer to these questions.
+const REPLY_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+fn limits() -> Limits {
+    Limits {
+        frame_bytes_max: REPLY_BYTES_MAX,
+        ..Limits::default()
+    }
+}
+
 /// One connection, and nothing more than one question at a time.
 struct Conversation {
     stream: Box<dyn Wire>,
     unread: Vec<u8>,
     until: Instant,
+    /// A question was left without its answer: the next one would be given it.
+    over: bool,
 }
 
-trait Wire: Read + Write {
+trait Wire: Read + Write + Send {
     fn wait(&self, span: Duration) -> io::Result<()>;
 }
 
@@ -193,22 +213,20 @@ enum Trouble {
     Silent,
     #[error("the connection ended: {0}")]
     Ended(io::ErrorKind),
+    #[error("not asked: the connection was lost before")]
+    Over,
     #[error("answered with what is no RESP")]
     Foreign(String),
 }
 
 impl Conversation {
     fn begin(endpoint: &Endpoint, until: Instant) -> Result<Self, Reach> {
-        let stream: Box<dyn Wire> = match endpoint {
-            Endpoint::Unix { path } => {
-                Box::new(UnixStream::connect(path.as_ref()).map_err(|_| Reach::Refused)?)
-            }
-            Endpoint::Tcp { host, port } => Box::new(dial(host, *port, until)?),
-        };
+        let stream = open(endpoint.clone(), until)?;
         let mut conversation = Self {
             stream,
             unread: Vec::new(),
             until,
+            over: false,
         };
         conversation.listen()?;
         Ok(conversation)
@@ -257,17 +275,25 @@ impl Conversation {
     }
 
     fn ask(&mut self, words: &[&str]) -> Result<Value, Trouble> {
+        if self.over {
+            return Err(Trouble::Over);
+        }
         let mut request = Vec::new();
         encode::command(&mut request, words);
+        let answer = self.send(&request).and_then(|()| self.answer());
+        self.over = !matches!(answer, Ok(_) | Err(Trouble::Refused(_)));
+        answer
+    }
+
+    fn send(&mut self, request: &[u8]) -> Result<(), Trouble> {
         self.wait()?;
         self.stream
-            .write_all(&request)
-            .map_err(|error| ended(&error))?;
-        self.answer()
+            .write_all(request)
+            .map_err(|error| ended(&error))
     }
 
     fn answer(&mut self) -> Result<Value, Trouble> {
-        let limits = Limits::default();
+        let limits = limits();
         let mut scanner = Scanner::new(limits);
         loop {
             match scanner.scan(&self.unread) {
@@ -322,31 +348,60 @@ fn turned_away(trouble: Trouble) -> Reach {
             Reach::TurnedAway("max number of clients reached".to_owned())
         }
         Trouble::Refused(error) => Reach::TurnedAway(error.kind.word().to_owned()),
-        Trouble::Silent => Reach::Silent { connected: true },
+        Trouble::Silent | Trouble::Over => Reach::Silent { connected: true },
         Trouble::Ended(kind) => Reach::TurnedAway(format!("closed without a word ({kind})")),
         Trouble::Foreign(what) => Reach::NotRedis(what),
     }
 }
 
+/// Opens a socket, on a thread of its own: neither a name service nor a full Unix socket knows of deadlines. Where one of
+/// them keeps it longer, it is left behind.
+fn open(endpoint: Endpoint, until: Instant) -> Result<Box<dyn Wire>, Reach> {
+    let (tell, told) = mpsc::channel();
+    let opening = thread::Builder::new()
+        .name("doctor-dial".into())
+        .spawn(move || {
+            let opened: Result<Box<dyn Wire>, Reach> = match &endpoint {
+                Endpoint::Unix { path } => UnixStream::connect(path.as_ref())
+                    .map(|stream| Box::new(stream) as Box<dyn Wire>)
+                    .map_err(|error| not_opened(&error)),
+                Endpoint::Tcp { host, port } => {
+                    dial(host, *port, until).map(|stream| Box::new(stream) as Box<dyn Wire>)
+                }
+            };
+            // Whoever waited may have gone.
+            let _ = tell.send(opened);
+        });
+    if let Err(error) = opening {
+        return Err(Reach::Unreachable(format!("no thread can be had: {error}")));
+    }
+    let rest = until.saturating_duration_since(Instant::now());
+    told.recv_timeout(rest)
+        .unwrap_or(Err(Reach::Silent { connected: false }))
+}
+
 fn dial(host: &str, port: u16, until: Instant) -> Result<TcpStream, Reach> {
     let addresses: Vec<_> = (host, port)
         .to_socket_addrs()
-        .map_err(|_| Reach::NameUnknown)?
+        .map_err(|error| Reach::NameUnknown(error.to_string()))?
         .collect();
-    let mut last = Reach::NameUnknown;
+    let mut last = Reach::NameUnknown("the name has no address".to_owned());
     for (place, address) in addresses.iter().enumerate() {
         let rest = until.saturating_duration_since(Instant::now());
         let left = u32::try_from(addresses.len() - place).unwrap_or(1);
         let share = (rest / left).max(Duration::from_millis(1));
         match TcpStream::connect_timeout(address, share) {
             Ok(stream) => return Ok(stream),
-            Err(error) => {
-                last = match error.kind() {
-                    io::ErrorKind::ConnectionRefused => Reach::Refused,
-                    _ => Reach::Silent { connected: false },
-                };
-            }
+            Err(error) => last = not_opened(&error),
         }
     }
     Err(last)
+}
+
+fn not_opened(error: &io::Error) -> Reach {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => Reach::Refused,
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Reach::Silent { connected: false },
+        _ => Reach::Unreachable(error.to_string()),
+    }
 }

@@ -18,8 +18,7 @@ const INDENT: usize = 8;
 pub fn text(diagnosis: &Diagnosis, long: bool) -> String {
     let mut page = Page::default();
     let up = match &diagnosis.uptime {
-        Uptime::Stayed(words) | Uptime::Ended(words) => words.as_str(),
-        Uptime::Unknown => "unknown: no server was looked at, and no log of one was given",
+        Uptime::Stayed(words) | Uptime::Ended(words) | Uptime::Unknown(words) => words.as_str(),
     };
     page.line("DID REDIS STAY UP?", up);
     match diagnosis.first() {
@@ -71,6 +70,9 @@ fn of_cause(page: &mut Page, first: &Finding, diagnosis: &Diagnosis, long: bool)
         .take(if long { usize::MAX } else { 3 })
     {
         page.more(&shown(evidence));
+    }
+    if first.more > 0 && long {
+        page.more(&format!("and {} more", first.more));
     }
     for evidence in &first.contradicts {
         page.more(&format!("against it: {}", shown(evidence)));
@@ -125,8 +127,11 @@ fn shown(evidence: &Evidence) -> String {
 fn scope(first: &Finding, diagnosis: &Diagnosis) -> String {
     let mut words = match first.subjects.len() {
         0 => "every client of the server".to_owned(),
-        1..=3 => first.subjects.join(", "),
-        many => format!("{many}, {} among them", first.subjects[..2].join(" and ")),
+        1..=3 => first.whom(),
+        many => {
+            let two: Vec<_> = first.subjects.iter().take(2).map(String::as_str).collect();
+            format!("{many}, {} among them", two.join(" and "))
+        }
     };
     if diagnosis.failures > 0 {
         let _ = write!(
@@ -180,7 +185,8 @@ impl Page {
                 line = " ".repeat(INDENT - 1);
             }
             line.push(' ');
-            line.push_str(word);
+            // Words of a log may be anybody's: none of them steers the terminal.
+            line.extend(word.chars().map(|c| if c.is_control() { '?' } else { c }));
             empty = false;
         }
         let _ = writeln!(self.0, "{}", line.trim_end());
@@ -192,7 +198,7 @@ pub fn json(diagnosis: &Diagnosis) -> Value {
     let (up, words) = match &diagnosis.uptime {
         Uptime::Stayed(words) => (Some(true), Some(words)),
         Uptime::Ended(words) => (Some(false), Some(words)),
-        Uptime::Unknown => (None, None),
+        Uptime::Unknown(words) => (None, Some(words)),
     };
     json!({
         "schema": SCHEMA,
@@ -224,6 +230,7 @@ fn of_finding(finding: &Finding) -> Value {
         "subjects": finding.subjects,
         "claim": finding.claim,
         "supports": evidence(&finding.supports),
+        "more": finding.more,
         "contradicts": evidence(&finding.contradicts),
         "fixes": finding.fixes.iter().map(|fix| json!({
             "action": fix.action, "risk": fix.risk, "undo": fix.undo,

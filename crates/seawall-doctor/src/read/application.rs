@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::kernel::iso;
 use super::{Given, Reader};
-use crate::facts::{ClientLine, Fact, Facts, Failure, Place, Spot};
+use crate::facts::{ClientLine, Fact, Facts, Failure, Kept, Place, Spot};
 use crate::rule::Need;
 use crate::stamp::Stamp;
 
@@ -68,7 +68,10 @@ pub(super) struct Application {
     number: u64,
     /// Of the last line that had a time: the lines of a traceback have none.
     last: Option<Stamp>,
-    found: Vec<Fact<ClientLine>>,
+    /// The failure that was told last, where, and its time.
+    told: Option<(Failure, u64, Option<Stamp>)>,
+    failures: u64,
+    found: Kept<Failure, ClientLine>,
 }
 
 impl Application {
@@ -77,7 +80,9 @@ impl Application {
             source: name.into(),
             number: 0,
             last: None,
-            found: Vec::new(),
+            told: None,
+            failures: 0,
+            found: Kept::default(),
         }
     }
 }
@@ -93,31 +98,27 @@ impl Reader for Application {
             server: server(line),
         };
         // A traceback tells the same failure twice: as the socket's error, and as the client's.
-        let again = self.found.last().is_some_and(|last| {
-            let spot = match last.place.spot {
-                Spot::Line(number) => number,
-                Spot::Command(_) => 0,
-            };
-            at.is_none()
-                && last.at == self.last
-                && self.number - spot < 60
-                && same(last.what.failure, failure)
+        let again = self.told.is_some_and(|(told, line, then)| {
+            at.is_none() && then == self.last && self.number - line < 60 && same(told, failure)
         });
-        if !again {
-            self.found.push(Fact {
-                at: self.last,
-                place: Place {
-                    source: Arc::clone(&self.source),
-                    spot: Spot::Line(self.number),
-                },
-                what,
-            });
+        if again {
+            return;
         }
+        self.told = Some((failure, self.number, self.last));
+        self.failures += 1;
+        let place = Place {
+            source: Arc::clone(&self.source),
+            spot: Spot::Line(self.number),
+        };
+        let at = self.last;
+        self.found.push(failure, Fact { at, place, what });
     }
 
     fn end(&mut self, facts: &mut Facts) {
         facts.had.insert(Need::ClientLog);
-        facts.client_log.append(&mut self.found);
+        facts.failures += self.failures;
+        let found = self.found.end(&self.source, facts);
+        facts.client_log.extend(found);
     }
 }
 

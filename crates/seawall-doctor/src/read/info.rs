@@ -39,6 +39,12 @@ fn is_of_info(name: &str) -> bool {
         "valkey_",
         "used_memory",
         "maxmemory",
+        "maxclients",
+        "sync_",
+        "slave",
+        "instantaneous_",
+        "blocked_",
+        "latest_fork",
         "mem_",
         "connected_",
         "total_",
@@ -54,9 +60,9 @@ fn is_of_info(name: &str) -> bool {
         "errorstat_",
         "master_",
         "client_",
-        "rejected_",
     ];
-    name == "role" || name == "run_id" || STARTS.iter().any(|start| name.starts_with(start))
+    ["role", "run_id", "tcp_port", "cluster_connections"].contains(&name)
+        || STARTS.iter().any(|start| name.starts_with(start))
 }
 
 fn is_heading(line: &str) -> bool {
@@ -118,7 +124,7 @@ impl Reader for Pasted {
             self.look.clients.extend(peer(line));
         } else if let Some(name) = SETTINGS.iter().find(|name| **name == line) {
             self.setting = Some(name);
-        } else if let Some((name, value)) = field(line) {
+        } else if let Some((name, value)) = field(line).filter(|(name, _)| is_of_info(name)) {
             self.look.info.insert(name.to_owned(), value.to_owned());
         }
     }

@@ -1,9 +1,10 @@
 //! The kernel's log: dmesg and `journalctl -k`.
 
+use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
 
 use super::{Given, Reader};
-use crate::facts::{Fact, Facts, KernelLine, Place, Spot};
+use crate::facts::{Fact, Facts, Kept, KernelLine, Place, Spot};
 use crate::rule::Need;
 use crate::stamp::Stamp;
 
@@ -23,7 +24,7 @@ fn boot_seconds(line: &str) -> Option<f64> {
 pub(super) struct Kernel {
     source: Arc<str>,
     number: u64,
-    found: Vec<Fact<KernelLine>>,
+    found: Kept<Discriminant<KernelLine>, KernelLine>,
     timeless: bool,
 }
 
@@ -32,7 +33,7 @@ impl Kernel {
         Self {
             source: name.into(),
             number: 0,
-            found: Vec::new(),
+            found: Kept::default(),
             timeless: false,
         }
     }
@@ -44,14 +45,12 @@ impl Reader for Kernel {
         let Some(what) = meaning(line) else { return };
         let at = iso(line);
         self.timeless |= at.is_none();
-        self.found.push(Fact {
-            at,
-            place: Place {
-                source: Arc::clone(&self.source),
-                spot: Spot::Line(self.number),
-            },
-            what,
-        });
+        let place = Place {
+            source: Arc::clone(&self.source),
+            spot: Spot::Line(self.number),
+        };
+        self.found
+            .push(discriminant(&what), Fact { at, place, what });
     }
 
     fn end(&mut self, facts: &mut Facts) {
@@ -62,7 +61,8 @@ impl Reader for Kernel {
                 self.source
             ));
         }
-        facts.kernel_log.append(&mut self.found);
+        let found = self.found.end(&self.source, facts);
+        facts.kernel_log.extend(found);
     }
 }
 

@@ -1,9 +1,10 @@
 //! The logs of Redis 2.8 to 8, of Valkey and of Sentinel.
 
+use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
 
 use super::{Given, Reader};
-use crate::facts::{Fact, Facts, Line, Peer, Place, ServerLine, Spot};
+use crate::facts::{Fact, Facts, Kept, Line, Peer, Place, ServerLine, Spot};
 use crate::rule::Need;
 use crate::stamp::{Stamp, month};
 
@@ -16,7 +17,7 @@ pub(super) struct RedisLog {
     source: Arc<str>,
     given: Given,
     number: u64,
-    found: Vec<Fact<ServerLine>>,
+    found: Kept<Discriminant<Line>, ServerLine>,
     seen: bool,
     yearless: bool,
 }
@@ -27,7 +28,7 @@ impl RedisLog {
             source: name.into(),
             given,
             number: 0,
-            found: Vec::new(),
+            found: Kept::default(),
             seen: false,
             yearless: false,
         }
@@ -44,17 +45,16 @@ impl Reader for RedisLog {
         };
         let at = head.when.stamp(self.given);
         self.yearless |= head.when.year.is_none();
-        self.found.push(Fact {
-            at,
-            place: Place {
-                source: Arc::clone(&self.source),
-                spot: Spot::Line(self.number),
-            },
-            what: ServerLine {
-                pid: head.pid,
-                line: meaning,
-            },
-        });
+        let key = discriminant(&meaning);
+        let place = Place {
+            source: Arc::clone(&self.source),
+            spot: Spot::Line(self.number),
+        };
+        let what = ServerLine {
+            pid: head.pid,
+            line: meaning,
+        };
+        self.found.push(key, Fact { at, place, what });
     }
 
     fn end(&mut self, facts: &mut Facts) {
@@ -71,7 +71,8 @@ impl Reader for RedisLog {
                 self.source
             ));
         }
-        facts.server_log.append(&mut self.found);
+        let found = self.found.end(&self.source, facts);
+        facts.server_log.extend(found);
     }
 }
 

@@ -36,9 +36,14 @@ fn check(facts: &Facts) -> Vec<Finding> {
                 "connected, and no answer in time".to_owned(),
                 "on its host: is the process stopped (state T in ps), or busy (redis-cli --latency, SLOWLOG afterwards)? is this a port of TLS?",
             ),
-            Reach::NameUnknown => (
+            Reach::Unreachable(words) => (
+                "there is no way to the server",
+                words.clone(),
+                "look at the routes and interfaces of this host (ip route get ADDRESS), or at the socket's path and its permissions",
+            ),
+            Reach::NameUnknown(words) => (
                 "the host's name has no address",
-                "the name service has no address for it".to_owned(),
+                words.clone(),
                 "getent hosts NAME on the client's host; compare with the URL",
             ),
             Reach::NotRedis(what) => (
@@ -103,7 +108,8 @@ mod tests {
         let reaches = [
             Reach::Silent { connected: true },
             Reach::Silent { connected: false },
-            Reach::NameUnknown,
+            Reach::NameUnknown("no such name".to_owned()),
+            Reach::Unreachable("permission denied".to_owned()),
             Reach::NotRedis("HTTP".to_owned()),
             Reach::TurnedAway("closed without a word".to_owned()),
         ];

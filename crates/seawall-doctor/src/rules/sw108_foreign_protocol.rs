@@ -94,7 +94,7 @@ mod tests {
     fn plain_text_on_a_port_of_tls_names_who() {
         let line = "9:M 23 Nov 2026 02:58:11.042 # Error accepting a client connection: error:0A00010B:SSL routines::wrong version number (addr=10.0.0.7:51234 laddr=10.0.0.2:6379)\n";
         let found = check(&log(line));
-        assert_eq!(found[0].subjects, ["10.0.0.7"]);
+        assert_eq!(found[0].whom(), "10.0.0.7");
         assert_eq!(verdicts(found), [(Verdict::Cause, Confidence::Proved)]);
     }
 }

@@ -1,7 +1,7 @@
 //! A subscriber does not read fast enough, and is closed.
 
-use crate::facts::{Facts, Line, bytes};
-use crate::finding::{Confidence, Finding, Verdict};
+use crate::facts::{Facts, Peer, bytes};
+use crate::finding::Finding;
 use crate::limits;
 use crate::rule::{Code, Need, Rule};
 
@@ -25,32 +25,15 @@ its way. Join by address, never by time.",
 };
 
 fn check(facts: &Facts) -> Vec<Finding> {
-    let closed: Vec<_> = facts
-        .lines(|line| match line {
-            Line::OutputLimit(peer) if peer.subscribes() => Some(peer),
-            _ => None,
-        })
-        .collect();
-    let Some((first, peer)) = closed.first() else {
+    let Some((finding, place, peer)) = limits::closed(facts, &RULE, Peer::subscribes) else {
         return limits::ruled_out(facts, RULE.code, "a slow subscriber");
     };
-    let mut finding = Finding::new(RULE.code, RULE.title, Verdict::Cause, Confidence::Proved).claims(format!(
-        "Redis closed {} because its unread output reached {}{}; what waited there is lost. Proved: {} names this connection.",
+    let finding = finding.claims(format!(
+        "Redis closed {} because its unread output reached {}{}; what waited there is lost. Proved: {place} names this connection.",
         peer.label(),
         bytes(peer.output_bytes),
         limits::of_class(facts, "pubsub"),
-        first.place,
     ));
-    for (fact, peer) in &closed {
-        finding = finding.at(fact.at).struck(peer.label()).supported(
-            fact.place.clone(),
-            format!(
-                "{} closed at {} unread",
-                peer.label(),
-                bytes(peer.output_bytes)
-            ),
-        );
-    }
     vec![
         finding
             .fix("let the subscriber only take messages off the socket, into a bounded queue, and work elsewhere", "", "")
@@ -66,6 +49,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finding::{Confidence, Verdict};
     use crate::testing::{log, pasted, verdicts};
 
     const CLOSED: &str = "9:M 23 Nov 2026 02:58:11.042 # Client id=8821 addr=10.0.0.7:51234 laddr=10.0.0.2:6379 fd=9 name=metrics \
@@ -75,7 +59,7 @@ ASAP for overcoming of output buffer limits.\n";
     #[test]
     fn the_line_of_the_log_is_proof_and_names_the_client() {
         let found = check(&log(CLOSED));
-        assert_eq!(found[0].subjects, ["id=8821 10.0.0.7:51234 (metrics)"]);
+        assert_eq!(found[0].whom(), "id=8821 10.0.0.7:51234 (metrics)");
         assert!(found[0].claim.contains("33.6 MB"), "{}", found[0].claim);
         assert_eq!(verdicts(found), [(Verdict::Cause, Confidence::Proved)]);
     }

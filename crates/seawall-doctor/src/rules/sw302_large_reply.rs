@@ -1,7 +1,7 @@
 //! A reply outgrows the output buffer of a normal client.
 
-use crate::facts::{Facts, Line, bytes};
-use crate::finding::{Confidence, Finding, Verdict};
+use crate::facts::{Facts, Peer, bytes};
+use crate::finding::Finding;
 use crate::limits;
 use crate::rule::{Code, Need, Rule};
 
@@ -23,39 +23,18 @@ with the default `normal 0 0 0`. Trying again makes the server build the reply a
 };
 
 fn check(facts: &Facts) -> Vec<Finding> {
-    let closed: Vec<_> = facts
-        .lines(|line| match line {
-            Line::OutputLimit(peer) if !peer.subscribes() && !peer.replicates() => Some(peer),
-            _ => None,
-        })
-        .collect();
-    let Some((first, peer)) = closed.first() else {
+    let is_normal = |peer: &Peer| !peer.subscribes() && !peer.replicates();
+    let Some((mut finding, place, peer)) = limits::closed(facts, &RULE, is_normal) else {
         return Vec::new();
     };
-    let mut finding = Finding::new(
-        RULE.code,
-        format!("{} ({})", RULE.title, peer.command.to_ascii_uppercase()),
-        Verdict::Cause,
-        Confidence::Proved,
-    )
-    .claims(format!(
-        "Redis closed {} because the reply to {} reached {}{}. Proved: {} names this connection.",
+    let command = peer.command.to_ascii_uppercase();
+    finding.title = format!("{} ({command})", RULE.title);
+    let finding = finding.claims(format!(
+        "Redis closed {} because the reply to {command} reached {}{}. Proved: {place} names this connection.",
         peer.label(),
-        peer.command.to_ascii_uppercase(),
         bytes(peer.output_bytes),
         limits::of_class(facts, "normal"),
-        first.place,
     ));
-    for (fact, peer) in &closed {
-        finding = finding.at(fact.at).struck(peer.label()).supported(
-            fact.place.clone(),
-            format!(
-                "{} closed at {} unread",
-                peer.label(),
-                bytes(peer.output_bytes)
-            ),
-        );
-    }
     vec![
         finding
             .fix("ask for less at a time: HSCAN, SSCAN, LRANGE in windows, GETRANGE; read a pipeline's replies while sending it", "", "")
@@ -71,6 +50,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finding::{Confidence, Verdict};
     use crate::testing::{log, verdicts};
 
     const CLOSED: &str = "9:M 23 Nov 2026 02:58:11.042 # Client id=7 addr=10.0.0.7:51234 fd=9 name= age=1 idle=0 flags=N db=0 \

@@ -41,7 +41,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
             ),
         );
     }
-    let who = finding.subjects.join(", ");
+    let who = finding.whom();
     let old = facts
         .looks
         .iter()
@@ -72,7 +72,7 @@ addr=10.0.0.7:51234 laddr=10.0.0.2:6379 fd=9 name= qbuf=1073741825 omem=0 cmd=se
     fn the_line_of_the_log_is_proof_and_its_bytes_are_not_shown() {
         let found = check(&log(CLOSED));
         assert!(!format!("{found:?}").contains("secret"));
-        assert_eq!(found[0].subjects, ["id=7 10.0.0.7:51234"]);
+        assert_eq!(found[0].whom(), "id=7 10.0.0.7:51234");
         assert_eq!(verdicts(found), [(Verdict::Cause, Confidence::Proved)]);
     }
 

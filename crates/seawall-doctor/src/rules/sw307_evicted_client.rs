@@ -69,7 +69,7 @@ mod tests {
     fn each_client_that_the_log_names_is_told() {
         let line = "9:M 23 Nov 2026 02:58:11.042 * Evicting client: id=7 addr=10.0.0.7:51234 name=jobs flags=N cmd=get\n";
         let found = check(&log(line));
-        assert_eq!(found[0].subjects, ["id=7 10.0.0.7:51234 (jobs)"]);
+        assert_eq!(found[0].whom(), "id=7 10.0.0.7:51234 (jobs)");
         assert_eq!(verdicts(found), [(Verdict::Cause, Confidence::Proved)]);
     }
 

@@ -36,8 +36,12 @@ fn target(server: &Server, login: &str) -> Target {
     Target::parse(&format!("redis://{login}{}", server.addr())).expect("the URL is right")
 }
 
+fn looked(target: &Target, within: Duration) -> Facts {
+    live::look(target, within, now()).expect("no TLS")
+}
+
 fn looked_at(server: &Server) -> Facts {
-    live::look(&target(server, ""), GUARD, now())
+    looked(&target(server, ""), GUARD)
 }
 
 fn log_of(server: &Server) -> Facts {
@@ -141,7 +145,7 @@ fn a_subscriber_over_its_limit_is_proved_by_the_log() {
     });
     let diagnosis = all_of(&server, Facts::default());
     assert_eq!(first(&diagnosis), proved("SW301"));
-    let subject = &diagnosis.findings[0].subjects[0];
+    let subject = diagnosis.findings[0].whom();
     let addr = slow.local_addr().expect("a socket").to_string();
     assert!(subject.contains(&addr), "{subject}");
 }
@@ -227,9 +231,7 @@ fn a_full_house_is_named_though_the_doctor_is_not_let_in() {
     let mut held = Vec::new();
     until("maxclients", || {
         held.push(connect(&server));
-        live::look(&target(&server, ""), GUARD, now()).looks[0]
-            .info
-            .is_empty()
+        looked(&target(&server, ""), GUARD).looks[0].info.is_empty()
     });
     let diagnosis = diagnose(looked_at(&server));
     assert_eq!(first(&diagnosis), proved("SW105"));
@@ -238,7 +240,7 @@ fn a_full_house_is_named_though_the_doctor_is_not_let_in() {
 #[test]
 fn a_wrong_password_is_named_and_never_shown() {
     let server = server(&[("requirepass", "right")]);
-    let facts = live::look(&target(&server, ":hunter2@"), GUARD, now());
+    let facts = looked(&target(&server, ":hunter2@"), GUARD);
     let diagnosis = diagnose(facts);
     assert_eq!(first(&diagnosis), proved("SW901"));
     let text = format!(
@@ -282,7 +284,7 @@ fn what_an_acl_refuses_is_said_with_what_it_leaves_open() {
         b"ACL", b"SETUSER", b"app", b"on", b">secret", b"+@all", b"-config", b"-client",
     ];
     server.command(&words).expect("it is set");
-    let facts = live::look(&target(&server, "app:secret@"), GUARD, now());
+    let facts = looked(&target(&server, "app:secret@"), GUARD);
     let unseen: Vec<_> = facts.unseen.iter().map(|one| one.how.as_str()).collect();
     assert_eq!(unseen.len(), 2, "{unseen:?}");
     assert!(
@@ -297,7 +299,7 @@ fn a_frozen_server_and_one_that_speaks_http_end_in_time() {
     let server = server(&[]);
     server.freeze().expect("it stands still");
     let began = Instant::now();
-    let facts = live::look(&target(&server, ""), Duration::from_millis(300), now());
+    let facts = looked(&target(&server, ""), Duration::from_millis(300));
     assert!(began.elapsed() < GUARD);
     assert_eq!(
         facts.looks[0].reach,
@@ -312,11 +314,7 @@ fn a_frozen_server_and_one_that_speaks_http_end_in_time() {
         let _ = stream.read(&mut [0; 64]);
         let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
     });
-    let facts = live::look(
-        &Target::parse(&url).expect("the URL is right"),
-        GUARD,
-        now(),
-    );
+    let facts = looked(&Target::parse(&url).expect("the URL is right"), GUARD);
     assert!(
         matches!(
             facts.looks[0].reach,
@@ -362,4 +360,75 @@ fn keys_values_and_passwords_that_stand_everywhere_are_in_no_output() {
         report::json(&diagnosis)
     );
     assert!(!text.contains(PLANTED), "{text}");
+}
+
+#[test]
+fn what_speaks_tls_is_not_taken_for_well() {
+    let target = Target::parse("rediss://127.0.0.1:1").expect("the URL is right");
+    let unspoken = live::look(&target, GUARD, now()).expect_err("it speaks none");
+    assert!(unspoken.to_string().contains("127.0.0.1:1"), "{unspoken}");
+}
+
+#[test]
+fn a_socket_that_is_not_there_and_one_that_is_forbidden_are_told_apart_from_a_silent_server() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = format!("unix://{}/none.sock", folder.path().display());
+    let facts = looked(&Target::parse(&url).expect("the URL is right"), GUARD);
+    assert_eq!(first(&diagnose(facts)).0, "SW102");
+}
+
+#[test]
+fn a_flood_of_one_meaning_hides_no_other_and_is_said() {
+    use std::fmt::Write as _;
+    let mut text =
+        String::from("9:signal-handler (1795402691) Received SIGTERM scheduling shutdown...\n");
+    for number in 0..30_000_u32 {
+        let _ = writeln!(
+            text,
+            "9:M 23 Nov 2026 02:58:11.000 # Client id={number} addr=10.0.0.{}:{} name= flags=P omem=33600000 cmd=subscribe \
+             scheduled to be closed ASAP for overcoming of output buffer limits.",
+            number % 250,
+            number % 60_000,
+        );
+    }
+    text.push_str("9:M 23 Nov 2026 02:58:12.000 # Redis is now ready to exit, bye bye...\n");
+    let (_, facts) =
+        read::file("redis.log", text.as_bytes(), Given { now: now() }).expect("it is in memory");
+    let began = Instant::now();
+    let diagnosis = diagnose(facts);
+    assert!(began.elapsed() < GUARD, "{:?}", began.elapsed());
+    let stop = diagnosis
+        .findings
+        .iter()
+        .find(|finding| finding.code.0 == 401)
+        .expect("it is told");
+    assert!(stop.title.contains("SIGTERM"), "{}", stop.title);
+    let flood = diagnosis
+        .findings
+        .iter()
+        .find(|finding| finding.code.0 == 301)
+        .expect("it is told");
+    assert_eq!(
+        (flood.subjects.len(), flood.supports.len(), flood.more),
+        (10_000, 50, 9_950)
+    );
+    assert!(
+        diagnosis
+            .assumed
+            .iter()
+            .any(|words| words.contains("20000 were passed over")),
+        "{:?}",
+        diagnosis.assumed
+    );
+}
+
+#[test]
+fn no_word_of_a_log_steers_the_terminal() {
+    let told =
+        "2026-11-23T02:58:11Z Error 111 connecting to \u{1b}[2Jcache:6379. Connection refused.\n";
+    let text = report::text(&diagnose(application(&told.repeat(2))), true);
+    assert!(
+        text.contains("cache:6379") && !text.contains('\u{1b}'),
+        "{text:?}"
+    );
 }
