@@ -101,6 +101,57 @@ def test_cancellation_at_any_point_leaves_every_other_caller_its_own_reply(run, 
     run(main())
 
 
+def test_replies_that_a_pipeline_left_unread_reach_no_later_caller(run, url):
+    """Over connections that their pool keeps, as behind Sentinel: its last reply comes when the next has asked already."""
+
+    async def logged_in(connection):
+        await connection.on_connect()
+
+    async def main():
+        async with connected(url, redis_connect_func=logged_in, max_connections=1) as client:
+            await client.set("kept", "v")
+
+            def refuse(response, **options):
+                raise ValueError("not like this")
+
+            client.set_response_callback("ECHO", refuse)
+            with pytest.raises(ValueError):
+                await client.pipeline(transaction=False).echo("x").blpop("nothing", timeout=0.3).execute()
+            assert await client.get("kept") == b"v"
+            assert await client.strlen("kept") == 1
+
+    run(main())
+
+
+def test_a_reply_that_nobody_read_reaches_no_later_caller_of_a_client_of_one_connection(run, url):
+    async def main():
+        async with connected(url, single_connection_client=True) as client:
+            await client.set("kept", "v")
+            # As an exception out of a signal's handler leaves it, between sending and reading.
+            await client.connection.send_command("ECHO", "another's")
+            assert await client.get("kept") == b"v"
+
+    run(main())
+
+
+def test_an_asyncio_subscription_that_was_given_its_connection_by_hand_keeps_it(run, server):
+    async def main():
+        pool = seawall.asyncio.ConnectionPool.from_url(server.url)
+        listener = redis.asyncio.Redis(connection_pool=pool).pubsub()
+        listener.connection = taken = await pool.get_connection()
+        lease = taken._lease
+        await listener.psubscribe("news.*")
+        for word in ("first", "second"):
+            server.admin().publish("news.today", word)
+        heard = [await listener.parse_response() for _ in range(3)]
+        assert [message[-1] for message in heard] == [1, b"first", b"second"]
+        assert listener.connection is taken and taken._lease is lease
+        await listener.aclose()
+        await pool.disconnect()
+
+    run(main())
+
+
 def test_a_cancelled_increment_runs_once_at_most(run, url):
     dice = random.Random(7)
 

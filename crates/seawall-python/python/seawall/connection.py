@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 import socket
 import time
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import redis.connection as _redis
 from redis._parsers import _RESP3Parser
 from redis.client import PubSub
 from redis.exceptions import ConnectionError as _RedisConnectionError
-from redis.maint_notifications import MaintNotificationsConfig
-from redis.retry import Retry
 from redis.utils import SENTINEL
 
 from . import _config, _deadline, _ext, errors
+from ._leasing import Leasing, packed
 from ._mode import ENGINE
 from ._retry import SafeRetry
 from ._signature import takes_what
@@ -27,7 +26,6 @@ __all__ = ["Connection", "SSLConnection", "UnixDomainSocketConnection"]
 
 #: What a read without a timeout of its own waits: the pool's deadline, and a blocking command's own timeout besides.
 _AS_THE_POOL = -1.0
-_ANYTIME = nullcontext()
 
 
 class LeasedSocket:
@@ -158,52 +156,18 @@ else:
     _Base = object
 
 
-class _Leased(_Base):
+class _Leased(Leasing, _Base):
     """What makes a connection class of redis-py's a lease."""
 
-    _lease: _ext.Lease | None = None
+    _parser_kind = LeaseParser
+    _subscription_kind = PubSub
+    _retry_kind = SafeRetry
+
     _link: _ext.Link | None = None
     #: What its pool bounds plain commands by: they share a link with it.
     _pool_size: int | None = None
-    #: Whether its pool gives the connection back to the engine's while nobody uses it.
-    _rests = True
     #: Where it is a subscription: it may be spoken on while another thread listens.
     _subscribed: Subscribed | None = None
-    #: Whether a subscription was asked for over it.
-    _listens = False
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._ours = _config.take_ours(kwargs)
-        self._tls_asked = {name: value for name, value in kwargs.items() if name.startswith("ssl_")}
-        self._attempts = _config.attempts(kwargs.get("retry"))
-        self._attempt = 1
-        self._connect_unsaid = "socket_connect_timeout" not in kwargs
-        # Seawall looks at each connection itself; the server need not tell of its maintenance.
-        if kwargs.get("maint_notifications_config") is None:
-            kwargs["maint_notifications_config"] = MaintNotificationsConfig(enabled=False)
-        kwargs["parser_class"] = LeaseParser
-        super().__init__(*args, **kwargs)
-        if self.redis_connect_func is not None:
-            # What it does to a connection is kept with it.
-            self._rests = False
-        encoder = self.encoder
-        self._codec = _ext.Codec(encoder.encoding, encoder.encoding_errors, bool(encoder.decode_responses))
-
-    # -- the retry policy, which is told what its connection has sent --
-
-    @property
-    def retry(self) -> Retry:
-        return self._retry
-
-    @retry.setter
-    def retry(self, policy: Retry) -> None:
-        if hasattr(self, "_retry"):
-            self._attempts = _config.attempts(policy)
-        self._retry = SafeRetry(policy, self)
-
-    def _patience(self) -> float:
-        timeout = self._socket_timeout
-        return _config.DEADLINE if timeout is None else timeout
 
     def register_connect_callback(self, callback: Any) -> None:
         """As redis-py's."""
@@ -211,49 +175,11 @@ class _Leased(_Base):
             self._subscribed = self._parser._subscribed = Subscribed()
         super().register_connect_callback(callback)
 
-    def _begin(self, attempt: int) -> None:
-        self._attempt = attempt
-        lease = self._lease
-        if lease is None:
-            return
-        with self._turn():
-            watching = lease.begin(attempt)
-        if watching is not None and not self._is_subscribed():
-            # Whoever asked was called away before the reply came, by an exception from outside; it would be taken for
-            # another's. Subscriptions are owed what they like.
-            self.disconnect()
-            self._lease = None
-            if watching:
-                raise errors.ConnectionError("Connection given up: a call on it was interrupted, and what it watched is lost")
-
-    def _is_subscribed(self) -> bool:
-        if self._listens:
-            # Whoever gave a subscription this connection by hand, as kombu does, registered nothing.
-            return True
-        # Not a client-side cache, which wants to be called as well.
-        return any(isinstance(getattr(ref(), "__self__", None), PubSub) for ref in self._connect_callbacks)
-
     def _turn(self) -> AbstractContextManager[Any]:
-        return _ANYTIME if self._subscribed is None else self._subscribed.turn
+        return super()._turn() if self._subscribed is None else self._subscribed.turn
 
-    def _again(self, error: Exception, attempt: int, left: float) -> float | None:
-        """After how many seconds all of it may be sent again; ``None``: it may not."""
-        if left <= 0:
-            return None
-        lease = self._lease
-        is_subscribed = self._is_subscribed()
-        if lease is not None and not is_subscribed:
-            return lease.again(left)
-        if isinstance(error, errors.SeawallError) and not is_subscribed:
-            # No connection came: the engine has waited for one as long as it was to.
-            return None
-        # All that was said over a subscription may be said again: it follows its user's policy alone.
-        retries = self._retry.get_retries()
-        return None if 0 <= retries < attempt else self._retry._backoff.compute(attempt)
-
-    def _changed_nothing(self) -> bool:
-        """Whether what was sent in this attempt, if it ran, has only looked."""
-        return self._lease is None or self._lease.changed_nothing
+    def _give_up(self) -> None:
+        self.disconnect()
 
     # -- dialling is the engine's --
 
@@ -299,30 +225,17 @@ class _Leased(_Base):
         lease = self._lease
         if lease is None:
             raise errors.ConnectionError("Connection closed")
-        if isinstance(command, str):
-            packed = command.encode()
-        elif isinstance(command, bytes):
-            packed = command
-        else:
-            packed = b"".join(command)
+        data = packed(command)
         left = _deadline.left()
         try:
             with self._turn():
-                lease.send(packed, _AS_THE_POOL if left is None else min(self._patience(), left))
+                lease.send(data, _AS_THE_POOL if left is None else min(self._patience(), left))
         except BaseException:
             self.disconnect()
             raise
 
-    def pack_command(self, *args: Any) -> list[bytes]:
-        return [_ext.pack((args,), self._codec)]
-
-    def pack_commands(self, commands: Any) -> list[bytes]:
-        return [_ext.pack(commands, self._codec)]
-
     def send_command(self, *args: Any, **kwargs: Any) -> None:
-        if isinstance(args[0], str) and args[0].upper().endswith("SUBSCRIBE"):
-            self._listens = True
-        self.send_packed_command(_ext.pack((args,), self._codec), check_health=kwargs.get("check_health", True))
+        self.send_packed_command(self._pack_one(args), check_health=kwargs.get("check_health", True))
 
     def exchange_many(self, commands: list[tuple[Any, ...]]) -> list[Any]:
         """Sends commands in one write and reads their replies together; the server's errors stand among them."""

@@ -15,14 +15,13 @@ import redis.asyncio
 import redis.asyncio.connection as _redis
 from redis._parsers import _AsyncRESP3Parser
 from redis.asyncio.client import PubSub
-from redis.asyncio.retry import Retry
 from redis.exceptions import ConnectionError as _RedisConnectionError
 from redis.exceptions import ResponseError as _RedisResponseError
 from redis.exceptions import TimeoutError as _RedisTimeoutError
-from redis.maint_notifications import MaintNotificationsConfig
 from redis.observability.metrics import CloseReason
 
 from .. import _config, _deadline, _ext, errors
+from .._leasing import Leasing, packed
 from .._mode import ENGINE
 from . import _loops
 from ._retry import SafeRetry
@@ -133,34 +132,19 @@ else:
     _Base = object
 
 
-class _Leased(_Base):
+class _Leased(Leasing, _Base):
     """What makes a connection class of redis.asyncio's a lease."""
 
-    _lease: _ext.Lease | None = None
+    _parser_kind = LeaseParser
+    _subscription_kind = PubSub
+    _retry_kind = SafeRetry
+
     _watch: Watch | None = None
     _link: _ext.AsyncLink | None = None
-    #: Whether its pool gives the connection back to the engine's while nobody uses it.
-    _rests = True
-    #: How often a call is sent at most, where redis-py's arguments say so.
-    _attempts: int | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._ours = _config.take_ours(kwargs)
-        self._tls_asked = {name: value for name, value in kwargs.items() if name.startswith("ssl_")}
         _config.refuse_foreign_tls(kwargs)
-        policy = kwargs.get("retry")
-        self._attempts = None if policy == _NO_WISH else _config.attempts(policy)
-        self._retries_wanted = policy is None or policy.get_retries() != 0
-        self._attempt = 1
-        self._connect_unsaid = "socket_connect_timeout" not in kwargs
-        kwargs.setdefault("maint_notifications_config", MaintNotificationsConfig(enabled=False))
-        kwargs["parser_class"] = LeaseParser
         super().__init__(*args, **kwargs)
-        if self.redis_connect_func is not None:
-            # What it does to a connection is kept with it.
-            self._rests = False
-        encoder = self.encoder
-        self._codec = _ext.Codec(encoder.encoding, encoder.encoding_errors, bool(encoder.decode_responses))
 
     def __del__(self, _warn: Any = warnings.warn, *_: Any) -> None:
         # Nobody waits on it: who did would have kept it.
@@ -170,43 +154,16 @@ class _Leased(_Base):
                 _warn(f"unclosed Connection {self!r}", ResourceWarning, source=self)
             lease.abandon()
 
-    # -- the retry policy, which is told what its connection has sent --
+    @staticmethod
+    def _attempts_of(policy: Any) -> int | None:
+        return None if policy == _NO_WISH else _config.attempts(policy)
 
-    @property
-    def retry(self) -> Retry:
-        return self._retry
+    def _give_up(self) -> None:
+        self._close()
 
-    @retry.setter
-    def retry(self, policy: Retry) -> None:
-        self._retry = SafeRetry(policy, self)
-
-    def _patience(self) -> float:
-        timeout = self.socket_timeout
-        return _config.DEADLINE if timeout is None else timeout
-
-    def _begin(self, attempt: int) -> None:
-        self._attempt = attempt
-        if self._lease is not None:
-            self._lease.begin(attempt)
-
-    def _again(self, error: Exception, attempt: int, left: float) -> float | None:
-        """After how many seconds all of it may be sent again; ``None``: it may not."""
-        if left <= 0:
-            return None
-        lease = self._lease
-        is_subscribed = any(isinstance(getattr(ref(), "__self__", None), PubSub) for ref in self._connect_callbacks)
-        if lease is not None and not is_subscribed:
-            return lease.again(left) if self._retries_wanted else None
-        if isinstance(error, errors.SeawallError) and not is_subscribed:
-            # No connection came: the engine has waited for one as long as it was to.
-            return None
-        # All that was said over a subscription may be said again: it follows its user's policy alone.
-        retries = self._retry.get_retries()
-        return None if 0 <= retries < attempt else self._retry._backoff.compute(attempt)
-
-    def _changed_nothing(self) -> bool:
-        """Whether what was sent in this attempt, if it ran, has only looked."""
-        return self._lease is None or self._lease.changed_nothing
+    def _owes(self) -> bool:
+        """Whether whoever gave it back was called away before its reply came."""
+        return self._lease is not None and self._lease.begin(1) is not None
 
     # -- dialling is the engine's --
 
@@ -228,6 +185,7 @@ class _Leased(_Base):
         return self.socket_connect_timeout
 
     async def _connect(self) -> None:
+        self._listens = False
         loop = asyncio.get_running_loop()
         self._link = _loops.link_for(loop, await self._spec())
         future, ticket = self._link.lease(_deadline.left())
@@ -356,14 +314,9 @@ class _Leased(_Base):
             await self.check_health()
         lease, watch = self._lease, self._watch
         assert lease is not None and watch is not None
-        if isinstance(command, str):
-            packed = command.encode()
-        elif isinstance(command, bytes):
-            packed = command
-        else:
-            packed = b"".join(command)
+        data = packed(command)
         try:
-            if lease.send_some(packed):
+            if lease.send_some(data):
                 return
             until = time.monotonic() + self._patience()
             while not lease.flush():
@@ -376,13 +329,7 @@ class _Leased(_Base):
             raise
 
     async def send_command(self, *args: Any, **kwargs: Any) -> None:
-        await self.send_packed_command(_ext.pack((args,), self._codec), check_health=kwargs.get("check_health", True))
-
-    def pack_command(self, *args: Any) -> list[bytes]:
-        return [_ext.pack((args,), self._codec)]
-
-    def pack_commands(self, commands: Any) -> list[bytes]:
-        return [_ext.pack(commands, self._codec)]
+        await self.send_packed_command(self._pack_one(args), check_health=kwargs.get("check_health", True))
 
     async def read_response(
         self,

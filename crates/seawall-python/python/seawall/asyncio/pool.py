@@ -200,7 +200,7 @@ class ConnectionPool(_redis.ConnectionPool):
             # The engine has looked at what it lends.
             await connection.connect()
             return
-        if _is_ours(type(connection)) and connection._is_elsewhere():
+        if _is_ours(type(connection)) and (connection._is_elsewhere() or connection._owes()):
             connection._close()
         await super().ensure_connection(connection)
 

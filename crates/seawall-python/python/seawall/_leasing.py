@@ -1,0 +1,145 @@
+"""What connections of threads and of tasks do alike."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from redis.maint_notifications import MaintNotificationsConfig
+
+from . import _config, _ext, errors
+
+__all__ = ["Leasing", "packed"]
+
+_ANYTIME: AbstractContextManager[Any] = nullcontext()
+
+
+class Leasing:
+    """What makes a connection class of redis-py's a lease: how it is made, and what may be said again over it."""
+
+    redis_connect_func: Any
+    encoder: Any
+    _connect_callbacks: Any
+    _socket_timeout: Any
+    _retry: Any
+
+    #: Reads replies from the lease.
+    _parser_kind: type
+    #: A subscription of redis-py's.
+    _subscription_kind: type
+    #: The retry policy that knows what was sent.
+    _retry_kind: type
+
+    _lease: _ext.Lease | None = None
+    #: Whether its pool gives the connection back to the engine's while nobody uses it.
+    _rests = True
+    #: Whether a subscription was asked for over it.
+    _listens = False
+    #: How often a call is sent at most, where redis-py's arguments say so.
+    _attempts: int | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._ours = _config.take_ours(kwargs)
+        self._tls_asked = {name: value for name, value in kwargs.items() if name.startswith("ssl_")}
+        self._attempts = self._attempts_of(kwargs.get("retry"))
+        self._attempt = 1
+        self._connect_unsaid = "socket_connect_timeout" not in kwargs
+        # Seawall looks at each connection itself; the server need not tell of its maintenance.
+        if kwargs.get("maint_notifications_config") is None:
+            kwargs["maint_notifications_config"] = MaintNotificationsConfig(enabled=False)
+        kwargs["parser_class"] = self._parser_kind
+        super().__init__(*args, **kwargs)
+        if self.redis_connect_func is not None:
+            # What it does to a connection is kept with it.
+            self._rests = False
+        encoder = self.encoder
+        self._codec = _ext.Codec(encoder.encoding, encoder.encoding_errors, bool(encoder.decode_responses))
+
+    # -- the retry policy, which is told what its connection has sent --
+
+    @property
+    def retry(self) -> Any:
+        return self._retry
+
+    @retry.setter
+    def retry(self, policy: Any) -> None:
+        if hasattr(self, "_retry"):
+            self._attempts = self._attempts_of(policy)
+        self._retry = self._retry_kind(policy, self)
+
+    @staticmethod
+    def _attempts_of(policy: Any) -> int | None:
+        return _config.attempts(policy)
+
+    def _patience(self) -> float:
+        timeout: float | None = self._socket_timeout
+        return _config.DEADLINE if timeout is None else timeout
+
+    def _begin(self, attempt: int) -> None:
+        self._attempt = attempt
+        lease = self._lease
+        if lease is None:
+            return
+        with self._turn():
+            watching = lease.begin(attempt)
+        if watching is not None and not self._is_subscribed():
+            # Whoever asked was called away before the reply came, by an exception from outside; it would be taken for
+            # another's. Subscriptions are owed what they like.
+            self._give_up()
+            self._lease = None
+            if watching:
+                raise errors.ConnectionError("Connection given up: a call on it was interrupted, and what it watched is lost")
+
+    def _turn(self) -> AbstractContextManager[Any]:
+        return _ANYTIME
+
+    def _give_up(self) -> None:
+        raise NotImplementedError
+
+    def _is_subscribed(self) -> bool:
+        if self._listens:
+            # Whoever gave a subscription this connection by hand, as kombu does, registered nothing.
+            return True
+        # Not a client-side cache, which wants to be called as well.
+        bound = (getattr(ref(), "__self__", None) for ref in self._connect_callbacks)
+        return any(isinstance(listener, self._subscription_kind) for listener in bound)
+
+    def _again(self, error: Exception, attempt: int, left: float) -> float | None:
+        """After how many seconds all of it may be sent again; ``None``: it may not."""
+        if left <= 0:
+            return None
+        lease = self._lease
+        is_subscribed = self._is_subscribed()
+        if lease is not None and not is_subscribed:
+            return lease.again(left)
+        if isinstance(error, errors.SeawallError) and not is_subscribed:
+            # No connection came: the engine has waited for one as long as it was to.
+            return None
+        # All that was said over a subscription may be said again: it follows its user's policy alone.
+        retries = self._retry.get_retries()
+        return None if 0 <= retries < attempt else self._retry._backoff.compute(attempt)
+
+    def _changed_nothing(self) -> bool:
+        """Whether what was sent in this attempt, if it ran, has only looked."""
+        return self._lease is None or self._lease.changed_nothing
+
+    # -- talking --
+
+    def pack_command(self, *args: Any) -> list[bytes]:
+        return [_ext.pack((args,), self._codec)]
+
+    def pack_commands(self, commands: Any) -> list[bytes]:
+        return [_ext.pack(commands, self._codec)]
+
+    def _pack_one(self, args: tuple[Any, ...]) -> bytes:
+        """What ``send_command`` sends."""
+        if isinstance(args[0], str) and args[0].upper().endswith("SUBSCRIBE"):
+            self._listens = True
+        return _ext.pack((args,), self._codec)
+
+
+def packed(command: Any) -> bytes:
+    """What goes out, of what redis-py's ``send_packed_command`` takes."""
+    if isinstance(command, str):
+        return command.encode()
+    return command if isinstance(command, bytes) else b"".join(command)
