@@ -15,6 +15,7 @@ from redis.sentinel import SentinelManagedConnection as _SentinelManagedConnecti
 from redis.sentinel import SentinelManagedSSLConnection as _SentinelManagedSSLConnection
 from redis.utils import SENTINEL
 
+from ._sentinels import Asking, PoolOfNamed
 from .client import Redis
 from .connection import Connection, SSLConnection
 from .pool import ConnectionPool
@@ -59,44 +60,15 @@ class SentinelManagedSSLConnection(SentinelManagedConnection, SSLConnection, _Se
     """The same over TLS."""
 
 
-class SentinelConnectionPool(_SentinelConnectionPool, ConnectionPool):
+class SentinelConnectionPool(PoolOfNamed, _SentinelConnectionPool, ConnectionPool):
     """Takes what ``redis.sentinel.SentinelConnectionPool`` takes, and Seawall's settings besides."""
 
-    def __init__(self, service_name: str, sentinel_manager: Any, **kwargs: Any) -> None:
-        ssl = kwargs.pop("ssl", False)
-        kwargs.setdefault("connection_class", SentinelManagedSSLConnection if ssl else SentinelManagedConnection)
-        super().__init__(service_name, sentinel_manager, **kwargs)
-
-    def _link(self) -> None:
-        # There is one for each master; commands go over the connections, which know theirs.
-        return None
+    _connection_kind = SentinelManagedConnection
+    _tls_kind = SentinelManagedSSLConnection
 
 
-class Sentinel(_Sentinel):
+class Sentinel(Asking, _Sentinel):
     """Takes what ``redis.sentinel.Sentinel`` takes; its clients, and those that it makes, are Seawall's."""
 
-    def __init__(
-        self,
-        sentinels: Any,
-        min_other_sentinels: int = 0,
-        sentinel_kwargs: dict[str, Any] | None = None,
-        force_master_ip: str | None = None,
-        **connection_kwargs: Any,
-    ) -> None:
-        super().__init__([], min_other_sentinels, sentinel_kwargs, force_master_ip, **connection_kwargs)
-        self.sentinels = [Redis(hostname, port, **self.sentinel_kwargs) for hostname, port in sentinels]
-
-    def master_for(
-        self, service_name: str, redis_class: Any = Redis, connection_pool_class: Any = SentinelConnectionPool, **kwargs: Any
-    ) -> Any:
-        return super().master_for(service_name, redis_class, connection_pool_class, **kwargs)
-
-    def slave_for(
-        self, service_name: str, redis_class: Any = Redis, connection_pool_class: Any = SentinelConnectionPool, **kwargs: Any
-    ) -> Any:
-        return super().slave_for(service_name, redis_class, connection_pool_class, **kwargs)
-
-    def replica_for(
-        self, service_name: str, redis_class: Any = Redis, connection_pool_class: Any = SentinelConnectionPool, **kwargs: Any
-    ) -> Any:
-        return self.slave_for(service_name, redis_class, connection_pool_class, **kwargs)
+    _client_kind = Redis
+    _pool_kind = SentinelConnectionPool
