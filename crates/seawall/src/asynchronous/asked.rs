@@ -11,6 +11,7 @@ use seawall_wire::facts::Access;
 use super::replies::Replies;
 use crate::link::connection::{Incoming, Loss};
 use crate::link::live::{Live, wire_cause};
+use crate::link::shared::Link;
 
 /// What a caller is told of its request.
 pub(super) enum Fate {
@@ -81,6 +82,13 @@ pub(super) struct Mourners {
 }
 
 impl Mourners {
+    /// Those who listen to the link are told of what its peer ended; of the rest they were when it was closed.
+    pub(super) fn tell_lost(&self, link: &Link, loss: &Loss) {
+        if !matches!(loss.close, Close::Abandoned | Close::Ours) {
+            link.tell_lost(self.connection, loss);
+        }
+    }
+
     pub(super) fn tell(self, loss: &Loss) {
         let mut trail = self.trail.into_iter();
         let any_bulky = self.asked.iter().any(|asked| asked.bulky);

@@ -386,6 +386,9 @@ impl Shared {
 
     fn end_now(&self, loss: &Loss) {
         if let Some(mourners) = self.close(loss) {
+            if let Some(link) = self.link.upgrade() {
+                mourners.tell_lost(&link, loss);
+            }
             mourners.tell(loss);
         }
         // The driver finds it ended.
@@ -634,9 +637,7 @@ impl Ending {
             if why {
                 examine(&link, &mut loss).await;
             }
-            if !matches!(loss.close, Close::Abandoned | Close::Ours) {
-                link.tell_lost(mourners.connection, &loss);
-            }
+            mourners.tell_lost(&link, &loss);
         }
         mourners.tell(&loss);
     }

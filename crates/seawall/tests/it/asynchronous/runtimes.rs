@@ -137,3 +137,21 @@ fn a_client_is_made_without_a_runtime() {
         .block_on(client.ping())
         .expect("the server is well");
 }
+
+#[test]
+fn an_end_that_a_call_finds_at_its_deadline_is_told_and_counted_like_any_other() {
+    let server = server();
+    let client = client(server.addr(), "deadline=500ms");
+    let stands_still = current_thread();
+    let id = stands_still.block_on(client.call::<u64>(&Cmd::new("CLIENT ID")));
+    let id = id.expect("an answer").to_string();
+    // From here on nobody drives the connection: its end is left to the call to find.
+    let killed = server.command(&[b"CLIENT", b"KILL", b"ID", id.as_bytes()]);
+    killed.expect("it is there");
+    let error = ends("the call", || {
+        multi_thread().block_on(client.get::<String>("k"))
+    });
+    error.expect_err("nobody sent it");
+    let stats = client.stats();
+    assert_eq!((stats.lost.total(), stats.in_use), (1, 0), "{stats:?}");
+}
