@@ -201,9 +201,9 @@ impl Lease {
         Ok(())
     }
 
-    /// Whether the endpoint is down.
+    /// Whether the endpoint is down; a forked child does not ask, with its parent's locks.
     pub fn is_down(&self) -> bool {
-        matches!(self.link.ledger().health.state(), State::Down { .. })
+        !self.link.is_inherited() && matches!(self.link.ledger().health.state(), State::Down { .. })
     }
 
     /// How long a reader waits for what is owed by default: the client's deadline, and a blocking command's own timeout
@@ -428,8 +428,12 @@ impl Lease {
     }
 
     /// After the connection was lost: whether all that was sent since [`begin`](Self::begin) may be sent again over
-    /// another one, and after which pause. Paid for from the retry budget.
+    /// another one, and after which pause. Paid for from the retry budget. A forked child has nothing to begin again: it
+    /// goes on in the parent.
     pub fn again(&self, until: Moment) -> Option<Duration> {
+        if self.link.is_inherited() {
+            return None;
+        }
         let (cause, sent) = self.talk.lost?;
         let now = clock::now();
         let attempted = Attempted {
@@ -592,7 +596,7 @@ impl Lease {
         if self.talk.lost.is_none() {
             // Given up by who waited for it no longer, or did not like what came.
             let cause = self.talk.refused.unwrap_or(Cause::ReplyTimeout);
-            self.talk.lost = Some((cause, self.sent_if_lost(self.provenance())));
+            self.talk.lost = Some((cause, self.talk.sent_if_lost(self.provenance())));
             self.doubt_others();
         }
         self.release(Fate::Abandon);
@@ -605,7 +609,8 @@ impl Lease {
             return;
         };
         let waited = clock::now().since(self.asked_at);
-        if lent.connection.state.owed() > 0 && waited > span.saturating_add(OVERDUE) {
+        let late = lent.connection.state.owed() > 0 && waited > span.saturating_add(OVERDUE);
+        if late && !self.link.is_inherited() {
             self.link.decide(|ledger, now| ledger.distrust(now, waited));
         }
     }
@@ -743,7 +748,9 @@ impl Lease {
             let connection = lent.connection.id;
             self.link.bury_untold(lent, &loss);
             examined = exchange::examine(&call, self.ground.as_deref(), &mut loss);
-            self.link.tell_lost(connection, &loss);
+            if !self.link.is_inherited() {
+                self.link.tell_lost(connection, &loss);
+            }
         } else {
             self.link.bury(lent, &loss);
         }
@@ -751,17 +758,8 @@ impl Lease {
             Ok(()) => call.given_up(&loss, &server, provenance),
             Err(Interrupted) => call.interrupted(),
         };
-        self.talk.lost = Some((loss.cause, self.sent_if_lost(provenance)));
+        self.talk.lost = Some((loss.cause, self.talk.sent_if_lost(provenance)));
         error
-    }
-
-    /// What the connection's loss proves of all that was sent since it was [begun](Self::begin).
-    fn sent_if_lost(&self, provenance: Provenance) -> Sent {
-        if self.talk.answered {
-            Sent::Perhaps
-        } else {
-            provenance.sent_if_aborted()
-        }
     }
 
     fn release(&mut self, fate: Fate) {

@@ -1,6 +1,6 @@
 //! What a borrower of a connection has said, for who wants to say it again.
 
-use seawall_model::{Cause, Sent};
+use seawall_model::{Cause, Provenance, Sent};
 use seawall_wire::facts::Replay;
 
 /// What has been said since the borrower last began something that he may want to begin again.
@@ -28,6 +28,15 @@ impl Talk {
             script: false,
             lost: None,
             attempts: 1,
+        }
+    }
+
+    /// What the connection's loss proves of all of it.
+    pub(super) fn sent_if_lost(&self, provenance: Provenance) -> Sent {
+        if self.answered {
+            Sent::Perhaps
+        } else {
+            provenance.sent_if_aborted()
         }
     }
 }

@@ -440,7 +440,8 @@ impl<'a> Call<'a> {
 
     /// What a probe found behind a symptom, if the endpoint is in an outage.
     fn behind(&self, symptom: Cause) -> Option<Cause> {
-        if !symptom.is_symptom() {
+        // A forked child must not wait for its parent's locks.
+        if !symptom.is_symptom() || self.link.is_inherited() {
             return None;
         }
         match self.link.ledger().health.state() {

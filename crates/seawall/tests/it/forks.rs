@@ -1,6 +1,8 @@
 //! A child made by fork has connections of its own, and leaves its parent's alone.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -8,7 +10,7 @@ use seawall::blocking::Client;
 use seawall::{Cause, Cmd, Value};
 
 use crate::alone::alone;
-use crate::ground::{GUARD, asked, client, held, number, server, until};
+use crate::ground::{GUARD, asked, client, held, number, server, until, url};
 
 /// A child process.
 pub(crate) struct Child(libc::pid_t);
@@ -156,6 +158,42 @@ fn a_child_that_drops_what_it_inherited_closes_nothing_of_its_parents() {
             lease.send(&Cmd::new("PING")).expect("it is sent");
             lease.recv().expect("a reply");
             assert_eq!(client.stats().dialled, 2);
+        },
+    );
+}
+
+#[test]
+fn a_child_that_gives_up_a_late_lease_touches_nothing_of_its_parents() {
+    alone(
+        "forks::a_child_that_gives_up_a_late_lease_touches_nothing_of_its_parents",
+        || {
+            let server = server();
+            let heard = Arc::new(AtomicUsize::new(0));
+            let ears = Arc::clone(&heard);
+            let client = Client::builder(&url(server.addr(), ""))
+                .expect("the URL is right")
+                .on_event(move |_| {
+                    ears.fetch_add(1, Ordering::Relaxed);
+                })
+                .build()
+                .expect("the settings are right");
+            let mut lease = client.lease().expect("a connection");
+            client.ping().expect("an answer");
+            server.freeze().expect("it stops");
+            let wait = Cmd::new("BLPOP").arg("queue").arg("0.05");
+            lease.send(&wait).expect("the kernel takes it");
+            // Long enough that the parent would doubt what rests.
+            thread::sleep(Duration::from_millis(400));
+            let child = Child::run(|| {
+                // Whoever is told of what a ledger decided has had its lock.
+                let before = heard.load(Ordering::Relaxed);
+                lease.close();
+                assert_eq!(lease.again(seawall::now() + GUARD), None);
+                assert_eq!(heard.load(Ordering::Relaxed), before);
+            });
+            child.ends_well();
+            server.thaw().expect("it goes on");
+            assert!(matches!(lease.recv(), Ok(Value::Null)));
         },
     );
 }
