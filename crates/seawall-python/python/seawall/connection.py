@@ -17,10 +17,10 @@ from redis.utils import SENTINEL
 from . import _config, _deadline, _ext, errors
 from ._leasing import Leasing, packed
 from ._mode import ENGINE
+from ._pipelines import raise_lost
 from ._retry import SafeRetry
 from ._signature import takes_what
 from ._subscribed import Subscribed
-from .pipeline import raise_lost
 
 __all__ = ["Connection", "SSLConnection", "UnixDomainSocketConnection"]
 

@@ -8,10 +8,9 @@ from typing import Any
 
 from redis.client import EMPTY_RESPONSE, NEVER_DECODE
 from redis.client import Pipeline as _Pipeline
-from redis.exceptions import ConnectionError as _ConnectionError
-from redis.exceptions import ExecAbortError, ResponseError, WatchError
 
 from . import _deadline, _ext
+from ._pipelines import Keeping, Standing, executed, of_transaction, raise_lost
 
 __all__ = ["Pipeline"]
 
@@ -36,54 +35,10 @@ def answers(pipeline: Any, commands: Any, replies: list[Any]) -> list[Any]:
     return replies
 
 
-def of_transaction(pipeline: Any, commands: Any, replies: list[Any]) -> list[Any]:
-    """EXEC's answer out of the replies to MULTI, the commands and EXEC."""
-    errors = []
-    for number, reply in enumerate(replies[1:-1]):
-        if isinstance(reply, ResponseError):
-            pipeline.annotate_exception(reply, number + 1, commands[number][0])
-            errors.append(reply)
-    if isinstance(replies[0], ResponseError):
-        errors.insert(0, replies[0])
-    response = replies[-1]
-    if isinstance(response, ExecAbortError) and errors:
-        raise errors[0]
-    if isinstance(response, Exception):
-        raise response
-    return executed(pipeline, commands, response)
+class StandIn(Standing):
+    """Runs a pipeline over the engine."""
 
-
-def executed(pipeline: Any, commands: Any, response: Any) -> list[Any]:
-    """EXEC's answer, if it is one."""
-    pipeline.watching = False
-    if response is None:
-        raise WatchError("Watched variable changed.")
-    if response and isinstance(response, list) and isinstance(response[0], _ConnectionError):
-        # As redis-py's parser, which looks no further.
-        raise response[0]
-    if not isinstance(response, list) or len(response) != len(commands):
-        raise ResponseError("Wrong number of response items from pipeline execution")
-    return response
-
-
-class StandIn:
-    """What redis-py's ``execute`` gets for a connection, so that nothing is taken from the pool: the engine finds one
-    by itself, and does what there is to do when it is lost.
-    """
-
-    __slots__ = ("_codec", "_link", "db", "host", "port")
-
-    def __init__(self, pool: Any, link: _ext.Link) -> None:
-        self._link = link
-        self._codec = pool._codec_known or pool._codec()
-        about = pool.connection_kwargs
-        self.host = about.get("host", about.get("path"))
-        self.port = about.get("port")
-        self.db = about.get("db") or 0
-
-    @property
-    def retry(self) -> StandIn:
-        return self
+    __slots__ = ()
 
     def call_with_retry(self, do: Callable[[], Any], *_: Any, **__: Any) -> Any:
         """Once: the engine has done what there was to do."""
@@ -93,31 +48,11 @@ class StandIn:
         return self._link.execute_many(commands, self._codec, transaction, _deadline.left())
 
 
-class Pipeline(_Pipeline):
+class Pipeline(Keeping, _Pipeline):
     """A pipeline of redis-py's on Seawall's engine: see ``redis.client.Pipeline``."""
 
-    #: Somebody watches how its commands are kept, or keeps them in a way of their own.
-    _kept_otherwise = False
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        cls._kept_otherwise = cls.pipeline_execute_command is not _KEEP
-
-    @classmethod
-    def of(cls, client: Any, transaction: bool, shard_hint: Any) -> Pipeline:
-        """An empty one on the client's pool."""
-        made = cls(client.connection_pool, client.response_callbacks, transaction, shard_hint)
-        if _Pipeline.execute_command is not _EXECUTE_COMMAND or _Pipeline.pipeline_execute_command is not _KEEP:
-            made._kept_otherwise = True
-        return made
-
-    def execute_command(self, *args: Any, **kwargs: Any) -> Any:
-        """As in redis-py: kept until :meth:`execute`, or run at once after WATCH."""
-        if self.watching or args[0] == "WATCH" or self._kept_otherwise:
-            return super().execute_command(*args, **kwargs)
-        # What redis-py does two calls further down.
-        self.command_stack.append((args, kwargs))
-        return self
+    _theirs = _Pipeline
+    _unwrapped = (_Pipeline.execute_command, _Pipeline.pipeline_execute_command)
 
     def execute(self, raise_on_error: bool = True) -> list[Any]:
         """As in redis-py: sends the commands, and gives their answers."""
@@ -185,12 +120,3 @@ class Pipeline(_Pipeline):
 
 
 _PARSE = _Pipeline.parse_response
-_EXECUTE_COMMAND = _Pipeline.execute_command
-_KEEP = _Pipeline.pipeline_execute_command
-
-
-def raise_lost(replies: list[Any]) -> None:
-    """An error about the connection or the server itself ends all of it."""
-    for reply in replies:
-        if isinstance(reply, _ConnectionError):
-            raise reply

@@ -11,29 +11,15 @@ from typing import Any
 from redis.asyncio.client import Pipeline as _Pipeline
 
 from .. import _deadline, _ext, _trace
-from ..pipeline import executed, of_transaction, raise_lost
+from .._pipelines import Keeping, Standing, executed, of_transaction, raise_lost
 
 __all__ = ["Pipeline"]
 
 
-class StandIn:
-    """What redis-py's ``execute`` gets for a connection, so that nothing is taken from the pool: the engine finds one
-    by itself, and does what there is to do when it is lost.
-    """
+class StandIn(Standing):
+    """Runs a pipeline over the engine."""
 
-    __slots__ = ("_codec", "_link", "db", "host", "port")
-
-    def __init__(self, pool: Any, link: _ext.AsyncLink) -> None:
-        self._link = link
-        self._codec = pool._codec_known or pool._codec()
-        about = pool.connection_kwargs
-        self.host = about.get("host", about.get("path"))
-        self.port = about.get("port")
-        self.db = about.get("db") or 0
-
-    @property
-    def retry(self) -> StandIn:
-        return self
+    __slots__ = ()
 
     async def call_with_retry(self, do: Callable[[], Awaitable[Any]], *_: Any, **__: Any) -> Any:
         """Once: the engine has done what there was to do."""
@@ -54,31 +40,11 @@ class StandIn:
                 _trace.of_task(ticket, future)
 
 
-class Pipeline(_Pipeline):
+class Pipeline(Keeping, _Pipeline):  # type: ignore[misc]  # two of redis-py's own bases disagree
     """A pipeline of redis.asyncio's on Seawall's engine: see ``redis.asyncio.client.Pipeline``."""
 
-    #: Somebody watches how its commands are kept, or keeps them in a way of their own.
-    _kept_otherwise = False
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        cls._kept_otherwise = cls.pipeline_execute_command is not _KEEP
-
-    @classmethod
-    def of(cls, client: Any, transaction: bool, shard_hint: Any) -> Pipeline:
-        """An empty one on the client's pool."""
-        made = cls(client.connection_pool, client.response_callbacks, transaction, shard_hint)
-        if _Pipeline.execute_command is not _EXECUTE_COMMAND or _Pipeline.pipeline_execute_command is not _KEEP:
-            made._kept_otherwise = True
-        return made
-
-    def execute_command(self, *args: Any, **kwargs: Any) -> Any:
-        """As in redis-py: kept until :meth:`execute`, or run at once after WATCH."""
-        if self.watching or args[0] == "WATCH" or self._kept_otherwise:
-            return super().execute_command(*args, **kwargs)
-        # What redis-py does two calls further down.
-        self.command_stack.append((args, kwargs))
-        return self
+    _theirs = _Pipeline
+    _unwrapped = (_Pipeline.execute_command, _Pipeline.pipeline_execute_command)
 
     async def execute(self, raise_on_error: bool = True) -> list[Any]:
         """As in redis-py: sends the commands, and gives their answers."""
@@ -153,5 +119,3 @@ class Pipeline(_Pipeline):
 
 
 _PARSE = _Pipeline.parse_response
-_EXECUTE_COMMAND = _Pipeline.execute_command
-_KEEP = _Pipeline.pipeline_execute_command
