@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 
-class _Bare:
+class Bare:
     """A connection class of redis-py's that takes Seawall's settings."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -31,7 +31,7 @@ class _Bare:
         super().__init__(*args, **kwargs)
 
 
-_Way: type = _Bare
+_Way: type = Bare
 if MODE == OBSERVE:
     from ._observed import Watched
 
@@ -73,7 +73,7 @@ def ours_for(kinds: dict[Any, type], default: type, args: Any, kwargs: dict[str,
     return args
 
 
-class _Stats:
+class Stats:
     connection_kwargs: dict[str, Any]
 
     def _link(self) -> None:
@@ -86,23 +86,31 @@ class _Stats:
         return _state._blank()
 
 
-@takes_what(_redis.ConnectionPool)
-class ConnectionPool(_Stats, _redis.ConnectionPool):
-    """``redis.ConnectionPool``."""
+class Adopting(Stats):
+    """A pool class that redis-py's pools can be made to."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*ours_for(_OURS_FOR, Connection, args, kwargs), **kwargs)
+    _ours_for: dict[Any, type]
 
     @classmethod
     def adopt(cls, pool: Any, ours: dict[str, Any]) -> None:
         """Gives a pool that redis-py has just made our name; what else it made of it stays."""
         pool.__class__ = cls
-        pool.connection_class = _OURS_FOR.get(pool.connection_class, pool.connection_class)
+        pool.connection_class = cls._ours_for.get(pool.connection_class, pool.connection_class)
         pool.connection_kwargs.update(ours)
 
 
+@takes_what(_redis.ConnectionPool)
+class ConnectionPool(Adopting, _redis.ConnectionPool):
+    """``redis.ConnectionPool``."""
+
+    _ours_for = _OURS_FOR
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*ours_for(_OURS_FOR, Connection, args, kwargs), **kwargs)
+
+
 @takes_what(_redis.BlockingConnectionPool)
-class BlockingConnectionPool(_Stats, _redis.BlockingConnectionPool):
+class BlockingConnectionPool(Stats, _redis.BlockingConnectionPool):
     """``redis.BlockingConnectionPool``."""
 
     def __init__(self, max_connections: int = 50, timeout: float | None = 20, *args: Any, **kwargs: Any) -> None:

@@ -6,9 +6,8 @@ from typing import Any
 
 import redis.asyncio.connection as _redis
 
-from .. import _config
 from .._mode import MODE, OBSERVE
-from .._plain import _Stats, ours_for
+from .._plain import Adopting, Bare, Stats, ours_for
 
 __all__ = [
     "BlockingConnectionPool",
@@ -19,13 +18,7 @@ __all__ = [
 ]
 
 
-class _Bare:
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        _config.drop_ours(kwargs)
-        super().__init__(*args, **kwargs)
-
-
-_Way: type = _Bare
+_Way: type = Bare
 if MODE == OBSERVE:
     from ._observed import Watched
 
@@ -51,21 +44,16 @@ _OURS_FOR: dict[Any, type] = {
 }
 
 
-class ConnectionPool(_Stats, _redis.ConnectionPool):
+class ConnectionPool(Adopting, _redis.ConnectionPool):
     """``redis.asyncio.ConnectionPool``."""
+
+    _ours_for = _OURS_FOR
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*ours_for(_OURS_FOR, Connection, args, kwargs), **kwargs)
 
-    @classmethod
-    def adopt(cls, pool: Any, ours: dict[str, Any]) -> None:
-        """Gives a pool that redis-py has just made our name; what else it made of it stays."""
-        pool.__class__ = cls
-        pool.connection_class = _OURS_FOR.get(pool.connection_class, pool.connection_class)
-        pool.connection_kwargs.update(ours)
 
-
-class BlockingConnectionPool(_Stats, _redis.BlockingConnectionPool):
+class BlockingConnectionPool(Stats, _redis.BlockingConnectionPool):
     """``redis.asyncio.BlockingConnectionPool``."""
 
     def __init__(self, max_connections: int = 50, timeout: float | None = 20, *args: Any, **kwargs: Any) -> None:
