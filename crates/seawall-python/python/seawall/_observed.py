@@ -12,14 +12,17 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from redis import exceptions as _redis
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from . import _config, _ext, events
+
+_T = TypeVar("_T")
 
 #: Replay classes whose commands Seawall sends again by itself.
 _REPEATABLE = frozenset({"read", "overwrite"})
@@ -136,6 +139,8 @@ class Watching:
 
     host: Any
     port: Any
+    #: A :class:`Bound` policy.
+    _retry_kind: Any
     _watch: Observer
     _watch_link: _ext.Link | None
 
@@ -170,8 +175,14 @@ class Watching:
                 self._watch.unfit = "; ".join(line.strip() for line in str(error).splitlines())
                 self._watch.tell("observe.unfit", None, logging.WARNING, detail=self._watch.unfit)
 
-    def _bind(self, policy: Any, kind: Any) -> Any:
-        return policy if isinstance(policy, kind) and policy._connection is self else kind(policy, self)
+    @property
+    def retry(self) -> Any:
+        return self._retry
+
+    @retry.setter
+    def retry(self, policy: Any) -> None:
+        bound = isinstance(policy, self._retry_kind) and policy._connection is self
+        self._retry = policy if bound else self._retry_kind(policy, self)
 
     # -- what a connection tells --
 
@@ -262,50 +273,121 @@ class Watching:
         if loss.sent and loss.repeatable:
             watch.tell("observe.retry", loss.cause, cmd=loss.command)
 
+    # -- around redis-py's own methods --
 
-class Watched(Watching):
-    """A connection class of redis-py's for threads that is looked at."""
-
-    _sock: Any
-
-    @property
-    def retry(self) -> Retry:
-        return self._retry
-
-    @retry.setter
-    def retry(self, policy: Retry) -> None:
-        self._retry = self._bind(policy, WatchedRetry)
-
-    def connect_check_health(self, check_health: bool = True, retry_socket_connect: bool = True) -> None:
-        if self._sock:
-            return
+    @contextmanager
+    def _connecting(self) -> Iterator[None]:
         self._admit()
         began = time.monotonic()
         self._lost = None
-        self._shaking += 1
-        try:
-            super().connect_check_health(check_health, retry_socket_connect)  # type: ignore[misc]
-        except _LOSSES as error:
-            if self._lost is None:
-                self._fails(error, began)
-            raise
-        finally:
-            self._shaking -= 1
+        with self._shakes():
+            try:
+                yield
+            except _LOSSES as error:
+                if self._lost is None:
+                    self._fails(error, began)
+                raise
 
-    def _connect(self) -> Any:
+    @contextmanager
+    def _dialling(self) -> Iterator[None]:
         began = time.monotonic()
         try:
-            return super()._connect()  # type: ignore[misc]
+            yield
         except _LOSSES as error:
             self._fails(error, began)
             raise
 
-    def check_health(self) -> None:
+    @contextmanager
+    def _shakes(self) -> Iterator[None]:
         self._shaking += 1
         try:
-            super().check_health()  # type: ignore[misc]
+            yield
         finally:
             self._shaking -= 1
+
+    @contextmanager
+    def _sending(self, command: Any) -> Iterator[None]:
+        self._goes_out(command)
+        try:
+            yield
+        except _LOSSES as error:
+            self._fails(error)
+            raise
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except _LOSSES as error:
+            self._fails(error)
+            raise
+        except RedisError:
+            self._came()
+            raise
+        self._came()
+
+
+class Bound:
+    """The retry policy it was made from, on one connection, which it tells when all of it is sent again."""
+
+    #: redis-py's own.
+    _plain_kind: Any
+    _backoff: Any
+    _retries: Any
+    _supported_errors: Any
+
+    def __init__(self, policy: Any, connection: Any) -> None:
+        super().__init__(policy._backoff, policy._retries, policy._supported_errors)  # type: ignore[call-arg]
+        self._connection = connection
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self._plain_kind(self._backoff, self._retries, self._supported_errors)
+
+    def _counted(self, do: Callable[[], _T]) -> Callable[[], _T]:
+        attempt = 0
+
+        def again() -> _T:
+            nonlocal attempt
+            attempt += 1
+            if attempt > 1:
+                self._connection._sends_again(attempt)
+            return do()
+
+        return again
+
+
+class WatchedRetry(Bound, Retry):
+    """A policy for threads."""
+
+    _plain_kind = Retry
+
+    def call_with_retry(self, do: Callable[[], Any], *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().call_with_retry(self._counted(do), *args, **kwargs)
+        except _LOSSES:
+            self._connection._gives_up()
+            raise
+
+
+class Watched(Watching):
+    """A connection class of redis-py's for threads that is looked at."""
+
+    _retry_kind = WatchedRetry
+    _sock: Any
+
+    def connect_check_health(self, check_health: bool = True, retry_socket_connect: bool = True) -> None:
+        if self._sock:
+            return
+        with self._connecting():
+            super().connect_check_health(check_health, retry_socket_connect)  # type: ignore[misc]
+
+    def _connect(self) -> Any:
+        with self._dialling():
+            return super()._connect()  # type: ignore[misc]
+
+    def check_health(self) -> None:
+        with self._shakes():
+            super().check_health()  # type: ignore[misc]
 
     def send_packed_command(self, command: Any, check_health: bool = True) -> None:
         if self._shaking:
@@ -315,54 +397,14 @@ class Watched(Watching):
             self.connect_check_health(check_health=False)
         if check_health:
             self.check_health()
-        self._goes_out(command)
-        try:
+        with self._sending(command):
             super().send_packed_command(command, check_health=False)  # type: ignore[misc]
-        except _LOSSES as error:
-            self._fails(error)
-            raise
 
     def read_response(self, *args: Any, **kwargs: Any) -> Any:
         if self._shaking:
             return super().read_response(*args, **kwargs)  # type: ignore[misc]
-        try:
-            response = super().read_response(*args, **kwargs)  # type: ignore[misc]
-        except _LOSSES as error:
-            self._fails(error)
-            raise
-        except RedisError:
-            self._came()
-            raise
-        self._came()
-        return response
-
-
-class WatchedRetry(Retry):
-    """The policy it was made from, on one connection."""
-
-    def __init__(self, policy: Retry, connection: Any) -> None:
-        super().__init__(policy._backoff, policy._retries, policy._supported_errors)
-        self._connection = connection
-
-    def __deepcopy__(self, memo: Any) -> Retry:
-        return Retry(self._backoff, self._retries, self._supported_errors)
-
-    def call_with_retry(self, do: Callable[[], Any], *args: Any, **kwargs: Any) -> Any:
-        connection = self._connection
-        attempt = 0
-
-        def again() -> Any:
-            nonlocal attempt
-            attempt += 1
-            if attempt > 1:
-                connection._sends_again(attempt)
-            return do()
-
-        try:
-            return super().call_with_retry(again, *args, **kwargs)
-        except _LOSSES:
-            connection._gives_up()
-            raise
+        with self._reading():
+            return super().read_response(*args, **kwargs)  # type: ignore[misc]
 
 
 # -- what redis-py's errors say, in our words --
