@@ -295,6 +295,14 @@ impl Complaint {
 
     /// The last three lines, ready to be appended to a message; empty if nothing was written.
     pub(crate) fn text(&self) -> String {
+        match self.last_lines(3) {
+            last if last.is_empty() => last,
+            last => format!("; its last words: {last}"),
+        }
+    }
+
+    /// So many lines, or fewer.
+    pub(crate) fn last_lines(&self, most: usize) -> String {
         // The last words may still be on their way.
         let give_up = clock::now() + LAST_WORDS;
         while !self.listener.is_finished() && clock::now() < give_up {
@@ -302,17 +310,11 @@ impl Complaint {
         }
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let text = String::from_utf8_lossy(&kept);
-        let last: Vec<&str> = text
+        let all: Vec<&str> = text
             .lines()
             .filter(|line| !line.trim().is_empty())
             .collect();
-        match last.len() {
-            0 => String::new(),
-            count => format!(
-                "; its last words: {}",
-                last[count.saturating_sub(3)..].join(" / ")
-            ),
-        }
+        all[all.len().saturating_sub(most)..].join(" / ")
     }
 }
 

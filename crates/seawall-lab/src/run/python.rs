@@ -2,8 +2,15 @@
 //! the client in it.
 
 use super::LabError;
+use crate::contender::child::Complaint;
+use crate::world::clock;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+use std::{io, thread};
+
+/// How long a client may take to be imported, on a busy machine and from a cold disk.
+const CHECK_MAX: Duration = Duration::from_secs(60);
 
 /// The clients that need no command, by their names. Ours are not among them: see [`command`].
 ///
@@ -69,6 +76,10 @@ pub fn command(name: &str, venv: Option<&Path>) -> Vec<String> {
 /// # Errors
 /// [`LabError::NotInstalled`], with what to install.
 pub fn check(name: &str, command: &[String]) -> Result<(), LabError> {
+    check_within(name, command, CHECK_MAX)
+}
+
+fn check_within(name: &str, command: &[String], patience: Duration) -> Result<(), LabError> {
     let missing = |why: String| LabError::NotInstalled {
         name: name.to_owned(),
         why,
@@ -76,22 +87,46 @@ pub fn check(name: &str, command: &[String]) -> Result<(), LabError> {
     let (program, words) = command
         .split_first()
         .ok_or_else(|| missing("it has no command".to_owned()))?;
-    let asked = Command::new(program)
+    let mut asked = Command::new(program)
         .args(words)
         .arg("--check")
         .stdin(Stdio::null())
-        .output()
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
         .map_err(|error| {
             missing(format!(
                 "`{program}` cannot be started ({error}); install Python 3.10 or later"
             ))
         })?;
-    if asked.status.success() {
+    let complaint = asked.stderr.take().map(Complaint::listen);
+    let status = wait_for(&mut asked, patience).map_err(|why| missing(why.to_string()))?;
+    if status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&asked.stderr);
-    let last = said.lines().rfind(|line| !line.trim().is_empty());
-    Err(missing(last.unwrap_or("it says nothing").to_owned()))
+    let last = complaint.map(|complaint| complaint.last_lines(1));
+    let last = last.filter(|last| !last.is_empty());
+    Err(missing(
+        last.unwrap_or_else(|| "it says nothing".to_owned()),
+    ))
+}
+
+/// Waits for its end, and ends it if that does not come.
+fn wait_for(child: &mut Child, patience: Duration) -> io::Result<ExitStatus> {
+    let give_up = clock::now() + patience;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        if clock::now() >= give_up {
+            // It may have ended by itself since.
+            let _ = child.kill();
+            child.wait()?;
+            let why = format!("it was not imported within {patience:?}; try it by hand");
+            return Err(io::Error::new(io::ErrorKind::TimedOut, why));
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
 }
 
 #[cfg(test)]
@@ -128,5 +163,21 @@ mod tests {
             text.contains("/nowhere/python") && text.contains("install"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn one_that_is_never_imported_is_not_waited_for_without_an_end() {
+        let hangs = ["sh", "-c", "exec sleep 20"].map(str::to_owned);
+        let began = clock::now();
+        let error = check_within("hangs", &hangs, Duration::from_millis(100)).unwrap_err();
+        assert!(error.to_string().contains("not imported"), "{error}");
+        assert!(clock::now().since(began) < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn what_is_missing_is_told_in_its_last_line() {
+        let complains = ["sh", "-c", "echo first >&2; echo last >&2; exit 1"].map(str::to_owned);
+        let text = check("some", &complains).unwrap_err().to_string();
+        assert!(text.contains("last") && !text.contains("first"), "{text}");
     }
 }
