@@ -16,6 +16,9 @@ use std::time::Duration;
 const UNDER_WAY_MAX: usize = 4096;
 /// How long the loop sleeps at most.
 const TICK: Duration = Duration::from_millis(5);
+/// How often one connection is read before the others have their turn, and the time is looked at: an answer without an end
+/// may come as fast as it is read.
+const READS_MAX: usize = 4;
 /// Descriptors that are needed beside one a request.
 const BESIDE: u64 = 128;
 
@@ -221,7 +224,7 @@ impl Flight {
             }
         }
         let mut chunk = [0; 16 * 1024];
-        loop {
+        for _ in 0..READS_MAX {
             match socket.read(&mut chunk) {
                 Ok(0) => return Some(self.reader.end().map_or(Ending::CutOff, Ending::Answered)),
                 Ok(count) => match self.reader.take(&chunk[..count]) {
@@ -237,6 +240,7 @@ impl Flight {
                 },
             }
         }
+        None
     }
 }
 
@@ -248,5 +252,39 @@ fn connect(addr: SocketAddr) -> io::Result<Socket> {
         Ok(()) => Ok(socket),
         Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => Ok(socket),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    fn target(addr: SocketAddr) -> Target {
+        Target::parse(&format!("http://{addr}/"), "GET").unwrap()
+    }
+
+    #[test]
+    fn one_answer_takes_no_more_than_its_turn() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let target = target(addr);
+        let mut flight = Flight::begin(&target, addr, clock::now());
+        let (mut peer, _) = listener.accept().unwrap();
+        peer.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+        peer.set_nonblocking(true).unwrap();
+        let piece = [b'x'; 16 * 1024];
+        let mut sent = 0;
+        while let Ok(count) = peer.write(&piece) {
+            sent += count;
+        }
+        assert!(
+            sent > 2 * READS_MAX * piece.len(),
+            "{sent} bytes were taken"
+        );
+        wait_for(std::slice::from_ref(&flight), Duration::from_secs(10));
+        assert_eq!(flight.advance(&target.request), None);
+        let left = flight.socket.as_mut().unwrap().read(&mut [0]);
+        assert_eq!(left.unwrap(), 1, "the rest is left for the next turn");
     }
 }
