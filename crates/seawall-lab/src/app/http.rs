@@ -17,6 +17,8 @@ const CAUSE_BYTES_MAX: usize = 40;
 pub(super) struct Target {
     pub(super) addrs: Vec<SocketAddr>,
     pub(super) request: Vec<u8>,
+    /// What comes back is a head alone, whatever length it names.
+    pub(super) is_head: bool,
 }
 
 impl Target {
@@ -77,6 +79,7 @@ impl Target {
         Ok(Self {
             addrs,
             request: request.into_bytes(),
+            is_head: method == "HEAD",
         })
     }
 }
@@ -118,6 +121,8 @@ pub(super) struct Reader {
     body: usize,
     /// Its last bytes, where its end is told by them.
     tail: Vec<u8>,
+    /// No body comes.
+    is_head: bool,
 }
 
 #[derive(Debug)]
@@ -138,6 +143,14 @@ enum Length {
 }
 
 impl Reader {
+    /// For the answer to such a request.
+    pub(super) fn of(target: &Target) -> Self {
+        Self {
+            is_head: target.is_head,
+            ..Self::default()
+        }
+    }
+
     /// Takes what has come.
     pub(super) fn take(&mut self, bytes: &[u8]) -> Progress {
         if self.head.is_none() {
@@ -170,6 +183,7 @@ impl Reader {
         let excess = self.tail.len().saturating_sub(LAST_CHUNK.len());
         self.tail.drain(..excess);
         let is_whole = match &self.head {
+            Some(_) if self.is_head => true,
             Some(head) => match head.length {
                 Length::Known(length) => self.body >= length,
                 Length::Chunked => self.tail.ends_with(LAST_CHUNK) || self.tail == b"0\r\n\r\n",
@@ -320,6 +334,16 @@ mod tests {
             200
         );
         assert_eq!(answer(read(&[head, b"0\r\n\r\n"])).status, 200);
+    }
+
+    #[test]
+    fn the_answer_to_head_is_whole_without_the_body_whose_length_it_names() {
+        let target = Target::parse("http://127.0.0.1:8000/", "HEAD").unwrap();
+        for length in ["Content-Length: 5", "Transfer-Encoding: chunked", "X: none"] {
+            let head = format!("HTTP/1.1 200 OK\r\n{length}\r\n\r\n");
+            let answer = answer(Reader::of(&target).take(head.as_bytes()));
+            assert_eq!(answer.status, 200, "{length}");
+        }
     }
 
     #[test]

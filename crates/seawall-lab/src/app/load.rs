@@ -185,7 +185,7 @@ impl Flight {
             due,
             socket: socket.ok(),
             sent: 0,
-            reader: Reader::default(),
+            reader: Reader::of(target),
             failed,
         };
         flight.failed = flight
