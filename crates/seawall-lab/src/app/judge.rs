@@ -188,6 +188,7 @@ fn why(ending: &Ending) -> Option<&'static str> {
         Ending::CutOff => "cut off",
         Ending::Garbled => "no HTTP",
         Ending::TurnedAway => "too many under way",
+        Ending::NotBegun => "no socket here",
     })
 }
 

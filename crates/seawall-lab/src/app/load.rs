@@ -37,6 +37,8 @@ pub(super) enum Ending {
     Garbled,
     /// Too many were under way.
     TurnedAway,
+    /// This machine had no socket, port or way for it: that is not the application's doing.
+    NotBegun,
 }
 
 /// A request that has ended.
@@ -180,7 +182,10 @@ struct Flight {
 impl Flight {
     fn begin(target: &Target, addr: SocketAddr, due: Moment) -> Self {
         let socket = connect(addr);
-        let failed = socket.as_ref().err().map(|_| Ending::Refused);
+        let failed = socket.as_ref().err().map(|error| match error.kind() {
+            io::ErrorKind::ConnectionRefused => Ending::Refused,
+            _ => Ending::NotBegun,
+        });
         let mut flight = Self {
             due,
             socket: socket.ok(),
@@ -286,5 +291,16 @@ mod tests {
         assert_eq!(flight.advance(&target.request), None);
         let left = flight.socket.as_mut().unwrap().read(&mut [0]);
         assert_eq!(left.unwrap(), 1, "the rest is left for the next turn");
+    }
+
+    #[test]
+    fn what_this_machine_cannot_begin_is_not_put_down_to_the_application() {
+        let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = nobody.local_addr().unwrap();
+        drop(nobody);
+        let ending = |addr: SocketAddr| ask(&target(addr), addr, Duration::from_secs(5)).ending;
+        assert_eq!(ending(addr), Ending::Refused);
+        // No way leads to all hosts at once.
+        assert_eq!(ending(([255; 4], 9).into()), Ending::NotBegun);
     }
 }

@@ -211,6 +211,7 @@ fn silence(ending: &Ending, before: &str) -> String {
         Ending::TimedOut => "accepts, and does not answer".to_owned(),
         Ending::CutOff => "closes the connection before its answer is whole".to_owned(),
         Ending::Garbled => "answers with something that is no HTTP".to_owned(),
+        Ending::NotBegun => "cannot be asked from here: no socket, port or way to it".to_owned(),
         Ending::TurnedAway | Ending::Answered(_) => before.to_owned(),
     }
 }
