@@ -754,10 +754,10 @@ impl Lease {
         } else {
             self.link.bury(lent, &loss);
         }
-        let error = match examined {
-            Ok(()) => call.given_up(&loss, &server, provenance),
-            Err(Interrupted) => call.interrupted(),
-        };
+        let mut error = call.given_up(&loss, &server, provenance);
+        if examined.is_err() {
+            error = call.interrupted();
+        }
         self.talk.lost = Some((loss.cause, self.talk.sent_if_lost(provenance)));
         error
     }

@@ -1,10 +1,13 @@
 //! Raw connections, lent out and taken back.
 
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use seawall::{Cause, Cmd, Kind, Provenance, Value};
+use seawall::blocking::{Ground, Interest, Interrupted};
+use seawall::{Cause, Cmd, Kind, Moment, Provenance, Value};
 use seawall_lab::world::{Fault, Lost};
 
 use crate::ground::{GUARD, asked, client, ends, held, number, relay, server, until};
@@ -254,6 +257,38 @@ fn a_lost_connection_is_told_once_and_the_lease_is_over() {
     relay.clear();
     client.ping().expect("the pool is in order");
     assert_eq!(client.stats().in_use, 0);
+}
+
+/// A ground whose caller is called away as soon as it sleeps.
+#[derive(Debug)]
+struct Restless;
+
+impl Ground for Restless {
+    fn ready(&self, fd: BorrowedFd<'_>, _: Interest, _: Moment) -> Result<bool, Interrupted> {
+        let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::IN)];
+        poll(&mut fds, None).expect("it can be waited for");
+        Ok(true)
+    }
+
+    fn sleep(&self, _: Moment) -> Result<(), Interrupted> {
+        Err(Interrupted)
+    }
+}
+
+#[test]
+fn who_is_called_away_while_the_reason_is_looked_for_hears_that_it_may_have_run() {
+    let server = server();
+    let relay = relay(&server);
+    let client = client(relay.addr(), "").on(Arc::new(Restless));
+    let mut lease = client.lease().expect("a connection");
+    relay.set(Fault::lose_reply(1, Lost::Fin, &["INCR"]));
+    lease
+        .send(&Cmd::new("INCR").arg("count"))
+        .expect("it is sent");
+    let error = ends("the reply", || lease.recv()).expect_err("it is lost");
+    assert_eq!(error.cause(), Cause::Cancelled, "{error}");
+    assert_eq!(held(&server, "count").as_deref(), Some(&b"1"[..]));
+    assert!(error.may_have_run(), "{error}");
 }
 
 #[test]
