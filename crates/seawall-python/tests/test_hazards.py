@@ -18,7 +18,7 @@ import time
 import pytest
 import redis
 import seawall
-from sync_world import PEER, Path, alone, built, every_way, native, pooled, run_all, until
+from sync_world import PEER, WAYS, Path, alone, built, every_way, native, pooled, run_all, until
 
 # -- lost replies: nothing runs twice --
 
@@ -76,13 +76,12 @@ READS = {
     "pipeline": (lambda c: c.pipeline(transaction=False).get("kept").strlen("kept").execute(), [b"v", 1]),
     "SET": (lambda c: c.set("kept", "v"), True),
 }
+#: Over a connection that was handed out only reads go again.
+AGAIN = [(connected, read) for connected in WAYS for read in READS if read != "SET" or connected not in (pooled, alone)]
 
 
-@every_way
-@pytest.mark.parametrize("read", READS)
+@pytest.mark.parametrize(("connected", "read"), AGAIN, ids=[f"{read}-{connected.__name__}" for connected, read in AGAIN])
 def test_what_may_run_twice_is_answered_though_two_replies_are_lost(server, connected, read):
-    if read == "SET" and connected in (pooled, alone):
-        pytest.skip("over a connection that was handed out only reads go again")
     call, expected = READS[read]
     with Path(server.port) as relay:
         client = connected(relay.url)
@@ -90,6 +89,20 @@ def test_what_may_run_twice_is_answered_though_two_replies_are_lost(server, conn
         relay.lose_reply_to, relay.lose_more = b"kept", 1
         assert call(client) == expected
         assert relay.lost == 2
+        client.close()
+
+
+@pytest.mark.parametrize("connected", [pooled, alone], ids=lambda way: way.__name__)
+def test_a_set_over_a_connection_that_was_handed_out_is_sent_once(server, connected):
+    with Path(server.port) as relay:
+        client = connected(relay.url)
+        client.set("kept", "v")
+        relay.lose_reply_to, relay.lose_more = b"kept", 1
+        with pytest.raises(redis.ConnectionError) as failure:
+            client.set("kept", "w")
+        assert failure.value.may_have_run is True
+        assert failure.value.attempts == 1
+        assert relay.lost == 1
         client.close()
 
 
