@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 from unittest import mock
@@ -24,7 +25,7 @@ import trustme
 
 import seawall
 import seawall.check
-from seawall.check import CheckError, Finding, Severity
+from seawall.check import CheckError, Finding, Severity, _target
 from seawall.check._command import main
 
 SECRET = "s3cret-of-this-test"
@@ -150,6 +151,16 @@ def test_a_node_of_a_cluster_is_told_from_a_single_server(make_server: Any) -> N
     found = seawall.check.run(server.url)
     assert codes(found) == ["server-is-cluster-node"]
     assert "db-out-of-range" in codes(seawall.check.run(f"redis://127.0.0.1:{server.port}/3"))
+
+
+def test_a_name_service_that_keeps_silent_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait(60) and [])
+    monkeypatch.setattr(_target, "NAME_WITHIN", 0.1)
+    began = time.monotonic()
+    assert _target.is_local(_target.parse("redis://cache.example.org/0", "the test")) is None
+    assert time.monotonic() - began < 30
+    over.set()
 
 
 def test_a_sentinel_is_told_from_a_server(server: Any, tmp_path: pathlib.Path) -> None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import socket
+import threading
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ._finding import CheckError
+
+#: Seconds that are waited for a name's addresses.
+NAME_WITHIN = 2.0
 
 SCHEMES = {"redis": False, "rediss": True, "unix": False, "redis+socket": False}
 
@@ -132,12 +136,22 @@ def of_pool(kwargs: dict[str, Any], tls: bool) -> Target:
 
 
 def is_local(target: Target) -> bool | None:
-    """Whether the way to it never leaves this host; ``None`` if its name is not known."""
+    """Whether the way to it never leaves this host; ``None`` if its name is not known, or nobody says it in time."""
     if target.path is not None:
         return True
     assert target.host is not None
-    try:
-        found = {item[4][0] for item in socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)}
-    except (OSError, UnicodeError):
+    found: list[set[str]] = []
+
+    def ask() -> None:
+        try:
+            found.append({str(item[4][0]) for item in socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)})
+        except (OSError, UnicodeError):
+            pass
+
+    # The system's resolver takes no deadline, and waits half a minute for a name service that keeps silent.
+    asking = threading.Thread(target=ask, name="seawall-check-name", daemon=True)
+    asking.start()
+    asking.join(NAME_WITHIN)
+    if not found:
         return None
-    return all(ipaddress.ip_address(str(address).partition("%")[0]).is_loopback for address in found)
+    return all(ipaddress.ip_address(address.partition("%")[0]).is_loopback for address in found[0])
