@@ -152,6 +152,27 @@ def test_an_asyncio_subscription_that_was_given_its_connection_by_hand_keeps_it(
     run(main())
 
 
+def test_a_connection_given_back_as_a_wait_for_it_ends_is_not_lost(run, url, monkeypatch):
+    async def in_one_round(turn, seconds):
+        """``wait_for`` of Python 3.12 where the timer comes in the round of the loop in which the turn has come."""
+        await turn
+        raise asyncio.TimeoutError
+
+    async def main():
+        pool = seawall.asyncio.ConnectionPool.from_url(url, max_connections=1)
+        taken = await pool.get_connection()
+        with monkeypatch.context() as patched:
+            patched.setattr("seawall.asyncio.pool.asyncio.wait_for", in_one_round)
+            waiting = [asyncio.ensure_future(pool.get_connection()) for _ in range(2)]
+            await asyncio.sleep(0)
+            await pool.release(taken)
+            for one in waiting:
+                await pool.release(await one)
+        await pool.disconnect()
+
+    run(main())
+
+
 def test_a_cancelled_increment_runs_once_at_most(run, url):
     dice = random.Random(7)
 

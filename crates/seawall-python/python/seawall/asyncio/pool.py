@@ -151,7 +151,9 @@ class ConnectionPool(_redis.ConnectionPool):
             try:
                 await asyncio.wait_for(turn, rest)
             except asyncio.TimeoutError:
-                raise self._exhausted() from None
+                if not turn.done() or turn.cancelled():
+                    raise self._exhausted() from None
+                # A connection was given back in the same round of the loop: since Python 3.12 both may be.
             except BaseException:
                 if turn.done() and not turn.cancelled():
                     self._next_turn()
