@@ -194,6 +194,24 @@ def test_an_end_in_the_middle_of_adding_up_counts_nothing_twice(tmp_path) -> Non
     assert not (tmp_path / name).exists()
 
 
+def test_the_dead_leave_no_heap_of_files_though_nobody_asks(server, tmp_path) -> None:
+    sample = json.dumps({"values": {"seawall_outages_total": [[[["endpoint", "h:1"]], 4]]}})
+    for pid in range(999_900, 1_000_000):
+        (tmp_path / f"seawall-{pid}-1-{_share._namespace()}.json").write_text(sample)
+    # Of one that died while it wrote, and of one that is writing.
+    torn, writing = tmp_path / "seawall-999999-1-2.json.999999.new", tmp_path / "seawall-999998-1-2.json.999998.new"
+    for path in (torn, writing):
+        path.write_text("{")
+    os.utime(torn, (1, 1))
+    worker(server.url, 3, tmp_path).communicate("\n")
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert [name for name in left if "-9999" in name] == [writing.name]
+    assert len(left) == 4, "its own, that of the dead, the lock, and the one that is being written"
+    _share.start(str(tmp_path))
+    assert value(seawall.prometheus.text(), "seawall_outages_total", endpoint="h:1") == 400
+    assert value(seawall.prometheus.text(), "seawall_calls_total", endpoint=f"127.0.0.1:{server.port}", outcome="answered") == 3
+
+
 def test_files_that_are_not_ours_or_damaged_harm_nothing(tmp_path, url) -> None:
     (tmp_path / "counter_17.db").write_bytes(b"prometheus_client's")
     (tmp_path / f"seawall-{os.getppid()}-x.json").write_text("{")

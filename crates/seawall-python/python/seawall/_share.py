@@ -42,6 +42,7 @@ class Directory:
         self._written = ""
         self._at = 0.0
         self._name = _name_of(os.getpid())
+        self._tidied = False
         #: Held while this process's file is written, so that no older one comes after a newer.
         self._turn = threading.Lock()
 
@@ -75,37 +76,54 @@ class Directory:
             sum = self.write()
         except OSError:
             sum = _families.values()
-        with self._locked() as writable:
-            dead, folded = _load_dead(os.path.join(self.path, _DEAD))
-            anew = False
-            for entry in sorted(os.scandir(self.path), key=lambda entry: entry.name):
-                name = entry.name
-                if not (name.startswith(_PREFIX) and name.endswith(".json")) or name == self._name:
-                    continue
-                if name in folded:
-                    # Added already, by somebody who died before he could remove it.
-                    _remove(entry.path)
-                    continue
-                values = _load(entry.path)
-                if values is None:
-                    continue
-                if not _is_dead(entry):
-                    _families.merge(sum, values)
-                elif writable:
-                    _families.merge(dead, values, counters_only=True)
-                    folded.append(name)
-                    anew = True
-                else:
-                    _families.merge(sum, values, counters_only=True)
-            if anew:
-                _replace(os.path.join(self.path, _DEAD), json.dumps({"folded": folded, "values": _plain(dead)}))
-                for name in folded:
-                    _remove(os.path.join(self.path, name))
-            _families.merge(sum, dead, counters_only=True)
+        with self._locked(PATIENCE) as writable:
+            self._add_up(sum, writable)
         return sum
 
+    def tidy(self) -> None:
+        """Once, after this process's first file is there: moves what the dead left. Where nobody ever asks, there would be
+        a file for each process that ever was.
+        """
+        if self._tidied or not self._written:
+            return
+        self._tidied = True
+        with self._locked(0.0) as writable:
+            if writable:
+                self._add_up({}, writable)
+
+    def _add_up(self, sum: _families.Values, writable: bool) -> None:
+        dead, folded = _load_dead(os.path.join(self.path, _DEAD))
+        anew = False
+        for entry in sorted(os.scandir(self.path), key=lambda entry: entry.name):
+            name = entry.name
+            if writable and name.startswith("seawall") and name.endswith(".new") and _is_silent(entry):
+                # Of a process that died while it wrote.
+                _remove(entry.path)
+            if not (name.startswith(_PREFIX) and name.endswith(".json")) or name == self._name:
+                continue
+            if name in folded:
+                # Added already, by somebody who died before he could remove it.
+                _remove(entry.path)
+                continue
+            values = _load(entry.path)
+            if values is None:
+                continue
+            if not _is_dead(entry):
+                _families.merge(sum, values)
+            elif writable:
+                _families.merge(dead, values, counters_only=True)
+                folded.append(name)
+                anew = True
+            else:
+                _families.merge(sum, values, counters_only=True)
+        if anew:
+            _replace(os.path.join(self.path, _DEAD), json.dumps({"folded": folded, "values": _plain(dead)}))
+            for name in folded:
+                _remove(os.path.join(self.path, name))
+        _families.merge(sum, dead, counters_only=True)
+
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[bool]:
+    def _locked(self, patience: float) -> Iterator[bool]:
         try:
             lock = os.open(os.path.join(self.path, _LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError:
@@ -113,13 +131,13 @@ class Directory:
             yield False
             return
         try:
-            yield _flock(lock)
+            yield _flock(lock, patience)
         finally:
             os.close(lock)
 
 
-def _flock(lock: int) -> bool:
-    until = time.monotonic() + PATIENCE
+def _flock(lock: int, patience: float) -> bool:
+    until = time.monotonic() + patience
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -209,8 +227,15 @@ def _is_dead(entry: os.DirEntry[str]) -> bool:
         pid, born, namespace = (int(word) for word in entry.name[len(_PREFIX) : -len(".json")].split("-"))
         if namespace == _namespace():
             return _born(pid) != born
+        return _is_silent(entry)
+    except ValueError:
+        return True
+
+
+def _is_silent(entry: os.DirEntry[str]) -> bool:
+    try:
         return time.time() - entry.stat().st_mtime > SILENT
-    except (ValueError, OSError):
+    except OSError:
         return True
 
 
@@ -236,6 +261,7 @@ def _tick(last: bool) -> None:
     if _here is not None:
         try:
             _here.write()
+            _here.tidy()
         except OSError as error:
             from . import events
 
