@@ -121,10 +121,11 @@ impl Ground for Greenlet {
         interest: Interest,
         until: Moment,
     ) -> Result<bool, Interrupted> {
-        if until > seawall::now() {
-            return self.wait(fd.as_raw_fd(), interest, until);
-        }
         // Who only looks does not leave.
+        if until > seawall::now() && self.wait(fd.as_raw_fd(), interest, until)? {
+            return Ok(true);
+        }
+        // Where another greenlet held the hub up, it may have come in time: gevent's hub looks at its timers first.
         let mut fds = [PollFd::from_borrowed_fd(fd, flags(interest))];
         let at_once = Timespec {
             tv_sec: 0,

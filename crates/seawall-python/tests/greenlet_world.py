@@ -136,6 +136,24 @@ def a_timeout_at_any_point_leaves_each_reply_to_its_own_greenlet(server: Server)
     assert together(20, lambda number: r.echo(str(number))) == [str(number).encode() for number in range(20)]
 
 
+def a_reply_that_came_while_another_held_the_hub_up_is_read(server: Server) -> None:
+    with client(server, socket_timeout=0.5) as r:
+        connection = r.connection_pool.get_connection()
+        for _ in range(3):
+            connection.send_command("BLPOP", "nothing", "0.2")
+
+            def hold_up() -> None:
+                until = time.monotonic() + 1.0
+                while time.monotonic() < until:
+                    pass
+
+            held_up = spawn(hold_up)
+            # It came after 0.2 s; the timer of half a second and the reply are found together.
+            assert connection.read_response(timeout=0.5) is None
+            result(held_up)
+        r.connection_pool.release(connection)
+
+
 def a_killed_greenlet_takes_nobodys_reply_along(server: Server) -> None:
     r = client(server, max_connections=6)
     wrong: list[Any] = []

@@ -29,6 +29,7 @@ def play(library: str, scene: str) -> None:
     [
         "a_blocking_command_holds_up_nobody",
         "a_slow_server_holds_up_no_greenlet",
+        "a_reply_that_came_while_another_held_the_hub_up_is_read",
         "a_timeout_at_any_point_leaves_each_reply_to_its_own_greenlet",
         "a_killed_greenlet_takes_nobodys_reply_along",
         "a_full_pool_is_waited_for_without_holding_up_the_others",
@@ -53,6 +54,7 @@ def test_under_gevent(scene: str) -> None:
     "scene",
     [
         "a_blocking_command_holds_up_nobody",
+        "a_reply_that_came_while_another_held_the_hub_up_is_read",
         "a_timeout_at_any_point_leaves_each_reply_to_its_own_greenlet",
         "a_full_pool_is_waited_for_without_holding_up_the_others",
         "a_killed_server_is_survived_and_nothing_is_counted_twice",
