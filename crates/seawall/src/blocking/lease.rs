@@ -227,7 +227,10 @@ impl Lease {
         name: &str,
         pack: impl FnOnce(&mut Vec<u8>),
     ) -> Result<(), Error> {
-        self.begin_or_end(nature, name);
+        // What a forked child says over it changes nothing.
+        if self.generation == fork::generation() {
+            self.begin_or_end(nature, name);
+        }
         self.link.recent.leave(nature.writes);
         self.sent = name.into();
         self.talk.replay = self.talk.replay.least(nature.replay);
@@ -428,11 +431,12 @@ impl Lease {
     }
 
     /// After the connection was lost: whether all that was sent since [`begin`](Self::begin) may be sent again over
-    /// another one, and after which pause. Paid for from the retry budget. A forked child has nothing to begin again: it
-    /// goes on in the parent.
+    /// another one, and after which pause. Paid for from the retry budget. What a forked child began over a lease of its
+    /// parent's was not sent, and needs another lease; what the parent began goes on there.
     pub fn again(&self, until: Moment) -> Option<Duration> {
         if self.link.is_inherited() {
-            return None;
+            let untouched = self.talk.generation == fork::generation() && !self.is_tainted();
+            return untouched.then_some(Duration::ZERO);
         }
         let (cause, sent) = self.talk.lost?;
         let now = clock::now();

@@ -3,6 +3,8 @@
 use seawall_model::{Cause, Provenance, Sent};
 use seawall_wire::facts::Replay;
 
+use crate::fork;
+
 /// What has been said since the borrower last began something that he may want to begin again.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Talk {
@@ -17,6 +19,8 @@ pub(super) struct Talk {
     /// What the connection's loss proved, if it was lost.
     pub(super) lost: Option<(Cause, Sent)>,
     pub(super) attempts: u32,
+    /// In which process it was begun.
+    pub(super) generation: u64,
 }
 
 impl Talk {
@@ -28,6 +32,7 @@ impl Talk {
             script: false,
             lost: None,
             attempts: 1,
+            generation: fork::generation(),
         }
     }
 

@@ -128,6 +128,16 @@ fn a_lease_stays_with_the_parent() {
             assert!(error.to_string().contains("before a fork"), "{error}");
             assert!(lease.recv().is_err());
             assert!(lease.can_read(Duration::ZERO).is_err());
+            lease.close();
+            assert_eq!(lease.again(seawall::now() + GUARD), None, "the parent began it");
+        });
+        child.ends_well();
+        let child = Child::run(|| {
+            lease.begin(1);
+            assert!(lease.send(&Cmd::new("MULTI")).is_err());
+            lease.close();
+            let again = lease.again(seawall::now() + GUARD);
+            assert_eq!(again, Some(Duration::ZERO), "it was not sent");
         });
         child.ends_well();
         assert_eq!(
