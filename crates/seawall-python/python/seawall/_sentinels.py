@@ -40,7 +40,7 @@ class Asking:
     ) -> None:
         # redis-py would make clients of its own.
         super().__init__([], min_other_sentinels, sentinel_kwargs, force_master_ip, **connection_kwargs)  # type: ignore[call-arg]
-        self.sentinels = [self._client_kind(host=host, port=port, **self.sentinel_kwargs) for host, port in sentinels]
+        self.sentinels = [self._client_of(host=host, port=port, **self.sentinel_kwargs) for host, port in sentinels]
 
     def master_for(
         self, service_name: str, redis_class: Any = None, connection_pool_class: Any = None, **kwargs: Any
@@ -59,6 +59,11 @@ class Asking:
     ) -> Any:
         """As redis-py's; the classes are Seawall's if none are given."""
         return self.slave_for(service_name, redis_class, connection_pool_class, **kwargs)
+
+    @staticmethod
+    def _client_of(**kwargs: Any) -> Any:
+        """A client of a sentinel."""
+        raise NotImplementedError
 
     def _kinds(self, client: Any, pool: Any) -> tuple[Any, Any]:
         return client or self._client_kind, pool or self._pool_kind
