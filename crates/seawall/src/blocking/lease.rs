@@ -431,8 +431,8 @@ impl Lease {
     }
 
     /// After the connection was lost: whether all that was sent since [`begin`](Self::begin) may be sent again over
-    /// another one, and after which pause. Paid for from the retry budget. What a forked child began over a lease of its
-    /// parent's was not sent, and needs another lease; what the parent began goes on there.
+    /// another one, and after which pause. Paid for from the retry budget. What a forked child began was not sent; what its
+    /// parent began goes on there.
     pub fn again(&self, until: Moment) -> Option<Duration> {
         if self.link.is_inherited() {
             let untouched = self.talk.generation == fork::generation() && !self.is_tainted();
@@ -692,30 +692,20 @@ impl Lease {
     }
 
     fn live(&mut self) -> Result<&mut Live, Error> {
-        if self.generation != fork::generation() {
-            return Err(Error::new(
-                Kind::Refused,
-                Cause::ClientClosed,
-                &self.sent,
-                &self.link.name,
-            )
-            .with(|report| {
-                report.detail =
-                    "the lease was taken before a fork; take another one in the child".into();
-            }));
-        }
-        match &mut self.lent {
-            Some(lent) => Ok(&mut lent.connection),
-            None => Err(Error::new(
-                Kind::Refused,
-                Cause::ClientClosed,
-                &self.sent,
-                &self.link.name,
-            )
-            .with(|report| {
-                report.detail = "the lease's connection was lost before; take another one".into();
-            })),
-        }
+        let why = if self.generation != fork::generation() {
+            "the lease was taken before a fork; take another one in the child"
+        } else if let Some(lent) = &mut self.lent {
+            return Ok(&mut lent.connection);
+        } else {
+            "the lease's connection was lost before; take another one"
+        };
+        let error = Error::new(
+            Kind::Refused,
+            Cause::ClientClosed,
+            &self.sent,
+            &self.link.name,
+        );
+        Err(error.with(|report| report.detail = why.into()))
     }
 
     /// The connection is gone: reports it and says what that proves.

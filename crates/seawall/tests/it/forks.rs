@@ -129,7 +129,11 @@ fn a_lease_stays_with_the_parent() {
             assert!(lease.recv().is_err());
             assert!(lease.can_read(Duration::ZERO).is_err());
             lease.close();
-            assert_eq!(lease.again(seawall::now() + GUARD), None, "the parent began it");
+            assert_eq!(
+                lease.again(seawall::now() + GUARD),
+                None,
+                "the parent began it"
+            );
         });
         child.ends_well();
         let child = Child::run(|| {
