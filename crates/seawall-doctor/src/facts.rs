@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::rule::Need;
 use crate::stamp::Stamp;
+use crate::text::{Said, Text};
 
 /// Where a fact stands: a file and its line, or a server and its command.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -177,6 +178,8 @@ pub enum Failure {
     SaveFailed,
     /// The server said NOAUTH or WRONGPASS.
     Auth,
+    /// What a rule listens for, and nobody else knows.
+    Other,
 }
 
 /// A line of an application's log that tells of a failed call.
@@ -394,6 +397,10 @@ pub struct Facts {
     pub failures: u64,
     /// Lines of kernels' logs.
     pub kernel_log: Vec<Fact<KernelLine>>,
+    /// Lines of any log that a rule listens for: see [`said`](Self::said).
+    pub said: Vec<Fact<Said>>,
+    /// From when until when each log tells.
+    pub spans: BTreeMap<Arc<str>, (Stamp, Stamp)>,
     /// What could not be looked at.
     pub unseen: Vec<Unseen>,
     /// What was inferred to read them: a time zone, a year.
@@ -410,6 +417,11 @@ impl Facts {
         self.client_log.extend(other.client_log);
         self.failures += other.failures;
         self.kernel_log.extend(other.kernel_log);
+        self.said.extend(other.said);
+        for (source, (from, to)) in other.spans {
+            let span = self.spans.entry(source).or_insert((from, to));
+            *span = (span.0.min(from), span.1.max(to));
+        }
         self.unseen.extend(other.unseen);
         self.assumed.extend(other.assumed);
         self.had.extend(other.had);
@@ -421,6 +433,7 @@ impl Facts {
         self.server_log.sort();
         self.client_log.sort();
         self.kernel_log.sort();
+        self.said.sort();
         self.unseen.sort();
         self.unseen.dedup();
     }
@@ -433,6 +446,11 @@ impl Facts {
         self.server_log
             .iter()
             .filter_map(move |fact| pick(&fact.what.line).map(|picked| (fact, picked)))
+    }
+
+    /// The lines in which that text of a rule's stands.
+    pub fn said(&self, text: &Text) -> impl Iterator<Item = &Fact<Said>> {
+        self.said.iter().filter(move |fact| fact.what.text == *text)
     }
 
     /// The failures of that kind that applications told of.

@@ -18,6 +18,7 @@ mod rule;
 pub mod stamp;
 #[cfg(test)]
 mod testing;
+pub mod text;
 
 mod rules {
     include!(concat!(env!("OUT_DIR"), "/rules.rs"));
@@ -27,6 +28,7 @@ pub use facts::Facts;
 pub use finding::Finding;
 pub use judge::{Diagnosis, diagnose};
 pub use rule::{Code, Need, Rule};
+pub use text::Text;
 
 /// Every rule, in the order of their codes.
 pub fn rules() -> &'static [&'static Rule] {

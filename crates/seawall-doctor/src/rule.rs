@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::facts::Facts;
 use crate::finding::Finding;
+use crate::text::Text;
 
 /// A rule's code, `SW301`: given once, never used again. Hundreds: 0 client and host, 1 connect, 2 idle, 3 closed by the
 /// server, 4 server lost, 5 memory, 6 latency, 7 persistence and data, 8 replication, Sentinel and cluster, 9 security and
@@ -18,7 +19,7 @@ impl fmt::Display for Code {
 }
 
 /// A source that a rule looks at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Need {
     /// A look at the server: INFO, CONFIG GET, CLIENT LIST, SLOWLOG.
     Server,
@@ -63,8 +64,25 @@ pub struct Rule {
     pub needs: &'static [Need],
     /// The codes of what it brings about: a finding of one of these in its wake is its consequence.
     pub brings: &'static [Code],
+    /// The lines that it listens for, in logs of any kind.
+    pub texts: &'static [Text],
     /// Where the facts of it are from.
     pub sources: &'static [&'static str],
     /// Looks at the facts. Pure.
     pub check: fn(&Facts) -> Vec<Finding>,
+}
+
+impl Rule {
+    /// What a rule is that says no more: for `..Rule::PLAIN`.
+    pub const PLAIN: Self = Self {
+        code: Code(0),
+        title: "",
+        explanation: "",
+        messages: &[],
+        needs: &[],
+        brings: &[],
+        texts: &[],
+        sources: &[],
+        check: |_| Vec::new(),
+    };
 }

@@ -1,12 +1,13 @@
 //! Applications' logs: what Redis clients write into them, alone or inside a traceback.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::kernel::iso;
-use super::{Given, Reader};
+use super::{Hit, Searcher};
 use crate::facts::{ClientLine, Fact, Facts, Failure, Kept, Place, Spot};
 use crate::rule::Need;
 use crate::stamp::Stamp;
+use crate::text::{Listened, Said, Text};
 
 /// What clients write, the more particular first: redis-py, ioredis, node-redis, go-redis, Jedis, Lettuce, redis-rs.
 const TEXTS: &[(&str, Failure)] = &[
@@ -63,54 +64,76 @@ fn meaning(line: &str) -> Option<Failure> {
     known.map(|(_, failure)| *failure)
 }
 
+/// So many lines before a failure are looked at for its time.
+const TRACEBACK_MAX: usize = 200;
+
 pub(super) struct Application {
     source: Arc<str>,
-    number: u64,
-    /// Of the last line that had a time: the lines of a traceback have none.
-    last: Option<Stamp>,
     /// The failure that was told last, where, and its time.
     told: Option<(Failure, u64, Option<Stamp>)>,
     failures: u64,
     found: Kept<Failure, ClientLine>,
+    said: Kept<Text, Said>,
 }
 
 impl Application {
-    pub(super) fn new(name: &str, _given: Given) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         Self {
             source: name.into(),
-            number: 0,
-            last: None,
             told: None,
             failures: 0,
             found: Kept::default(),
+            said: Kept::default(),
         }
     }
 }
 
-impl Reader for Application {
-    fn line(&mut self, line: &str) {
-        self.number += 1;
-        let at = time_of(line);
-        self.last = at.or(self.last);
-        let Some(failure) = meaning(line) else { return };
-        let what = ClientLine {
-            failure,
-            server: server(line),
+impl Searcher for Application {
+    fn source(&self) -> Arc<str> {
+        Arc::clone(&self.source)
+    }
+
+    fn listened(&self) -> &'static Listened {
+        static LISTENED: OnceLock<Listened> = OnceLock::new();
+        let own = TEXTS.iter().map(|(text, _)| *text);
+        Listened::once(&LISTENED, Need::ClientLog, own)
+    }
+
+    fn time(&self, line: &str) -> Option<Stamp> {
+        time_of(line)
+    }
+
+    fn line(&mut self, hit: &Hit<'_>) {
+        let own = time_of(&hit.line);
+        // The lines of a traceback have no time: the line above them has.
+        let mut before = hit.before.lines().take(TRACEBACK_MAX);
+        let at = own.or_else(|| before.find_map(|line| time_of(&line)));
+        let place = Place {
+            source: Arc::clone(&self.source),
+            spot: Spot::Line(hit.number),
+        };
+        let mut heard = false;
+        for what in self.listened().said(&hit.line, None) {
+            heard = true;
+            let place = place.clone();
+            self.said.push(what.text, Fact { at, place, what });
+        }
+        let Some(failure) = meaning(&hit.line).or(heard.then_some(Failure::Other)) else {
+            return;
         };
         // A traceback tells the same failure twice: as the socket's error, and as the client's.
         let again = self.told.is_some_and(|(told, line, then)| {
-            at.is_none() && then == self.last && self.number - line < 60 && same(told, failure)
+            own.is_none() && then == at && hit.number - line < 60 && same(told, failure)
         });
         if again {
             return;
         }
-        self.told = Some((failure, self.number, self.last));
+        self.told = Some((failure, hit.number, at));
         self.failures += 1;
-        let place = Place {
-            source: Arc::clone(&self.source),
-            spot: Spot::Line(self.number),
+        let what = ClientLine {
+            failure,
+            server: server(&hit.line),
         };
-        let at = self.last;
         self.found.push(failure, Fact { at, place, what });
     }
 
@@ -119,6 +142,8 @@ impl Reader for Application {
         facts.failures += self.failures;
         let found = self.found.end(&self.source, facts);
         facts.client_log.extend(found);
+        let said = self.said.end(&self.source, facts);
+        facts.said.extend(said);
     }
 }
 

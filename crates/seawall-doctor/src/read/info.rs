@@ -1,7 +1,7 @@
 //! What INFO, CLIENT LIST and CONFIG GET answered, pasted into a file.
 
+use super::Given;
 use super::redis_log::peer;
-use super::{Given, Reader};
 use crate::facts::{Facts, Look, Reach};
 use crate::rule::Need;
 
@@ -108,10 +108,8 @@ impl Pasted {
             setting: None,
         }
     }
-}
 
-impl Reader for Pasted {
-    fn line(&mut self, line: &str) {
+    pub(super) fn line(&mut self, line: &str) {
         // `redis-cli` numbers the lines of an array: `1) "timeout"`.
         let line = match line.trim_start().split_once(") ") {
             Some((number, rest)) if number.chars().all(|c| c.is_ascii_digit()) => rest,
@@ -129,7 +127,7 @@ impl Reader for Pasted {
         }
     }
 
-    fn end(&mut self, facts: &mut Facts) {
+    pub(super) fn end(&mut self, facts: &mut Facts) {
         facts.had.insert(Need::Server);
         let look = std::mem::replace(&mut self.look, Look::new("", None, Reach::Pasted));
         facts.looks.push(look);

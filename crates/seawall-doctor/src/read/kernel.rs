@@ -1,12 +1,16 @@
 //! The kernel's log: dmesg and `journalctl -k`.
 
 use std::mem::{Discriminant, discriminant};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use super::{Given, Reader};
+use super::{Hit, Searcher};
 use crate::facts::{Fact, Facts, Kept, KernelLine, Place, Spot};
 use crate::rule::Need;
 use crate::stamp::Stamp;
+use crate::text::{Listened, Said, Text};
+
+const KILLED: &str = "Killed process ";
+const FLOODED: &str = "ossible SYN flooding on port ";
 
 /// Whether this is a line of such a log.
 pub(super) fn is(line: &str) -> bool {
@@ -23,34 +27,51 @@ fn boot_seconds(line: &str) -> Option<f64> {
 
 pub(super) struct Kernel {
     source: Arc<str>,
-    number: u64,
     found: Kept<Discriminant<KernelLine>, KernelLine>,
+    said: Kept<Text, Said>,
     timeless: bool,
 }
 
 impl Kernel {
-    pub(super) fn new(name: &str, _given: Given) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         Self {
             source: name.into(),
-            number: 0,
             found: Kept::default(),
+            said: Kept::default(),
             timeless: false,
         }
     }
 }
 
-impl Reader for Kernel {
-    fn line(&mut self, line: &str) {
-        self.number += 1;
-        let Some(what) = meaning(line) else { return };
-        let at = iso(line);
+impl Searcher for Kernel {
+    fn source(&self) -> Arc<str> {
+        Arc::clone(&self.source)
+    }
+
+    fn listened(&self) -> &'static Listened {
+        static LISTENED: OnceLock<Listened> = OnceLock::new();
+        Listened::once(&LISTENED, Need::Kernel, [KILLED, FLOODED])
+    }
+
+    fn time(&self, line: &str) -> Option<Stamp> {
+        iso(line)
+    }
+
+    fn line(&mut self, hit: &Hit<'_>) {
+        let at = iso(&hit.line);
         self.timeless |= at.is_none();
         let place = Place {
             source: Arc::clone(&self.source),
-            spot: Spot::Line(self.number),
+            spot: Spot::Line(hit.number),
         };
-        self.found
-            .push(discriminant(&what), Fact { at, place, what });
+        for what in self.listened().said(&hit.line, None) {
+            let place = place.clone();
+            self.said.push(what.text, Fact { at, place, what });
+        }
+        if let Some(what) = meaning(&hit.line) {
+            self.found
+                .push(discriminant(&what), Fact { at, place, what });
+        }
     }
 
     fn end(&mut self, facts: &mut Facts) {
@@ -63,6 +84,8 @@ impl Reader for Kernel {
         }
         let found = self.found.end(&self.source, facts);
         facts.kernel_log.extend(found);
+        let said = self.said.end(&self.source, facts);
+        facts.said.extend(said);
     }
 }
 
@@ -111,8 +134,8 @@ fn zone(rest: &str) -> i64 {
 }
 
 fn meaning(line: &str) -> Option<KernelLine> {
-    if let Some(place) = line.find("Killed process ") {
-        let rest = &line[place + "Killed process ".len()..];
+    if let Some(place) = line.find(KILLED) {
+        let rest = &line[place + KILLED.len()..];
         let (pid, rest) = rest.split_once([' ', ','])?;
         let name = rest.split_once('(')?.1.split_once(')')?.0;
         return Some(KernelLine::OomKilled {
@@ -121,8 +144,8 @@ fn meaning(line: &str) -> Option<KernelLine> {
             cgroup: line.contains("emory cgroup out of memory"),
         });
     }
-    let place = line.find("ossible SYN flooding on port ")?;
-    let rest = &line[place + "ossible SYN flooding on port ".len()..];
+    let place = line.find(FLOODED)?;
+    let rest = &line[place + FLOODED.len()..];
     let port = rest.split(['.', ' ']).next()?;
     // Newer kernels write the address before it.
     let port = port.rsplit(':').next()?;

@@ -4,13 +4,18 @@ mod application;
 mod info;
 mod kernel;
 mod redis_log;
+mod search;
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::sync::Arc;
 
 use crate::facts::{Facts, Peer};
 use crate::stamp::Stamp;
+use crate::text::Listened;
+use search::{Before, Hit};
 
-/// So many lines decide what a file is.
+/// So much of a file, and so many of its lines, decide what it is.
+const HEAD: u64 = 2 * 1024 * 1024;
 const LOOKED_AT: usize = 400;
 
 /// A line is looked at no further than this: no line that means something is longer.
@@ -40,31 +45,71 @@ pub enum Kind {
 
 /// Reads a file to its end, in bounded memory: what it is, and what it tells.
 pub fn file(name: &str, input: impl Read, given: Given) -> io::Result<(Kind, Facts)> {
-    let mut lines = Lines::new(BufReader::with_capacity(256 * 1024, input));
+    let mut input = input;
     let mut head = Vec::new();
-    while head.len() < LOOKED_AT {
+    input.by_ref().take(HEAD).read_to_end(&mut head)?;
+    let first = first_lines(&head)?;
+    let kind = recognise(&first);
+    let input = Cursor::new(head).chain(input);
+    let mut facts = Facts::default();
+    match kind {
+        Kind::RedisLog => {
+            let log = redis_log::RedisLog::new(name, given);
+            searched(log, &first, input, &mut facts)?;
+        }
+        Kind::Kernel => searched(kernel::Kernel::new(name), &first, input, &mut facts)?,
+        Kind::Application => {
+            searched(
+                application::Application::new(name),
+                &first,
+                input,
+                &mut facts,
+            )?;
+        }
+        Kind::Pasted => {
+            let mut pasted = info::Pasted::new(name, given);
+            let mut lines = Lines::new(BufReader::with_capacity(256 * 1024, input));
+            while let Some(line) = lines.next()? {
+                pasted.line(line);
+            }
+            pasted.end(&mut facts);
+        }
+        Kind::Unknown => {}
+    }
+    Ok((kind, facts))
+}
+
+/// The lines that decide what a file is.
+fn first_lines(head: &[u8]) -> io::Result<Vec<String>> {
+    let mut lines = Lines::new(head);
+    let mut first = Vec::new();
+    while first.len() < LOOKED_AT {
         match lines.next()? {
-            Some(line) => head.push(line.to_owned()),
+            Some(line) => first.push(line.to_owned()),
             None => break,
         }
     }
-    let kind = recognise(&head);
-    let mut facts = Facts::default();
-    let mut reader: Box<dyn Reader> = match kind {
-        Kind::RedisLog => Box::new(redis_log::RedisLog::new(name, given)),
-        Kind::Pasted => Box::new(info::Pasted::new(name, given)),
-        Kind::Kernel => Box::new(kernel::Kernel::new(name, given)),
-        Kind::Application => Box::new(application::Application::new(name, given)),
-        Kind::Unknown => return Ok((kind, facts)),
-    };
-    for line in &head {
-        reader.line(line);
+    Ok(first)
+}
+
+/// Shows a reader the lines that it, or a rule, listens for.
+fn searched(
+    mut reader: impl Searcher,
+    first: &[String],
+    input: impl Read,
+    facts: &mut Facts,
+) -> io::Result<()> {
+    let from = first.iter().find_map(|line| reader.time(line));
+    let texts = &reader.listened().search;
+    let tail = search::search(input, texts, |hit| reader.line(hit))?;
+    let last = Before(&tail).lines().find_map(|line| reader.time(&line));
+    if let (Some(from), Some(to)) = (from, last) {
+        facts
+            .spans
+            .insert(reader.source(), (from.min(to), from.max(to)));
     }
-    while let Some(line) = lines.next()? {
-        reader.line(line);
-    }
-    reader.end(&mut facts);
-    Ok((kind, facts))
+    reader.end(facts);
+    Ok(())
 }
 
 /// A row of CLIENT LIST.
@@ -72,9 +117,15 @@ pub(crate) fn client(row: &str) -> Option<Peer> {
     redis_log::peer(row)
 }
 
-/// Takes a file's lines one by one.
-trait Reader {
-    fn line(&mut self, line: &str);
+/// Reads a log, of which it is shown the lines in which something stands that matters.
+trait Searcher {
+    /// The file's name.
+    fn source(&self) -> Arc<str>;
+    /// What matters.
+    fn listened(&self) -> &'static Listened;
+    fn line(&mut self, hit: &Hit<'_>);
+    /// When a line was written, if it tells.
+    fn time(&self, line: &str) -> Option<Stamp>;
     fn end(&mut self, facts: &mut Facts);
 }
 

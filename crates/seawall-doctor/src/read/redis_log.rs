@@ -1,12 +1,13 @@
 //! The logs of Redis 2.8 to 8, of Valkey and of Sentinel.
 
 use std::mem::{Discriminant, discriminant};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use super::{Given, Reader};
+use super::{Given, Hit, Searcher};
 use crate::facts::{Fact, Facts, Kept, Line, Peer, Place, ServerLine, Spot};
 use crate::rule::Need;
 use crate::stamp::{Stamp, month};
+use crate::text::{Listened, Said, Text};
 
 /// Whether this is a line of such a log: `9:M 23 Nov 2026 02:58:11.042 # ..`.
 pub(super) fn is(line: &str) -> bool {
@@ -16,9 +17,8 @@ pub(super) fn is(line: &str) -> bool {
 pub(super) struct RedisLog {
     source: Arc<str>,
     given: Given,
-    number: u64,
     found: Kept<Discriminant<Line>, ServerLine>,
-    seen: bool,
+    said: Kept<Text, Said>,
     yearless: bool,
 }
 
@@ -27,44 +27,54 @@ impl RedisLog {
         Self {
             source: name.into(),
             given,
-            number: 0,
             found: Kept::default(),
-            seen: false,
+            said: Kept::default(),
             yearless: false,
         }
     }
 }
 
-impl Reader for RedisLog {
-    fn line(&mut self, line: &str) {
-        self.number += 1;
-        let Some(head) = head(line) else { return };
-        self.seen = true;
-        let Some(meaning) = meaning(head.message) else {
-            return;
-        };
+impl Searcher for RedisLog {
+    fn source(&self) -> Arc<str> {
+        Arc::clone(&self.source)
+    }
+
+    fn listened(&self) -> &'static Listened {
+        static LISTENED: OnceLock<Listened> = OnceLock::new();
+        let own = MEANINGS.iter().map(|(words, _)| *words);
+        Listened::once(&LISTENED, Need::ServerLog, own)
+    }
+
+    fn time(&self, line: &str) -> Option<Stamp> {
+        head(line)?.when.stamp(self.given)
+    }
+
+    fn line(&mut self, hit: &Hit<'_>) {
+        let Some(head) = head(&hit.line) else { return };
         let at = head.when.stamp(self.given);
         self.yearless |= head.when.year.is_none();
-        let key = discriminant(&meaning);
         let place = Place {
             source: Arc::clone(&self.source),
-            spot: Spot::Line(self.number),
+            spot: Spot::Line(hit.number),
         };
-        let what = ServerLine {
-            pid: head.pid,
-            line: meaning,
-        };
-        self.found.push(key, Fact { at, place, what });
+        for what in self.listened().said(head.message, head.pid) {
+            let place = place.clone();
+            self.said.push(what.text, Fact { at, place, what });
+        }
+        if let Some(line) = meaning(head.message) {
+            let key = discriminant(&line);
+            let pid = head.pid;
+            let what = ServerLine { pid, line };
+            self.found.push(key, Fact { at, place, what });
+        }
     }
 
     fn end(&mut self, facts: &mut Facts) {
         facts.had.insert(Need::ServerLog);
-        if self.seen {
-            facts.assumed.insert(format!(
-                "{}: its times are taken as UTC (Redis writes local time and no zone)",
-                self.source
-            ));
-        }
+        facts.assumed.insert(format!(
+            "{}: its times are taken as UTC (Redis writes local time and no zone)",
+            self.source
+        ));
         if self.yearless {
             facts.assumed.insert(format!(
                 "{}: its times have no year; each is taken as the last one before now",
@@ -73,6 +83,8 @@ impl Reader for RedisLog {
         }
         let found = self.found.end(&self.source, facts);
         facts.server_log.extend(found);
+        let said = self.said.end(&self.source, facts);
+        facts.said.extend(said);
     }
 }
 
@@ -171,71 +183,101 @@ fn of_signal<'a>(pid: &str, seconds: &str, message: &'a str) -> Option<Head<'a>>
     })
 }
 
-/// What a line means, if it tells of anything that a rule knows.
+/// Makes a meaning of a message.
+type Make = fn(&str) -> Option<Line>;
+
+/// What stands in a message, and what it means: the first that fits.
+const MEANINGS: &[(&str, Make)] = &[
+    ("oO0OoO0OoO0Oo", |_| Some(Line::Started)),
+    ("Server started, Redis version", |_| Some(Line::Started)),
+    ("eady to accept connections", |_| Some(Line::Ready)),
+    ("scheduling shutdown", |message| {
+        let signal = message.split_whitespace().nth(1).unwrap_or("a signal");
+        Some(Line::Signalled(signal.to_owned()))
+    }),
+    ("User requested shutdown", |_| Some(Line::ShuttingDown)),
+    ("is now ready to exit, bye bye", |_| Some(Line::Farewell)),
+    ("crashed by signal: ", |message| {
+        number_after(message, "crashed by signal: ").map(Line::Crashed)
+    }),
+    ("Out Of Memory allocating", |_| Some(Line::AllocationFailed)),
+    ("overcoming of output buffer limits", |message| {
+        peer(message).map(Line::OutputLimit)
+    }),
+    ("reached max query buffer length", |message| {
+        peer(message).map(Line::QueryLimit)
+    }),
+    ("Evicting client: ", |message| {
+        peer(message).map(Line::Evicted)
+    }),
+    ("Accepting client connection: accept: ", |message| {
+        Some(Line::AcceptFailed(last_part(message)))
+    }),
+    ("maxclients has been reduced to ", |message| {
+        number_after(message, "reduced to ").map(Line::MaxclientsReduced)
+    }),
+    ("Can't save in background: fork: ", |message| {
+        Some(Line::ForkFailed(last_part(message)))
+    }),
+    ("Background saving error", |_| Some(Line::SaveFailed)),
+    ("Background saving terminated", |_| Some(Line::SaveFailed)),
+    ("Asynchronous AOF fsync is taking too long", |_| {
+        Some(Line::FsyncSlow)
+    }),
+    ("Error writing to the AOF file: ", |message| {
+        Some(Line::AofFailed(last_part(message)))
+    }),
+    ("DB loaded from", |message| {
+        loaded(message).map(Line::Loaded)
+    }),
+    ("Full resync requested by replica", |message| {
+        Some(Line::FullResync(last_word(message)))
+    }),
+    ("Full resync requested by slave", |message| {
+        Some(Line::FullResync(last_word(message)))
+    }),
+    ("Connection with master lost", |_| {
+        Some(Line::ReplicationLost("primary".to_owned()))
+    }),
+    ("Connection with primary lost", |_| {
+        Some(Line::ReplicationLost("primary".to_owned()))
+    }),
+    ("Connection with replica", |message| {
+        let lost = message.contains("lost");
+        lost.then(|| Line::ReplicationLost("replica".to_owned()))
+    }),
+    ("Possible SECURITY ATTACK detected", |_| {
+        Some(Line::SpokeHttp)
+    }),
+    ("Error accepting a client connection: ", |message| {
+        let who = field(message, "addr=").unwrap_or_default();
+        Some(Line::TlsMismatch(
+            who.trim_end_matches([')', ' ']).to_owned(),
+        ))
+    }),
+];
+
+/// What a line means, if it tells of anything that several rules know.
 fn meaning(message: &str) -> Option<Line> {
-    let has = |words: &str| message.contains(words);
-    Some(
-        if has("oO0OoO0OoO0Oo") || has("Server started, Redis version") {
-            Line::Started
-        } else if has("Ready to accept connections") || has("ready to accept connections") {
-            Line::Ready
-        } else if has("scheduling shutdown") {
-            let signal = message.split_whitespace().nth(1).unwrap_or("a signal");
-            Line::Signalled(signal.to_owned())
-        } else if has("User requested shutdown") {
-            Line::ShuttingDown
-        } else if has("is now ready to exit, bye bye") {
-            Line::Farewell
-        } else if has("crashed by signal: ") {
-            Line::Crashed(number_after(message, "crashed by signal: ")?)
-        } else if has("Out Of Memory allocating") {
-            Line::AllocationFailed
-        } else if has("overcoming of output buffer limits") {
-            Line::OutputLimit(peer(message)?)
-        } else if has("reached max query buffer length") {
-            Line::QueryLimit(peer(message)?)
-        } else if message.starts_with("Evicting client: ") {
-            Line::Evicted(peer(message)?)
-        } else if message.starts_with("Accepting client connection: accept: ") {
-            Line::AcceptFailed(message.rsplit(": ").next().unwrap_or("").to_owned())
-        } else if has("maxclients has been reduced to ") {
-            Line::MaxclientsReduced(number_after(message, "reduced to ")?)
-        } else if message.starts_with("Can't save in background: fork: ") {
-            Line::ForkFailed(message.rsplit(": ").next().unwrap_or("").to_owned())
-        } else if message == "Background saving error"
-            || message.starts_with("Background saving terminated")
-        {
-            Line::SaveFailed
-        } else if has("Asynchronous AOF fsync is taking too long") {
-            Line::FsyncSlow
-        } else if message.starts_with("Error writing to the AOF file: ") {
-            Line::AofFailed(message.rsplit(": ").next().unwrap_or("").to_owned())
-        } else if has("DB loaded from") {
-            let seconds = message.strip_suffix(" seconds")?.rsplit(' ').next()?;
-            let (whole, part) = seconds.split_once('.')?;
-            let millis = part.get(..3)?.parse::<u64>().ok()?;
-            Line::Loaded(
-                whole
-                    .parse::<u64>()
-                    .ok()?
-                    .saturating_mul(1_000)
-                    .saturating_add(millis),
-            )
-        } else if has("Full resync requested by replica") || has("Full resync requested by slave") {
-            Line::FullResync(message.rsplit(' ').next().unwrap_or("").to_owned())
-        } else if has("Connection with master lost") || has("Connection with primary lost") {
-            Line::ReplicationLost("primary".to_owned())
-        } else if has("Connection with replica") && has("lost") {
-            Line::ReplicationLost("replica".to_owned())
-        } else if has("Possible SECURITY ATTACK detected") {
-            Line::SpokeHttp
-        } else if message.starts_with("Error accepting a client connection: ") {
-            let who = field(message, "addr=").unwrap_or_default();
-            Line::TlsMismatch(who.trim_end_matches([')', ' ']).to_owned())
-        } else {
-            return None;
-        },
-    )
+    let (_, make) = MEANINGS.iter().find(|(words, _)| message.contains(words))?;
+    make(message)
+}
+
+fn last_part(message: &str) -> String {
+    message.rsplit(": ").next().unwrap_or("").to_owned()
+}
+
+fn last_word(message: &str) -> String {
+    message.rsplit(' ').next().unwrap_or("").to_owned()
+}
+
+/// Milliseconds of `DB loaded from disk: 1.234 seconds`.
+fn loaded(message: &str) -> Option<u64> {
+    let seconds = message.strip_suffix(" seconds")?.rsplit(' ').next()?;
+    let (whole, part) = seconds.split_once('.')?;
+    let millis = part.get(..3)?.parse::<u64>().ok()?;
+    let whole = whole.parse::<u64>().ok()?;
+    Some(whole.saturating_mul(1_000).saturating_add(millis))
 }
 
 fn number_after<T: std::str::FromStr>(message: &str, words: &str) -> Option<T> {

@@ -19,6 +19,7 @@ that are never given back, blocking commands in the same pool, or a server that 
     brings: &[],
     sources: &["redis-py: connection.py", "go-redis: pool.go", "jedis"],
     check,
+    ..Rule::PLAIN
 };
 
 fn check(facts: &Facts) -> Vec<Finding> {

@@ -21,6 +21,7 @@ it accepts, and says so.",
     brings: &[],
     sources: &["redis: networking.c, server.c"],
     check,
+    ..Rule::PLAIN
 };
 
 fn check(facts: &Facts) -> Vec<Finding> {

@@ -20,6 +20,7 @@ the name has no address. Who answers a SYN tells: with an established connection
     brings: &[],
     sources: &["redis#2053"],
     check,
+    ..Rule::PLAIN
 };
 
 fn check(facts: &Facts) -> Vec<Finding> {

@@ -17,6 +17,7 @@ pub(super) const RULE: Rule = Rule {
     brings: &[],
     sources: &["redis: networking.c"],
     check,
+    ..Rule::PLAIN
 };
 
 fn check(facts: &Facts) -> Vec<Finding> {

@@ -23,6 +23,7 @@ of INFO counts it, and counts protected mode too. More room hides a leak: look w
     brings: &[],
     sources: &["redis: networking.c acceptCommonHandler"],
     check,
+    ..Rule::PLAIN
 };
 
 fn check(facts: &Facts) -> Vec<Finding> {

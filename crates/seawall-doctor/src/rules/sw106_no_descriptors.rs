@@ -14,6 +14,7 @@ those that are connected go on.",
     brings: &[],
     sources: &["redis: anet.c, socket.c"],
     check,
+    ..Rule::PLAIN
 };
 
 fn check(facts: &Facts) -> Vec<Finding> {

@@ -18,6 +18,7 @@ something else made the server slow to accept, or everybody reconnected at once.
         "redis: server.c checkTcpBacklogSettings",
     ],
     check,
+    ..Rule::PLAIN
 };
 
 fn check(facts: &Facts) -> Vec<Finding> {

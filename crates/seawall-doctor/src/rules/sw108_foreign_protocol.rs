@@ -17,6 +17,7 @@ breaks the application's connections; where it is the application itself, its UR
     brings: &[],
     sources: &["redis: networking.c, tls.c"],
     check,
+    ..Rule::PLAIN
 };
 
 fn check(facts: &Facts) -> Vec<Finding> {

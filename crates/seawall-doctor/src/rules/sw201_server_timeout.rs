@@ -18,6 +18,7 @@ clients and replicas are exempt.",
     brings: &[],
     sources: &["redis: timeout.c", "redis-py#1140"],
     check,
+    ..Rule::PLAIN
 };
 
 fn check(facts: &Facts) -> Vec<Finding> {

@@ -22,6 +22,7 @@ its way. Join by address, never by time.",
     brings: &[],
     sources: &["redis: networking.c", "redis-py#1261", "jedis#467"],
     check,
+    ..Rule::PLAIN
 };
 
 fn check(facts: &Facts) -> Vec<Finding> {

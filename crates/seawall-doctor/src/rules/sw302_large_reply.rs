@@ -20,6 +20,7 @@ with the default `normal 0 0 0`. Trying again makes the server build the reply a
     brings: &[],
     sources: &["redis: networking.c"],
     check,
+    ..Rule::PLAIN
 };
 
 fn check(facts: &Facts) -> Vec<Finding> {

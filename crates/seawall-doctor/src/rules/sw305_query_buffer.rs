@@ -18,6 +18,7 @@ since 7.0 the commands queued in MULTI count). The client sees a reset in the mi
     brings: &[],
     sources: &["redis: networking.c"],
     check,
+    ..Rule::PLAIN
 };
 
 fn check(facts: &Facts) -> Vec<Finding> {

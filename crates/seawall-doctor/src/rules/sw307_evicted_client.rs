@@ -14,6 +14,7 @@ pub(super) const RULE: Rule = Rule {
     brings: &[],
     sources: &["redis: server.c evictClients"],
     check,
+    ..Rule::PLAIN
 };
 
 fn check(facts: &Facts) -> Vec<Finding> {

@@ -19,6 +19,7 @@ sends no such signal: its victim says no farewell.",
     brings: &[Code(101), Code(406)],
     sources: &["redis: server.c sigShutdownHandler"],
     check,
+    ..Rule::PLAIN
 };
 
 fn check(facts: &Facts) -> Vec<Finding> {

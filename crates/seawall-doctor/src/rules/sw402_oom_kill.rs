@@ -19,6 +19,7 @@ just stops. A container that exits with 137 was not always killed so: the kernel
     brings: &[Code(101), Code(406)],
     sources: &["linux: mm/oom_kill.c", "redis#2174"],
     check,
+    ..Rule::PLAIN
 };
 
 fn check(facts: &Facts) -> Vec<Finding> {

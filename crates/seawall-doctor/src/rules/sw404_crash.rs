@@ -18,6 +18,7 @@ A module named in the report's stack is the first suspect; `MEMORY ERROR DETECTE
     brings: &[Code(101), Code(406)],
     sources: &["redis: debug.c"],
     check,
+    ..Rule::PLAIN
 };
 
 fn check(facts: &Facts) -> Vec<Finding> {

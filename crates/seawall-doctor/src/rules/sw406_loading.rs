@@ -17,6 +17,7 @@ data. What made it restart is the cause. Sentinel takes a loading server for ali
     brings: &[],
     sources: &["redis: server.c"],
     check,
+    ..Rule::PLAIN
 };
 
 fn check(facts: &Facts) -> Vec<Finding> {

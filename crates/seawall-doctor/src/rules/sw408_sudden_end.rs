@@ -18,6 +18,7 @@ its own log tells. A container's runtime sends SIGKILL when a stop takes too lon
     brings: &[Code(101), Code(406)],
     sources: &["redis: server.c"],
     check,
+    ..Rule::PLAIN
 };
 
 fn check(facts: &Facts) -> Vec<Finding> {

@@ -21,6 +21,7 @@ Sidekiq) must not evict: it needs room.",
     brings: &[],
     sources: &["redis: evict.c, server.c"],
     check,
+    ..Rule::PLAIN
 };
 
 fn check(facts: &Facts) -> Vec<Finding> {

@@ -28,6 +28,7 @@ waits, and calls time out that did nothing wrong. SLOWLOG keeps the last ones; i
     brings: &[],
     sources: &["redis: slowlog.c"],
     check,
+    ..Rule::PLAIN
 };
 
 fn check(facts: &Facts) -> Vec<Finding> {

@@ -18,6 +18,7 @@ MISCONF until one succeeds. Reads go on. The log says why it failed: no space, n
     brings: &[],
     sources: &["redis: rdb.c, server.c"],
     check,
+    ..Rule::PLAIN
 };
 
 fn check(facts: &Facts) -> Vec<Finding> {

@@ -21,6 +21,7 @@ it. Mostly the disk is shared with a save, a backup or a noisy neighbour.",
     brings: &[],
     sources: &["redis: aof.c flushAppendOnlyFile"],
     check,
+    ..Rule::PLAIN
 };
 
 fn check(facts: &Facts) -> Vec<Finding> {

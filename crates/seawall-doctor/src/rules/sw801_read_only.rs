@@ -17,6 +17,7 @@ that were open before the role changed stay on the wrong server until the client
     brings: &[],
     sources: &["redis: server.c", "redis-py: exceptions.py"],
     check,
+    ..Rule::PLAIN
 };
 
 fn check(facts: &Facts) -> Vec<Finding> {

@@ -16,6 +16,7 @@ the replica, and it begins again.",
     brings: &[],
     sources: &["redis: replication.c", "redis: networking.c"],
     check,
+    ..Rule::PLAIN
 };
 
 fn check(facts: &Facts) -> Vec<Finding> {

@@ -19,6 +19,7 @@ the password was changed, or an ACL was. Trying again mends nothing and fills th
     brings: &[],
     sources: &["redis: acl.c"],
     check,
+    ..Rule::PLAIN
 };
 
 fn check(facts: &Facts) -> Vec<Finding> {

@@ -1,0 +1,183 @@
+//! The lines of logs that rules listen for.
+
+use std::sync::OnceLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+
+use crate::rule::Need;
+
+/// Words that stand in a line of a log. A rule names those that it listens for in [`Rule::texts`](crate::Rule::texts), and
+/// asks for the lines that were found by [`Facts::said`](crate::Facts::said).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Text {
+    /// In whose log.
+    pub by: Need,
+    /// The words, as they are written there: case counts, and no word of a user's stands in them.
+    pub words: &'static str,
+    /// What is kept of the line besides.
+    pub keeps: Keeps,
+}
+
+/// What is kept of a line. Keys and values may stand in it: no more than is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Keeps {
+    /// Nothing.
+    Nothing,
+    /// The client that it names: `id=8821 addr=10.0.0.7:51234 ..`.
+    Peer,
+    /// The word after the words: a number, an address, an errno.
+    Word,
+    /// What stands after the words, where that is the server's own: the text of an errno, of OpenSSL.
+    Rest,
+}
+
+impl Text {
+    /// Of the log of Redis, Valkey or Sentinel.
+    pub const fn server(words: &'static str) -> Self {
+        Self::of(Need::ServerLog, words)
+    }
+
+    /// Of an application's log.
+    pub const fn client(words: &'static str) -> Self {
+        Self::of(Need::ClientLog, words)
+    }
+
+    /// Of the kernel's log.
+    pub const fn kernel(words: &'static str) -> Self {
+        Self::of(Need::Kernel, words)
+    }
+
+    const fn of(by: Need, words: &'static str) -> Self {
+        Self {
+            by,
+            words,
+            keeps: Keeps::Nothing,
+        }
+    }
+
+    /// What is kept of the line besides.
+    #[must_use]
+    pub const fn keeping(mut self, keeps: Keeps) -> Self {
+        self.keeps = keeps;
+        self
+    }
+}
+
+/// A line in which a rule's text stands.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Said {
+    /// That text.
+    pub text: Text,
+    /// The process that wrote it, where the line tells.
+    pub pid: Option<u32>,
+    /// The client that it names, if that is kept.
+    pub peer: Option<crate::facts::Peer>,
+    /// The word or the rest of the line after the text, if that is kept.
+    pub rest: String,
+}
+
+impl Said {
+    /// What `line` says by this text, if it stands there.
+    pub(crate) fn of(text: &Text, line: &str, pid: Option<u32>) -> Option<Self> {
+        let after = &line[line.find(text.words)? + text.words.len()..];
+        Some(Self {
+            text: *text,
+            pid,
+            peer: (text.keeps == Keeps::Peer)
+                .then(|| crate::read::client(line))
+                .flatten(),
+            rest: match text.keeps {
+                Keeps::Nothing | Keeps::Peer => String::new(),
+                Keeps::Word => clean(after.split_whitespace().next().unwrap_or("")),
+                Keeps::Rest => clean(after.trim()),
+            },
+        })
+    }
+
+    /// What is kept after the text, as a number: its leading digits.
+    pub fn number(&self) -> Option<u64> {
+        let end = self
+            .rest
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(self.rest.len());
+        self.rest[..end].parse().ok()
+    }
+}
+
+/// No longer than anybody reads, and without what a terminal would obey.
+fn clean(words: &str) -> String {
+    let kept = words.chars().filter(|c| !c.is_control()).take(REST_MAX);
+    kept.collect()
+}
+
+const REST_MAX: usize = 120;
+
+/// What is listened for in one kind of log: the rules' texts, and what the reader itself knows.
+pub(crate) struct Listened {
+    /// Finds the lines in which any of it stands.
+    pub(crate) search: AhoCorasick,
+    /// The rules' texts.
+    pub(crate) texts: Vec<Text>,
+}
+
+impl Listened {
+    /// Made once for each kind of log.
+    pub(crate) fn once(
+        cell: &'static OnceLock<Self>,
+        by: Need,
+        readers_own: impl IntoIterator<Item = &'static str>,
+    ) -> &'static Self {
+        cell.get_or_init(|| {
+            let mut texts: Vec<_> = crate::rules()
+                .iter()
+                .flat_map(|rule| rule.texts)
+                .filter(|text| text.by == by)
+                .copied()
+                .collect();
+            texts.sort();
+            texts.dedup();
+            let mut words: Vec<_> = texts.iter().map(|text| text.words).collect();
+            words.extend(readers_own);
+            words.sort_unstable();
+            words.dedup();
+            let search = AhoCorasick::builder()
+                .kind(Some(AhoCorasickKind::DFA))
+                .build(words)
+                .expect("the texts of all rules fit into an automaton");
+            Self { search, texts }
+        })
+    }
+
+    /// What the rules hear in this line.
+    pub(crate) fn said(&self, line: &str, pid: Option<u32>) -> impl Iterator<Item = Said> {
+        self.texts
+            .iter()
+            .filter_map(move |text| Said::of(text, line, pid))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_kept_of_a_line_than_was_asked_for() {
+        let line = "Accepting client connection: accept: Too many open files";
+        let text = Text::server("connection: ");
+        let said = |keeps| Said::of(&text.keeping(keeps), line, None).expect("it stands there");
+        assert_eq!(said(Keeps::Nothing).rest, "");
+        assert_eq!(said(Keeps::Word).rest, "accept:");
+        assert_eq!(said(Keeps::Rest).rest, "accept: Too many open files");
+        assert_eq!(Said::of(&text, "nothing of it", None), None);
+    }
+
+    #[test]
+    fn no_text_of_a_rule_is_empty_or_spans_lines() {
+        for rule in crate::rules() {
+            for text in rule.texts {
+                assert!(text.words.len() >= 5, "{}: {text:?}", rule.code);
+                assert!(!text.words.contains('\n'), "{}: {text:?}", rule.code);
+            }
+        }
+    }
+}
