@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import collections
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from apps_support import EXAMPLES, free_port, joins, wait_until
 seawall.celery.install()
 
 from celery import Celery  # noqa: E402
+from kombu import Connection  # noqa: E402
 from kombu.exceptions import OperationalError  # noqa: E402
 
 
@@ -131,6 +133,52 @@ def test_each_task_is_queued_once_and_run_while_the_broker_is_killed_and_restart
     print(f"queued {len(queued)}, refused {len(refused)}, unknown {len(unknown)}, twice {twice}")
 
 
+@joins("Celery, worker", "restart")
+def test_a_worker_whose_channels_cannot_be_closed_for_want_of_the_broker_comes_back(
+    run: Any, make_server: Any, tmp_path: pathlib.Path
+) -> None:
+    server = make_server("--appendfsync", "no", save=True)
+    # A task waits here until somebody reads: the first is under way, the others are in the worker's hand.
+    notes = tmp_path / "notes"
+    os.mkfifo(notes)
+    worker = run(
+        "celery", "-A", "tasks", "worker", "--pool", "prefork", "--concurrency", "1", "--loglevel", "INFO",
+        cwd=EXAMPLES / "celery", REDIS_URL=server.url, NOTES=str(notes),
+    )  # fmt: skip
+    app = application(server.url)
+    wait_until(lambda: "ready." in worker.said, "the worker's start")
+    for number in range(3):
+        app.send_task("tasks.note", [str(number)], ignore_result=True)
+    admin = server.admin()
+    wait_until(
+        lambda: admin.hlen("unacked") == 2 and any(client["cmd"] == "brpop" for client in admin.client_list()),
+        "two tasks that wait, and the question for more",
+    )
+    # It notices by the other connection, while its BRPOP is still to be read: with the broker gone neither its own channel
+    # nor the one for remote control can be closed, and Celery closes them again after their connection.
+    admin.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+    server.kill()
+    wait_until(lambda: "Connection to broker lost" in worker.said, "the loss")
+    server.start()
+    wait_until(lambda: worker.said.count("Connected to") == 2, "the worker's return")
+    reader = os.open(notes, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        ran = ""
+
+        def all_ran() -> bool:
+            nonlocal ran
+            try:
+                ran += os.read(reader, 1000).decode()
+            except BlockingIOError:
+                return False
+            return len(set(ran.split())) == 3
+
+        wait_until(all_ran, "every task")
+    finally:
+        os.close(reader)
+    assert sorted(ran.split()) == ["0", "1", "2"]
+
+
 @joins("Celery, queueing", "cause")
 def test_a_call_to_a_dead_broker_fails_with_the_cause_instead_of_hanging(server: Any) -> None:
     app = application(server.url)
@@ -193,6 +241,21 @@ def test_a_publish_whose_reply_is_lost_is_not_sent_again(server: Any) -> None:
     wait_until(lambda: server.admin().llen("celery") == 2, "the second message")
     app.send_task("tasks.note", ["third"], ignore_result=True)
     assert server.admin().llen("celery") == 3
+
+
+def test_a_channel_that_outlives_its_connection_raises_what_kombu_recovers_from(server: Any) -> None:
+    with Connection(server.url) as connection:
+        channel = connection.channel()
+        transport = connection.transport
+        transport.client = None
+        channel._disconnect_pools()
+        try:
+            with pytest.raises(connection.recoverable_connection_errors) as caught:
+                channel._size("celery")
+        finally:
+            transport.client = connection
+    assert isinstance(caught.value, seawall.errors.ConnectionError)
+    assert caught.value.cause == "client-closed"
 
 
 def test_a_callback_that_a_worker_publishes_is_not_sent_again_either(server: Any) -> None:
