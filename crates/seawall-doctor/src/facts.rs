@@ -5,6 +5,8 @@ use std::fmt;
 use std::hash::Hash;
 use std::sync::Arc;
 
+use crate::container::ContainerNews;
+use crate::provider::ProviderEvent;
 use crate::rule::Need;
 use crate::stamp::Stamp;
 use crate::text::{Said, Text};
@@ -25,13 +27,16 @@ pub enum Spot {
     Line(u64),
     /// A command of Redis's.
     Command(&'static str),
+    /// An entry of a document, by its name.
+    Entry(String),
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.spot {
+        match &self.spot {
             Spot::Line(line) => write!(f, "{}:{line}", self.source),
             Spot::Command(command) => write!(f, "{} {command}", self.source),
+            Spot::Entry(entry) => write!(f, "{} {entry}", self.source),
         }
     }
 }
@@ -401,6 +406,10 @@ pub struct Facts {
     pub said: Vec<Fact<Said>>,
     /// From when until when each log tells.
     pub spans: BTreeMap<Arc<str>, (Stamp, Stamp)>,
+    /// What became of containers.
+    pub containers: Vec<Fact<ContainerNews>>,
+    /// What providers did to the servers that they run.
+    pub provider: Vec<Fact<ProviderEvent>>,
     /// What could not be looked at.
     pub unseen: Vec<Unseen>,
     /// What was inferred to read them: a time zone, a year.
@@ -422,6 +431,8 @@ impl Facts {
             let span = self.spans.entry(source).or_insert((from, to));
             *span = (span.0.min(from), span.1.max(to));
         }
+        self.containers.extend(other.containers);
+        self.provider.extend(other.provider);
         self.unseen.extend(other.unseen);
         self.assumed.extend(other.assumed);
         self.had.extend(other.had);
@@ -434,6 +445,10 @@ impl Facts {
         self.client_log.sort();
         self.kernel_log.sort();
         self.said.sort();
+        self.containers.sort();
+        self.containers.dedup();
+        self.provider.sort();
+        self.provider.dedup();
         self.unseen.sort();
         self.unseen.dedup();
     }

@@ -148,6 +148,24 @@ fn missing(facts: &Facts) -> Vec<Unseen> {
         .collect()
 }
 
+/// The last end of a server's container.
+fn container_ended(facts: &Facts) -> Option<String> {
+    use crate::container::News;
+    let ends = facts.containers.iter().filter_map(|fact| {
+        let News::Ended { reason, exit } = &fact.what.news else {
+            return None;
+        };
+        fact.what.container.serves.then_some((fact, reason, exit))
+    });
+    let (fact, reason, exit) = ends.max_by_key(|(fact, ..)| fact.at)?;
+    let at = fact.at.map_or_else(String::new, |at| format!(" at {at}"));
+    Some(format!(
+        "no: {} ended{at}: {reason}, exit code {exit} ({})",
+        fact.what.container.label(),
+        fact.place.source
+    ))
+}
+
 fn uptime(facts: &Facts) -> Uptime {
     use crate::facts::Line;
     let starts: Vec<_> = facts
@@ -182,6 +200,9 @@ fn uptime(facts: &Facts) -> Uptime {
             last.at.map_or_else(String::new, |at| format!(" at {at}")),
             last.place
         ));
+    }
+    if let Some(words) = container_ended(facts) {
+        return Uptime::Ended(words);
     }
     let mut words = Vec::new();
     for look in &facts.looks {

@@ -6,12 +6,14 @@
 //!
 //! The doctor writes nothing to a server. Keys and values never get into a fact.
 
+pub mod container;
 pub mod explain;
 pub mod facts;
 pub mod finding;
 mod judge;
 mod limits;
 pub mod live;
+pub mod provider;
 pub mod read;
 pub mod report;
 mod rule;

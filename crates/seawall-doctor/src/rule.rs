@@ -29,6 +29,10 @@ pub enum Need {
     ClientLog,
     /// The kernel's log.
     Kernel,
+    /// What runs the server's container.
+    Containers,
+    /// What the server's provider did to it.
+    Provider,
 }
 
 impl Need {
@@ -41,6 +45,14 @@ impl Need {
                 "redis-cli CONFIG GET logfile, then: seawall doctor PATH",
             ),
             Self::ClientLog => ("the application's log", "seawall doctor PATH"),
+            Self::Containers => (
+                "what runs its container",
+                "kubectl get pod,events -o json > pods.json (or docker inspect CONTAINER), then: seawall doctor pods.json",
+            ),
+            Self::Provider => (
+                "its provider's events",
+                "aws elasticache describe-events --duration 1440 > events.json, then: seawall doctor events.json",
+            ),
             Self::Kernel => (
                 "the kernel's log",
                 "journalctl -k -o short-iso > kernel.log (on the server's host), then: seawall doctor kernel.log",

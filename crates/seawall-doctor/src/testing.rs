@@ -41,3 +41,8 @@ pub(crate) fn verdicts(found: Vec<Finding>) -> Vec<(Verdict, Confidence)> {
         .map(|finding| (finding.verdict, finding.confidence))
         .collect()
 }
+
+/// Of JSON about containers, or about what a provider did.
+pub(crate) fn document(text: &str) -> Facts {
+    read(Kind::Document, "pods.json", text)
+}

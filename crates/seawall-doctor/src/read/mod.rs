@@ -1,6 +1,7 @@
 //! Files, recognised by their content.
 
 mod application;
+mod document;
 mod info;
 mod kernel;
 mod redis_log;
@@ -39,6 +40,8 @@ pub enum Kind {
     Kernel,
     /// An application's log.
     Application,
+    /// JSON that tells of containers, or of what a provider did.
+    Document,
     /// Nothing that is known.
     Unknown,
 }
@@ -48,6 +51,11 @@ pub fn file(name: &str, input: impl Read, given: Given) -> io::Result<(Kind, Fac
     let mut input = input;
     let mut head = Vec::new();
     input.by_ref().take(HEAD).read_to_end(&mut head)?;
+    if document::begins(&head) {
+        let mut facts = Facts::default();
+        let known = document::read(name, Cursor::new(head).chain(input), &mut facts);
+        return Ok((if known { Kind::Document } else { Kind::Unknown }, facts));
+    }
     let first = first_lines(&head)?;
     let kind = recognise(&first);
     let input = Cursor::new(head).chain(input);
@@ -74,7 +82,7 @@ pub fn file(name: &str, input: impl Read, given: Given) -> io::Result<(Kind, Fac
             }
             pasted.end(&mut facts);
         }
-        Kind::Unknown => {}
+        Kind::Document | Kind::Unknown => {}
     }
     Ok((kind, facts))
 }

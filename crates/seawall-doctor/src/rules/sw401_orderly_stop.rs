@@ -1,5 +1,6 @@
 //! The server was told to end.
 
+use crate::container::News;
 use crate::facts::{Facts, Line};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
@@ -21,6 +22,9 @@ sends no such signal: its victim says no farewell.",
     check,
     ..Rule::PLAIN
 };
+
+/// What runs a container waits so long for its end, in seconds, and says that it asks before.
+const ASKED_BEFORE_S: f64 = 120.0;
 
 fn check(facts: &Facts) -> Vec<Finding> {
     let farewells = facts.lines(|line| matches!(line, Line::Farewell).then_some(()));
@@ -61,6 +65,25 @@ fn check(facts: &Facts) -> Vec<Finding> {
                 .at(fact.at)
                 .supported(fact.place.clone(), format!("received {signal}"));
         }
+        let asked = facts.containers.iter().find(|fact| {
+            let told = matches!(fact.what.news, News::Stopping { .. } | News::Evicted(_));
+            let times = fact.at.zip(farewell.at);
+            let before = times.map(|(asked, ended)| asked.seconds_to(ended));
+            let near = before.is_some_and(|before| (-5.0..=ASKED_BEFORE_S).contains(&before));
+            told && fact.what.container.serves && near
+        });
+        if let Some(asked) = asked {
+            let container = &asked.what.container;
+            let why = match &asked.what.news {
+                News::Stopping { probe: Some(probe) } => format!("its {probe} probe failed"),
+                News::Evicted(lack) => format!("its node had too little: {lack}"),
+                _ => "it was told to".to_owned(),
+            };
+            finding = finding.struck(container.label()).supported(
+                asked.place.clone(),
+                format!("{} stopped it: {why}", container.runner),
+            );
+        }
         found.push(
             finding
                 .fix("find who sent it: journalctl -u redis-server --since -1h; kubectl describe pod; docker events", "", "")
@@ -73,7 +96,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{log, verdicts};
+    use crate::testing::{document, log, verdicts};
 
     const STOP: &str = "9:signal-handler (1795402691) Received SIGTERM scheduling shutdown...\n\
 9:M 23 Nov 2026 02:58:11.142 # User requested shutdown...\n\
@@ -98,5 +121,21 @@ mod tests {
             .find("9:M 23 Nov 2026 02:58:11.150")
             .expect("the farewell");
         assert_eq!(verdicts(check(&log(&STOP[..end]))), []);
+    }
+
+    #[test]
+    fn kubernetes_event_names_who_sent_the_signal() {
+        let mut facts = log(STOP);
+        facts.add(document(
+            r#"{"kind": "Event", "involvedObject": {"kind": "Pod", "namespace": "shop", "name": "redis-0", "fieldPath": "spec.containers{redis}"},
+"reason": "Killing", "message": "Container redis failed liveness probe, will be restarted", "lastTimestamp": "2026-11-23T02:58:10Z"}"#,
+        ));
+        let found = check(&facts);
+        let says: Vec<_> = found[0].supports.iter().map(|one| &one.says).collect();
+        assert!(
+            says.iter()
+                .any(|says| says.contains("liveness probe failed")),
+            "{says:?}"
+        );
     }
 }

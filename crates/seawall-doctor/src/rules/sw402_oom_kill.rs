@@ -1,6 +1,7 @@
 //! The kernel killed the server for lack of memory.
 
-use crate::facts::{Fact, Facts, KernelLine, Line, ServerLine};
+use crate::container::{ContainerNews, News, Reason};
+use crate::facts::{Fact, Facts, KernelLine, Line, ServerLine, bytes};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
 
@@ -9,20 +10,100 @@ pub(super) const RULE: Rule = Rule {
     title: "the kernel killed Redis for lack of memory",
     explanation: "The host, or the cgroup of its container, had no memory left, and the kernel ended the largest process. \
 Clients see an end of stream, or a reset if a request was under way; then refused connections, then LOADING. The server's log \
-just stops. A container that exits with 137 was not always killed so: the kernel's log tells.",
+just stops. A container that exits with 137 was not always killed so: the kernel's log, or the container's reason (OOMKilled) \
+tells.",
     messages: &[
         "Connection closed by server",
         "Connection reset by peer",
         "Connection refused",
     ],
-    needs: &[Need::Kernel, Need::ServerLog],
+    needs: &[Need::Kernel, Need::ServerLog, Need::Containers],
     brings: &[Code(101), Code(406)],
     sources: &["linux: mm/oom_kill.c", "redis#2174"],
     check,
     ..Rule::PLAIN
 };
 
+/// A container's end and its kernel's line are one kill if no more lies between them, in seconds.
+const ONE_KILL_S: f64 = 30.0;
+
 fn check(facts: &Facts) -> Vec<Finding> {
+    let mut found = by_kernel(facts);
+    found.extend(by_container(facts));
+    found
+}
+
+/// The ends of servers' containers that their runners call OOM kills.
+fn killed(facts: &Facts) -> impl Iterator<Item = &Fact<ContainerNews>> {
+    facts.containers.iter().filter(|fact| {
+        let reason = Reason::OomKilled;
+        fact.what.container.serves
+            && matches!(&fact.what.news, News::Ended { reason: told, .. } if *told == reason)
+    })
+}
+
+fn is_one(container: &Fact<ContainerNews>, kernel: &Fact<KernelLine>) -> bool {
+    let (Some(one), Some(other)) = (container.at, kernel.at) else {
+        return false;
+    };
+    let of_cgroup = matches!(
+        &kernel.what,
+        KernelLine::OomKilled { name, cgroup: true, .. } if is_server(name)
+    );
+    of_cgroup && one.seconds_to(other).abs() <= ONE_KILL_S
+}
+
+fn is_server(name: &str) -> bool {
+    ["redis-server", "valkey-server", "redis", "valkey"].contains(&name)
+}
+
+/// One finding a container, whatever the number of its ends. What the kernel told as well is told there.
+fn by_container(facts: &Facts) -> Vec<Finding> {
+    let mut found: Vec<Finding> = Vec::new();
+    for fact in killed(facts) {
+        if facts.kernel_log.iter().any(|line| is_one(fact, line)) {
+            continue;
+        }
+        let ContainerNews { container, .. } = &fact.what;
+        let label = container.label();
+        let says = "its reason is OOMKilled";
+        if let Some(known) = found
+            .iter_mut()
+            .find(|known| known.subjects.contains(&label))
+        {
+            let wider = known.clone().at(fact.at);
+            *known = wider.supported(fact.place.clone(), says);
+            continue;
+        }
+        let runner = container.runner;
+        let limit = container
+            .memory_limit
+            .map_or_else(String::new, |limit| format!(" of {}", bytes(limit)));
+        let often = match container.restarts {
+            0 => String::new(),
+            1 => " It was started anew once.".to_owned(),
+            many => format!(" It was started anew {many} times."),
+        };
+        found.push(
+            Finding::new(
+                RULE.code,
+                format!("{} (OOM kill in {runner})", RULE.title),
+                Verdict::Cause,
+                Confidence::Proved,
+            )
+            .at(fact.at)
+            .struck(label.clone())
+            .claims(format!("{label} needed more than its limit{limit}, and the kernel killed it.{often} Proved: {runner} names this container and the reason OOMKilled."))
+            .supported(fact.place.clone(), says)
+            .fix("redis-cli CONFIG SET maxmemory <60 to 75 % of the container's limit>, in redis.conf or the chart's values too", "data above it is evicted or refused, by maxmemory-policy", "redis-cli CONFIG SET maxmemory <old>")
+            .fix("raise the container's memory limit; count copy-on-write of a save, and clients' buffers", "", "")
+            .checked_by("the restart count stays over two saves, and used_memory_rss of INFO stays below the limit"),
+        );
+    }
+    found
+}
+
+fn by_kernel(facts: &Facts) -> Vec<Finding> {
     let mut found = Vec::new();
     for fact in &facts.kernel_log {
         let KernelLine::OomKilled { pid, name, cgroup } = &fact.what else {
@@ -32,10 +113,10 @@ fn check(facts: &Facts) -> Vec<Finding> {
             .server_log
             .iter()
             .find(|line| line.what.pid == Some(*pid));
-        let called = ["redis-server", "valkey-server", "redis", "valkey"].contains(&name.as_str());
-        if server.is_none() && !called {
+        if server.is_none() && !is_server(name) {
             continue;
         }
+        let container = killed(facts).find(|container| is_one(container, fact));
         let whose = if *cgroup {
             "its cgroup (container)"
         } else {
@@ -45,7 +126,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
             RULE.code,
             format!("{} ({whose})", RULE.title),
             Verdict::Cause,
-            if server.is_some() {
+            if server.is_some() || container.is_some() {
                 Confidence::Proved
             } else {
                 Confidence::Likely
@@ -70,6 +151,12 @@ fn check(facts: &Facts) -> Vec<Finding> {
                 );
             }
         }
+        if let Some(container) = container {
+            joined = "its container's reason is OOMKilled";
+            finding = finding
+                .struck(container.what.container.label())
+                .supported(container.place.clone(), joined);
+        }
         found.push(
             finding
                 .claims(format!("{whose} had no memory left, and the kernel killed {name} (process {pid}): {joined}."))
@@ -91,7 +178,7 @@ fn last_of(facts: &Facts, pid: u32) -> Option<&Fact<ServerLine>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{kernel, log, verdicts};
+    use crate::testing::{document, kernel, log, verdicts};
 
     const KILL: &str = "2026-11-23T02:58:11+0000 host kernel: Out of memory: Killed process 4711 (redis-server) total-vm:9kB, anon-rss:8kB\n";
 
@@ -134,6 +221,55 @@ mod tests {
         assert_eq!(
             verdicts(check(&facts)),
             [(Verdict::Cause, Confidence::Strong)]
+        );
+    }
+
+    fn pod(image: &str, reason: &str) -> Facts {
+        document(&format!(
+            r#"{{"kind": "Pod", "metadata": {{"name": "cache-0", "namespace": "shop"}},
+"spec": {{"containers": [{{"name": "main", "image": "{image}", "resources": {{"limits": {{"memory": "1Gi"}}}}}}]}},
+"status": {{"containerStatuses": [{{"name": "main", "restartCount": 2, "lastState": {{"terminated":
+{{"reason": "{reason}", "exitCode": 137, "finishedAt": "2026-11-23T02:58:11Z"}}}}}}]}}}}"#
+        ))
+    }
+
+    #[test]
+    fn a_pod_alone_proves_it_and_is_its_subject() {
+        let found = check(&pod("redis:7", "OOMKilled"));
+        assert_eq!(
+            verdicts(found.clone()),
+            [(Verdict::Cause, Confidence::Proved)]
+        );
+        assert!(found[0].title.contains("OOM kill in Kubernetes"));
+        assert_eq!(found[0].whom(), "pod shop/cache-0 container main");
+        assert!(found[0].claim.contains("1.1 GB"), "{}", found[0].claim);
+    }
+
+    #[test]
+    fn another_reason_with_137_and_an_applications_kill_prove_nothing() {
+        assert_eq!(verdicts(check(&pod("redis:7", "Error"))), []);
+        assert_eq!(verdicts(check(&pod("shop/web:1", "OOMKilled"))), []);
+        assert_eq!(
+            verdicts(check(&pod("oliver006/redis_exporter:1", "OOMKilled"))),
+            []
+        );
+    }
+
+    #[test]
+    fn the_kernels_line_and_the_pod_are_one_kill() {
+        let mut facts = pod("redis:7", "OOMKilled");
+        facts.add(kernel(
+            &KILL.replace("Out of memory", "Memory cgroup out of memory"),
+        ));
+        let found = check(&facts);
+        assert_eq!(
+            verdicts(found.clone()),
+            [(Verdict::Cause, Confidence::Proved)]
+        );
+        assert!(
+            found[0]
+                .subjects
+                .contains("pod shop/cache-0 container main")
         );
     }
 }
