@@ -20,6 +20,7 @@ import time
 
 import pytest
 import redis
+import seawall
 from sync_world import PATIENCE, alone, every_way, native, pooled, until
 
 
@@ -162,6 +163,38 @@ def test_a_connection_of_ones_own_is_not_read_on_after_an_interruption(url):
             client.get("key1")
         connection.send_command = send
         assert client.get(f"key{number}") == f"key{number}"
+    client.close()
+
+
+def test_a_connection_whose_making_was_interrupted_half_way_serves_on(url):
+    client = alone(url, decode_responses=True)
+    connection = client.connection
+    connection.disconnect()
+    begin = connection._parser.on_connect
+
+    def struck(_):
+        raise Struck
+
+    connection._parser.on_connect = struck
+    with pytest.raises(Struck):
+        client.ping()
+    connection._parser.on_connect = begin
+    # The exception may as well come before redis-py's own code begins to put things straight.
+    connection._sock = connection._connect()
+    # No command that may be sent twice: that would hide it.
+    assert client.incr(f"of:{os.getpid()}:half-way") == 1
+    client.close()
+
+
+def test_a_reply_that_ones_own_closing_took_away_may_have_been_one_to_a_command_that_ran(url):
+    client = alone(url)
+    connection = client.connection
+    connection.send_command("INCR", "counted")
+    connection.disconnect()
+    with pytest.raises(seawall.errors.ConnectionError) as closed:
+        connection.read_response()
+    assert closed.value.may_have_run
+    assert closed.value.cause == "client-closed"
     client.close()
 
 

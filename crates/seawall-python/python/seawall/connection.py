@@ -104,7 +104,7 @@ class LeaseParser(_RESP3Parser):
     def can_read(self, timeout: float = 0) -> bool:
         lease = self._lease
         if lease is None:
-            raise errors.ConnectionError("Connection closed")
+            raise errors._closed(may_have_run=True)
         if self._subscribed is not None:
             return self._subscribed.can_read(lease, timeout or 0.0)
         return lease.can_read(timeout or 0.0)
@@ -115,7 +115,7 @@ class LeaseParser(_RESP3Parser):
         while True:
             lease = self._lease
             if lease is None:
-                raise errors.ConnectionError("Connection closed")
+                raise errors._closed(may_have_run=True)
             left = _deadline.left()
             if timeout is SENTINEL:
                 if left is None:
@@ -224,7 +224,10 @@ class _Leased(Leasing, _Base):
             self.check_health()
         lease = self._lease
         if lease is None:
-            raise errors.ConnectionError("Connection closed")
+            raise errors._closed(may_have_run=False)
+        if self._parser._lease is not lease:
+            # An exception from outside came between the connection and its parser.
+            self._parser.on_connect(self)
         data = packed(command)
         left = _deadline.left()
         try:
@@ -242,7 +245,7 @@ class _Leased(Leasing, _Base):
         self.send_packed_command(_ext.pack(commands, self._codec))
         lease = self._lease
         if lease is None:
-            raise errors.ConnectionError("Connection closed")
+            raise errors._closed(may_have_run=True)
         began = time.monotonic()
         span = lease.patience
         left = _deadline.left()

@@ -121,6 +121,14 @@ def _mix(kind: type) -> type:
     return mixed
 
 
+def _closed(*, may_have_run: bool) -> ConnectionError:
+    """Makes the exception for a connection that its own user has closed."""
+    error = ConnectionError("Connection closed")
+    error.cause = "client-closed"
+    error.may_have_run = may_have_run
+    return error
+
+
 def _failure(message: str, facts: dict[str, Any]) -> Exception:
     """Makes the exception for a failure of the engine's."""
     reply = facts.pop("reply", None)

@@ -69,7 +69,7 @@ class LeaseParser(_AsyncRESP3Parser):
         connection = self._connection
         lease: _ext.Lease | None = None if connection is None else connection._lease
         if lease is None:
-            raise errors.ConnectionError("Connection closed")
+            raise errors._closed(may_have_run=True)
         return lease
 
     async def read_response(
@@ -114,7 +114,7 @@ class LeaseParser(_AsyncRESP3Parser):
                 pause = min(pause, max(0.0, _OVERDUE - waited))
             await self._connection._watch.readable(pause)
             if self._lease() is not lease:
-                raise errors.ConnectionError("Connection closed")
+                raise errors._closed(may_have_run=True)
             came = lease.read(codec, not disable_decoding, 0.0)
             if came is not None:
                 return came
@@ -314,6 +314,9 @@ class _Leased(Leasing, _Base):
             await self.check_health()
         lease, watch = self._lease, self._watch
         assert lease is not None and watch is not None
+        if self._parser._connection is not self:  # type: ignore[attr-defined]
+            # A cancellation came between the connection and its parser.
+            self._parser.on_connect(self)
         data = packed(command)
         try:
             if lease.send_some(data):
