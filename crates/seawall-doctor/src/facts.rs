@@ -194,6 +194,25 @@ pub struct ClientLine {
     pub failure: Failure,
     /// The server, as the text names it.
     pub server: Option<String>,
+    /// The client's own address: the one by which the server knows the connection.
+    pub local: Option<String>,
+    /// For how many milliseconds the connection had rested before.
+    pub idle: Option<u64>,
+    /// The command that failed, in upper case.
+    pub command: Option<String>,
+}
+
+impl ClientLine {
+    /// A failure of which nothing more is known.
+    pub fn new(failure: Failure) -> Self {
+        Self {
+            failure,
+            server: None,
+            local: None,
+            idle: None,
+            command: None,
+        }
+    }
 }
 
 /// A line of the kernel's log.

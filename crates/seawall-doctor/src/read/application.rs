@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use super::kernel::iso;
-use super::{Hit, Searcher};
+use super::{Hit, Searcher, call};
 use crate::facts::{ClientLine, Fact, Facts, Failure, Kept, Place, Spot};
 use crate::rule::Need;
 use crate::stamp::Stamp;
@@ -56,7 +56,13 @@ const TEXTS: &[(&str, Failure)] = &[
 
 /// Whether this is a line of such a log.
 pub(super) fn is(line: &str) -> bool {
-    meaning(line).is_some()
+    listened().search.is_match(line)
+}
+
+fn listened() -> &'static Listened {
+    static LISTENED: OnceLock<Listened> = OnceLock::new();
+    let own = TEXTS.iter().map(|(text, _)| *text);
+    Listened::once(&LISTENED, Need::ClientLog, own)
 }
 
 fn meaning(line: &str) -> Option<Failure> {
@@ -94,9 +100,7 @@ impl Searcher for Application {
     }
 
     fn listened(&self) -> &'static Listened {
-        static LISTENED: OnceLock<Listened> = OnceLock::new();
-        let own = TEXTS.iter().map(|(text, _)| *text);
-        Listened::once(&LISTENED, Need::ClientLog, own)
+        listened()
     }
 
     fn time(&self, line: &str) -> Option<Stamp> {
@@ -132,7 +136,10 @@ impl Searcher for Application {
         self.failures += 1;
         let what = ClientLine {
             failure,
-            server: server(&hit.line),
+            server: call::server(&hit.line),
+            local: call::local(&hit.line),
+            idle: call::idle(&hit.line),
+            command: call::command(&hit.line, hit.before),
         };
         self.found.push(failure, Fact { at, place, what });
     }
@@ -163,22 +170,4 @@ fn time_of(line: &str) -> Option<Stamp> {
         .char_indices()
         .filter(|(_, c)| c.is_ascii_digit());
     starts.take(8).find_map(|(start, _)| iso(&line[start..]))
-}
-
-/// `connecting to cache:6379.`, `reading from cache:6379`, `connect ECONNREFUSED 10.0.0.1:6379`.
-fn server(line: &str) -> Option<String> {
-    let after = [
-        "connecting to ",
-        "reading from ",
-        "ECONNREFUSED ",
-        "dial tcp ",
-        "connect ETIMEDOUT ",
-    ];
-    let (place, words) = after
-        .iter()
-        .find_map(|words| line.find(words).map(|place| (place, words)))?;
-    let rest = &line[place + words.len()..];
-    let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
-    let server = rest[..end].trim_end_matches(['.', ':', ',']);
-    server.contains(':').then(|| server.to_owned())
 }

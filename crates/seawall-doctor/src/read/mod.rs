@@ -1,6 +1,7 @@
 //! Files, recognised by their content.
 
 mod application;
+mod call;
 mod document;
 mod info;
 mod kernel;
