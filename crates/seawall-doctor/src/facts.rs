@@ -11,6 +11,13 @@ use crate::rule::Need;
 use crate::stamp::Stamp;
 use crate::text::{Said, Text};
 
+mod look;
+mod pair;
+mod server;
+
+pub use look::{Before, CommandStats, Cost, Look};
+pub use server::{ClusterNode, Denied, LatencyEvent, Role, Watched, addr, flagged};
+
 /// Where a fact stands: a file and its line, or a server and its command.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
@@ -271,64 +278,6 @@ pub enum Reach {
     NotRedis(String),
 }
 
-/// One look at a server.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Look {
-    /// Its address, or the file that holds what it answered.
-    pub source: Arc<str>,
-    /// When, where that is known.
-    pub at: Option<Stamp>,
-    /// How it took to it.
-    pub reach: Reach,
-    /// INFO.
-    pub info: BTreeMap<String, String>,
-    /// CONFIG GET.
-    pub config: BTreeMap<String, String>,
-    /// CLIENT LIST.
-    pub clients: Vec<Peer>,
-    /// SLOWLOG GET.
-    pub slow: Vec<Slow>,
-}
-
-impl Look {
-    /// A look that has seen nothing yet.
-    pub fn new(source: &str, at: Option<Stamp>, reach: Reach) -> Self {
-        Self {
-            source: source.into(),
-            at,
-            reach,
-            info: BTreeMap::new(),
-            config: BTreeMap::new(),
-            clients: Vec::new(),
-            slow: Vec::new(),
-        }
-    }
-
-    /// A number of INFO.
-    pub fn number(&self, field: &str) -> Option<u64> {
-        self.info.get(field)?.parse().ok()
-    }
-
-    /// A number of CONFIG GET.
-    pub fn setting(&self, name: &str) -> Option<u64> {
-        self.config.get(name)?.parse().ok()
-    }
-
-    /// Where a field of INFO stands.
-    pub fn place(&self, command: &'static str) -> Place {
-        Place {
-            source: Arc::clone(&self.source),
-            spot: Spot::Command(command),
-        }
-    }
-
-    /// Since when its counters count, as an operator says it: `since start, 41 d`.
-    pub fn counting_since(&self) -> String {
-        let seconds = self.number("uptime_in_seconds").unwrap_or(0);
-        format!("since start, {}", span(seconds))
-    }
-}
-
 /// A span in the largest unit that fits.
 pub fn span(seconds: u64) -> String {
     match seconds {
@@ -459,6 +408,7 @@ impl Facts {
 
     /// Puts everything into its order.
     pub(crate) fn sort(&mut self) {
+        pair::pair(&mut self.looks);
         self.looks.sort();
         self.server_log.sort();
         self.client_log.sort();

@@ -17,6 +17,7 @@ pub mod provider;
 pub mod read;
 pub mod report;
 mod rule;
+mod settings;
 pub mod stamp;
 #[cfg(test)]
 mod testing;

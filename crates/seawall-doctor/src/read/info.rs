@@ -1,35 +1,30 @@
-//! What INFO, CLIENT LIST and CONFIG GET answered, pasted into a file.
+//! What a server answered, pasted into a file: INFO, CLIENT LIST, CONFIG GET, SLOWLOG, LATENCY LATEST, MEMORY STATS, ACL LOG,
+//! ROLE, CLUSTER INFO and CLUSTER NODES, as redis-cli shows them.
 
-use super::Given;
 use super::redis_log::peer;
+use super::{Given, cli, reply};
 use crate::facts::{Facts, Look, Reach};
 use crate::rule::Need;
+use crate::settings::kept;
+use crate::stamp::Stamp;
 
-/// Settings that CONFIG GET tells and rules read; their values stand in the next line.
-const SETTINGS: &[&str] = &[
-    "timeout",
-    "maxclients",
-    "maxmemory",
-    "maxmemory-policy",
-    "maxmemory-clients",
-    "tcp-keepalive",
-    "tcp-backlog",
-    "client-output-buffer-limit",
-    "client-query-buffer-limit",
-    "protected-mode",
-    "bind",
-    "appendonly",
-    "appendfsync",
-    "save",
-    "stop-writes-on-bgsave-error",
-    "repl-backlog-size",
-    "slowlog-log-slower-than",
-    "loglevel",
-];
+/// A reply of more bytes is cut: what is shown of 128 entries is a tenth of it.
+const REPLY_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// One file holds no more INFO than this: of more, the last and the first ones are of use.
+const LOOKS_MAX: usize = 64;
+
+/// So many rows of CLIENT LIST are kept of a file, and so many fields of an INFO: no server has more to tell.
+const CLIENTS_MAX: usize = 100_000;
+const FIELDS_MAX: usize = 20_000;
 
 /// Whether this is a line of such an answer.
 pub(super) fn is(line: &str) -> bool {
-    is_client(line) || is_heading(line) || field(line).is_some_and(|(name, _)| is_of_info(name))
+    is_client(line)
+        || is_heading(line)
+        || is_of_reply(line)
+        || reply::node(line).is_some()
+        || field(line).is_some_and(|(name, _)| is_of_info(name))
 }
 
 /// Whether only INFO has such a field: many files have lines like `root:x:0`.
@@ -65,6 +60,17 @@ fn is_of_info(name: &str) -> bool {
         || STARTS.iter().any(|start| name.starts_with(start))
 }
 
+/// What CLUSTER INFO tells, and INFO does not.
+fn is_of_cluster(name: &str) -> bool {
+    let known = [
+        "cluster_enabled",
+        "cluster_connections",
+        "cluster_incompatible_ops",
+    ];
+    name.starts_with("cluster_") && !known.contains(&name)
+        || name == "total_cluster_links_buffer_limit_exceeded"
+}
+
 fn is_heading(line: &str) -> bool {
     matches!(
         line,
@@ -90,46 +96,106 @@ fn is_client(line: &str) -> bool {
 fn field(line: &str) -> Option<(&str, &str)> {
     let (name, value) = line.split_once(':')?;
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '|';
-    let known = name.len() > 2 && name.starts_with(|c: char| c.is_ascii_lowercase());
-    let errors = name.starts_with("errorstat_") || name.starts_with("cmdstat_");
-    (known && (errors || name.chars().all(plain))).then_some((name, value))
+    let known = name.len() >= 2 && name.starts_with(|c: char| c.is_ascii_lowercase());
+    let stats = ["errorstat_", "cmdstat_", "latency_percentiles_usec_"];
+    let stats = stats.iter().any(|start| name.starts_with(start)) && !name.contains(' ');
+    (known && (stats || name.chars().all(plain))).then_some((name, value))
+}
+
+/// `   2) (integer) 15`, `1) "save"`, `1) 1) "fork"`: a line of a reply as redis-cli shows it.
+fn is_of_reply(line: &str) -> bool {
+    let rest = line.trim_start_matches(' ');
+    let Some((number, rest)) = rest.split_once(") ") else {
+        return false;
+    };
+    let numbered = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+    let shown = ["\"", "(integer) ", "(nil)", "(double) ", "(empty "];
+    numbered && (shown.iter().any(|start| rest.starts_with(start)) || is_of_reply(rest))
 }
 
 pub(super) struct Pasted {
+    source: String,
+    /// What was read before the latest INFO began.
+    earlier: Vec<Look>,
     look: Look,
     /// A setting whose value the next line holds.
     setting: Option<&'static str>,
+    /// The lines of a reply that goes on.
+    reply: String,
 }
 
 impl Pasted {
     pub(super) fn new(name: &str, _given: Given) -> Self {
         Self {
+            source: name.to_owned(),
+            earlier: Vec::new(),
             look: Look::new(name, None, Reach::Pasted),
             setting: None,
+            reply: String::new(),
         }
     }
 
-    pub(super) fn line(&mut self, line: &str) {
-        // `redis-cli` numbers the lines of an array: `1) "timeout"`.
-        let line = match line.trim_start().split_once(") ") {
-            Some((number, rest)) if number.chars().all(|c| c.is_ascii_digit()) => rest,
-            _ => line,
-        };
-        let line = line.trim().trim_matches('"');
-        if let Some(name) = self.setting.take() {
-            self.look.config.insert(name.to_owned(), line.to_owned());
-        } else if is_client(line) {
-            self.look.clients.extend(peer(line));
-        } else if let Some(name) = SETTINGS.iter().find(|name| **name == line) {
-            self.setting = Some(name);
-        } else if let Some((name, value)) = field(line).filter(|(name, _)| is_of_info(name)) {
+    fn info(&mut self, name: &str, value: &str) {
+        const ONCE: &[&str] = &["redis_version", "run_id", "uptime_in_seconds"];
+        if ONCE.contains(&name) && self.look.info.contains_key(name) {
+            let next = Look::new(&self.source, None, Reach::Pasted);
+            let look = std::mem::replace(&mut self.look, next);
+            if self.earlier.len() < LOOKS_MAX {
+                self.earlier.push(look);
+            }
+        }
+        if name == "server_time_usec" {
+            let millis = value
+                .parse::<i64>()
+                .ok()
+                .map(|micros| Stamp(micros / 1_000));
+            self.look.at = millis;
+        }
+        if self.look.info.len() < FIELDS_MAX || self.look.info.contains_key(name) {
             self.look.info.insert(name.to_owned(), value.to_owned());
         }
     }
 
+    fn end_of_reply(&mut self) {
+        for value in cli::replies(&std::mem::take(&mut self.reply)) {
+            reply::recognised(&mut self.look, &value);
+        }
+    }
+
+    pub(super) fn line(&mut self, line: &str) {
+        if is_of_reply(line) {
+            if self.reply.len() + line.len() < REPLY_BYTES_MAX {
+                self.reply.push_str(line);
+                self.reply.push('\n');
+            }
+            return;
+        }
+        self.end_of_reply();
+        let line = line.trim().trim_matches('"');
+        if let Some(name) = self.setting.take() {
+            self.look.config.insert(name.to_owned(), line.to_owned());
+        } else if is_client(line) {
+            if self.look.clients.len() < CLIENTS_MAX {
+                self.look.clients.extend(peer(line));
+            }
+        } else if let Some(node) = reply::node(line) {
+            self.look.nodes.push(node);
+        } else if let Some(name) = kept(line) {
+            self.setting = Some(name);
+        } else if let Some((name, value)) = field(line) {
+            if is_of_cluster(name) {
+                self.look.cluster.insert(name.to_owned(), value.to_owned());
+            } else {
+                self.info(name, value);
+            }
+        }
+    }
+
     pub(super) fn end(&mut self, facts: &mut Facts) {
+        self.end_of_reply();
         facts.had.insert(Need::Server);
         let look = std::mem::replace(&mut self.look, Look::new("", None, Reach::Pasted));
+        facts.looks.append(&mut self.earlier);
         facts.looks.push(look);
     }
 }

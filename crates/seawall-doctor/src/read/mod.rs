@@ -2,10 +2,12 @@
 
 mod application;
 mod call;
+pub(crate) mod cli;
 mod document;
 mod info;
 mod kernel;
 mod redis_log;
+pub(crate) mod reply;
 mod search;
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};

@@ -1,5 +1,7 @@
 //! The doctor before real servers that are really broken.
 
+mod looking;
+
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

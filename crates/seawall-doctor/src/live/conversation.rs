@@ -1,6 +1,4 @@
-//! A look at a server that runs: one connection, a deadline, commands that only read.
-//!
-//! Each command is sent once. One that is refused is said, with what it leaves open: managed services block many of them.
+//! One connection to a server, and nothing more than one question at a time.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -9,163 +7,15 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use seawall_model::{Endpoint, Security, Target};
+use seawall_model::{Endpoint, Target};
 use seawall_wire::error::ServerError;
 use seawall_wire::scan::{Scan, Scanner};
 use seawall_wire::{Limits, Value, encode, sniff_foreign};
 
-use crate::facts::{Facts, Look, Reach, Slow, Unseen};
-use crate::read::client;
-use crate::rule::Need;
-use crate::stamp::Stamp;
+use crate::facts::{Cost, Reach};
 
 /// So long a server is listened to before it is asked: what it says unasked it says at once.
 const UNASKED: Duration = Duration::from_millis(30);
-
-/// So many entries of SLOWLOG are asked for.
-const SLOW_MAX: &str = "128";
-
-/// Settings that rules read: asked for by name, so that no secret comes along.
-const SETTINGS: &str = "timeout maxclients maxmemory maxmemory-policy maxmemory-clients tcp-keepalive tcp-backlog \
-    client-output-buffer-limit client-query-buffer-limit protected-mode appendonly appendfsync \
-    stop-writes-on-bgsave-error repl-backlog-size slowlog-log-slower-than loglevel logfile";
-
-/// The server speaks TLS, and the doctor does not yet.
-#[derive(Debug, thiserror::Error)]
-#[error("the doctor does not speak TLS yet, so that {0} cannot be looked at")]
-pub struct Unspoken(String);
-
-impl Unspoken {
-    /// What to do instead.
-    pub fn hint(&self) -> &'static str {
-        "redis-cli --tls INFO > info.txt, then: seawall doctor info.txt"
-    }
-}
-
-/// Looks at a server, and is through by the end of `within`, whatever it does.
-pub fn look(target: &Target, within: Duration, now: Stamp) -> Result<Facts, Unspoken> {
-    if target.security() == Security::Tls {
-        return Err(Unspoken(target.endpoint().to_string()));
-    }
-    let mut facts = Facts::default();
-    facts.had.insert(Need::Server);
-    let until = Instant::now() + within;
-    let name = target.endpoint().to_string();
-    let mut look = Look::new(&name, Some(now), Reach::Answered);
-    match Conversation::begin(target.endpoint(), until) {
-        Err(reach) => look.reach = reach,
-        Ok(mut conversation) => {
-            if let Err(reach) = conversation.log_in(target) {
-                look.reach = reach;
-            } else {
-                examine(&mut conversation, &mut look, &mut facts);
-            }
-        }
-    }
-    facts.looks.push(look);
-    Ok(facts)
-}
-
-fn examine(conversation: &mut Conversation, look: &mut Look, facts: &mut Facts) {
-    let name = look.source.to_string();
-    let mut ask = |words: &[&str], leaves: &str| -> Option<Value> {
-        match conversation.ask(words) {
-            Ok(value) => Some(value),
-            Err(trouble) => {
-                facts.unseen.push(Unseen {
-                    what: format!("{} of {name}", words[..words.len().min(2)].join(" ")),
-                    why: format!("{trouble}: {leaves}"),
-                    how: unlock(words[0]).to_owned(),
-                });
-                None
-            }
-        }
-    };
-    if let Some(info) = ask(
-        &["INFO", "everything"],
-        "uptime, memory and counters stay unknown",
-    ) {
-        let text = info
-            .as_bytes()
-            .map(String::from_utf8_lossy)
-            .unwrap_or_default();
-        let fields = text
-            .lines()
-            .filter_map(|line| line.trim_end().split_once(':'));
-        look.info = fields
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect();
-    }
-    let mut words = vec!["CONFIG", "GET"];
-    // Several names at once are understood since 7.0: older servers are asked one by one.
-    words.extend(SETTINGS.split_whitespace());
-    let major = look
-        .info
-        .get("redis_version")
-        .and_then(|version| version.split('.').next()?.parse().ok());
-    let asked: Vec<Vec<&str>> = if major.unwrap_or(0) >= 7 {
-        vec![words]
-    } else {
-        SETTINGS
-            .split_whitespace()
-            .map(|name| vec!["CONFIG", "GET", name])
-            .collect()
-    };
-    for words in asked {
-        let Some(settings) = ask(&words, "limits and timeouts stay unknown") else {
-            break;
-        };
-        for pair in settings.as_elements().unwrap_or_default().chunks(2) {
-            if let [name, value] = pair
-                && let (Some(name), Some(value)) = (name.as_str(), value.as_str())
-            {
-                look.config.insert(name.to_owned(), value.to_owned());
-            }
-        }
-    }
-    if let Some(list) = ask(&["CLIENT", "LIST"], "who holds connections stays unknown") {
-        let text = list
-            .as_bytes()
-            .map(String::from_utf8_lossy)
-            .unwrap_or_default();
-        look.clients = text.lines().filter_map(client).collect();
-    }
-    if let Some(entries) = ask(&["SLOWLOG", "GET", SLOW_MAX], "slow commands stay unknown") {
-        look.slow = entries
-            .as_elements()
-            .unwrap_or_default()
-            .iter()
-            .filter_map(slow)
-            .collect();
-    }
-}
-
-/// The line of an ACL that permits it.
-fn unlock(command: &str) -> &'static str {
-    match command {
-        "INFO" => {
-            "ACL SETUSER <user> +info (managed services: their own metrics, or redis-cli INFO of an administrator)"
-        }
-        "CONFIG" => "ACL SETUSER <user> +config|get (managed services: their parameter group)",
-        "CLIENT" => "ACL SETUSER <user> +client|list",
-        _ => "ACL SETUSER <user> +slowlog|get",
-    }
-}
-
-fn slow(entry: &Value) -> Option<Slow> {
-    let fields = entry.as_elements()?;
-    let command = fields.get(3)?.as_elements()?.first()?.as_str()?;
-    Some(Slow {
-        at: Stamp(fields.get(1)?.as_int()?.checked_mul(1_000)?),
-        micros: u64::try_from(fields.get(2)?.as_int()?).ok()?,
-        command: command.to_ascii_uppercase(),
-        addr: fields
-            .get(4)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned(),
-    })
-}
 
 /// CLIENT LIST of 100,000 clients is 40 MB; more is no answer to these questions.
 const REPLY_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -178,12 +28,13 @@ fn limits() -> Limits {
 }
 
 /// One connection, and nothing more than one question at a time.
-struct Conversation {
+pub(super) struct Conversation {
     stream: Box<dyn Wire>,
     unread: Vec<u8>,
     until: Instant,
     /// A question was left without its answer: the next one would be given it.
     over: bool,
+    cost: Cost,
 }
 
 trait Wire: Read + Write + Send {
@@ -206,7 +57,7 @@ impl Wire for UnixStream {
 
 /// Why a question has no answer.
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
+pub(super) enum Trouble {
     #[error("refused ({})", .0.kind.word())]
     Refused(ServerError),
     #[error("not answered in time")]
@@ -220,13 +71,14 @@ enum Trouble {
 }
 
 impl Conversation {
-    fn begin(endpoint: &Endpoint, until: Instant) -> Result<Self, Reach> {
+    pub(super) fn begin(endpoint: &Endpoint, until: Instant) -> Result<Self, Reach> {
         let stream = open(endpoint.clone(), until)?;
         let mut conversation = Self {
             stream,
             unread: Vec::new(),
             until,
             over: false,
+            cost: Cost::default(),
         };
         conversation.listen()?;
         Ok(conversation)
@@ -260,7 +112,7 @@ impl Conversation {
         }
     }
 
-    fn log_in(&mut self, target: &Target) -> Result<(), Reach> {
+    pub(super) fn log_in(&mut self, target: &Target) -> Result<(), Reach> {
         if let Some(password) = target.password() {
             let user = target.user();
             let mut words = vec!["AUTH"];
@@ -274,15 +126,39 @@ impl Conversation {
         Ok(())
     }
 
-    fn ask(&mut self, words: &[&str]) -> Result<Value, Trouble> {
+    /// What it cost so far.
+    pub(super) fn cost(&self) -> Cost {
+        self.cost
+    }
+
+    pub(super) fn ask(&mut self, words: &[&str]) -> Result<Value, Trouble> {
+        let mut answers = self.ask_several(&[words]);
+        answers.pop().unwrap_or(Err(Trouble::Over))
+    }
+
+    /// Asks several questions in one go. Where no more answers come, the last one says why.
+    pub(super) fn ask_several(&mut self, questions: &[&[&str]]) -> Vec<Result<Value, Trouble>> {
         if self.over {
-            return Err(Trouble::Over);
+            return vec![Err(Trouble::Over)];
         }
         let mut request = Vec::new();
-        encode::command(&mut request, words);
-        let answer = self.send(&request).and_then(|()| self.answer());
-        self.over = !matches!(answer, Ok(_) | Err(Trouble::Refused(_)));
-        answer
+        for words in questions {
+            encode::command(&mut request, *words);
+        }
+        self.cost.commands += questions.len() as u64;
+        let began = Instant::now();
+        let mut answers = Vec::new();
+        if let Err(trouble) = self.send(&request) {
+            answers.push(Err(trouble));
+            self.over = true;
+        }
+        while !self.over && answers.len() < questions.len() {
+            let answer = self.answer();
+            self.over = !matches!(answer, Ok(_) | Err(Trouble::Refused(_)));
+            answers.push(answer);
+        }
+        self.cost.waited += began.elapsed();
+        answers
     }
 
     fn send(&mut self, request: &[u8]) -> Result<(), Trouble> {

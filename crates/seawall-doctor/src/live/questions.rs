@@ -1,0 +1,283 @@
+//! What a server is asked, in which order, and what a refusal leaves open.
+
+use std::thread;
+use std::time::Instant;
+
+use seawall_wire::Value;
+
+use super::Manner;
+use super::conversation::{Conversation, Trouble};
+use crate::facts::{Before, Facts, Look, Unseen, Watched};
+use crate::read::{client, reply};
+use crate::settings::{FORMER, SETTINGS};
+use crate::stamp::Stamp;
+
+/// So many entries of SLOWLOG and of ACL LOG are asked for.
+const ENTRIES_MAX: &str = "128";
+
+/// CLIENT LIST is asked of no more clients than this: a hundred thousand would keep the server from everything else for a
+/// tenth of a second.
+const LISTED_MAX: u64 = 10_000;
+
+/// A Sentinel is asked about no more primaries than this.
+const WATCHED_MAX: usize = 64;
+
+/// Asks everything. What is refused is said.
+pub(super) fn ask_all(
+    conversation: &mut Conversation,
+    look: &mut Look,
+    facts: &mut Facts,
+    manner: Manner,
+) {
+    let mut interview = Interview {
+        conversation,
+        facts,
+        name: look.source.to_string(),
+    };
+    interview.info(look);
+    let first = Instant::now();
+    if look.word("redis_mode") == Some("sentinel") {
+        interview.sentinel(look);
+    } else {
+        interview.server(look, manner.now);
+    }
+    if look.info.is_empty() {
+        return;
+    }
+    thread::sleep((first + manner.between).saturating_duration_since(Instant::now()));
+    interview.info_again(look, first);
+}
+
+struct Interview<'a> {
+    conversation: &'a mut Conversation,
+    facts: &'a mut Facts,
+    name: String,
+}
+
+impl Interview<'_> {
+    fn info(&mut self, look: &mut Look) {
+        let leaves = "uptime, memory and counters stay unknown";
+        let Some(mut info) = self.ask(&["INFO", "everything"], leaves) else {
+            return;
+        };
+        // Servers before 6.2 have no such section, and answer with nothing.
+        if info.as_bytes().is_some_and(<[u8]>::is_empty) {
+            match self.ask(&["INFO", "all"], leaves) {
+                Some(all) => info = all,
+                None => return,
+            }
+        }
+        look.info = reply::fields(&text(&info));
+    }
+
+    fn info_again(&mut self, look: &mut Look, first: Instant) {
+        let mut later = look.clone();
+        self.info(&mut later);
+        if later.info.is_empty() || later.info == look.info {
+            return;
+        }
+        let earlier = std::mem::replace(&mut look.info, later.info);
+        look.before = Some(Before {
+            source: look.source.clone(),
+            info: earlier,
+            span: first.elapsed(),
+        });
+    }
+
+    fn server(&mut self, look: &mut Look, now: Stamp) {
+        self.settings(look);
+        self.clients(look);
+        if let Some(entries) = self.ask(
+            &["SLOWLOG", "GET", ENTRIES_MAX],
+            "slow commands stay unknown",
+        ) {
+            look.slow = elements(&entries).iter().filter_map(reply::slow).collect();
+        }
+        let major = major(look);
+        let leaves = "what held the server up stays unknown";
+        if let Some(events) = self.ask(&["LATENCY", "LATEST"], leaves) {
+            look.latency = elements(&events)
+                .iter()
+                .filter_map(reply::latency)
+                .collect();
+        }
+        if major >= 4
+            && let Some(stats) = self.ask(&["MEMORY", "STATS"], "what fills memory stays unknown")
+        {
+            look.memory = reply::memory(&stats);
+        }
+        if major >= 6
+            && let Some(log) = self.ask(
+                &["ACL", "LOG", ENTRIES_MAX],
+                "whom the ACL refused stays unknown",
+            )
+        {
+            look.denied = elements(&log)
+                .iter()
+                .filter_map(|entry| reply::denied(entry, Some(now)))
+                .collect();
+        }
+        if let Some(role) = self.ask(&["ROLE"], "its replicas stay unknown") {
+            look.role = reply::role(&role);
+        }
+        if look.number("cluster_enabled") == Some(1) {
+            self.cluster(look);
+        }
+    }
+
+    fn settings(&mut self, look: &mut Look) {
+        let leaves = "limits and timeouts stay unknown";
+        // Several names at once are understood since 7.0: older servers are asked one by one, in one go.
+        if major(look) >= 7 {
+            let mut words = vec!["CONFIG", "GET"];
+            words.extend(SETTINGS);
+            if let Some(settings) = self.ask(&words, leaves) {
+                reply::settings(look, &settings);
+            }
+            return;
+        }
+        let former = FORMER.iter().map(|(former, _)| *former);
+        let names = SETTINGS.iter().copied().chain(former);
+        let questions: Vec<_> = names.map(|name| ["CONFIG", "GET", name]).collect();
+        let questions: Vec<_> = questions.iter().map(<[&str; 3]>::as_slice).collect();
+        let answers = self.conversation.ask_several(&questions);
+        let mut told = false;
+        for answer in answers {
+            match answer {
+                Ok(setting) => reply::settings(look, &setting),
+                // One that is refused is refused as all of them are.
+                Err(_) if told => {}
+                Err(trouble) => {
+                    told = true;
+                    self.refused(&["CONFIG", "GET"], &trouble, leaves);
+                }
+            }
+        }
+    }
+
+    fn clients(&mut self, look: &mut Look) {
+        let leaves = "who holds connections stays unknown";
+        let connected = look.number("connected_clients").unwrap_or(0);
+        if connected <= LISTED_MAX {
+            if let Some(list) = self.ask(&["CLIENT", "LIST"], leaves) {
+                look.clients = text(&list).lines().filter_map(client).collect();
+            }
+            return;
+        }
+        self.facts.unseen.push(Unseen {
+            what: format!("CLIENT LIST of {}", self.name),
+            why: format!(
+                "{connected} clients are more than the {LISTED_MAX} that are asked about, so as not to hold the server up; \
+                 only subscribers and replicas were: who holds the other connections stays unknown"
+            ),
+            how: "redis-cli CLIENT LIST > clients.txt, then: seawall doctor clients.txt".to_owned(),
+        });
+        let kinds = ["pubsub", if major(look) >= 5 { "replica" } else { "slave" }];
+        for kind in kinds {
+            if let Some(list) = self.ask(&["CLIENT", "LIST", "TYPE", kind], leaves) {
+                let rows = text(&list);
+                let rows = rows.lines().take(LISTED_MAX as usize);
+                look.clients.extend(rows.filter_map(client));
+            }
+        }
+    }
+
+    fn cluster(&mut self, look: &mut Look) {
+        let leaves = "whether the cluster is whole stays unknown";
+        if let Some(info) = self.ask(&["CLUSTER", "INFO"], leaves) {
+            look.cluster = reply::fields(&text(&info));
+        }
+        if let Some(nodes) = self.ask(&["CLUSTER", "NODES"], leaves) {
+            look.nodes = text(&nodes).lines().filter_map(reply::node).collect();
+        }
+    }
+
+    fn sentinel(&mut self, look: &mut Look) {
+        let leaves = "what it watches stays unknown";
+        if let Some(role) = self.ask(&["ROLE"], leaves) {
+            look.role = reply::role(&role);
+        }
+        let Some(primaries) = self.ask(&["SENTINEL", "MASTERS"], leaves) else {
+            return;
+        };
+        let former = look
+            .word("redis_version")
+            .is_some_and(|version| version.starts_with(['2', '3', '4']));
+        let replicas = if former { "SLAVES" } else { "REPLICAS" };
+        for primary in elements(&primaries).iter().take(WATCHED_MAX) {
+            let primary = reply::instance(primary);
+            let Some(name) = primary.get("name").cloned() else {
+                continue;
+            };
+            let mut several = |what: &str| {
+                self.ask(&["SENTINEL", what, &name], leaves)
+                    .map(|all| elements(&all).iter().map(reply::instance).collect())
+                    .unwrap_or_default()
+            };
+            let (replicas, sentinels) = (several(replicas), several("SENTINELS"));
+            let quorum = match self.conversation.ask(&["SENTINEL", "CKQUORUM", &name]) {
+                Ok(words) => Some(Ok(text(&words))),
+                Err(Trouble::Refused(error)) => Some(Err(error.message.to_string())),
+                Err(_) => None,
+            };
+            look.watched.push(Watched {
+                replicas,
+                sentinels,
+                quorum,
+                ..Watched::new(name, primary)
+            });
+        }
+    }
+
+    fn ask(&mut self, words: &[&str], leaves: &str) -> Option<Value> {
+        match self.conversation.ask(words) {
+            Ok(value) => Some(value),
+            Err(trouble) => {
+                self.refused(words, &trouble, leaves);
+                None
+            }
+        }
+    }
+
+    fn refused(&mut self, words: &[&str], trouble: &Trouble, leaves: &str) {
+        self.facts.unseen.push(Unseen {
+            what: format!("{} of {}", words[..words.len().min(2)].join(" "), self.name),
+            why: format!("{trouble}: {leaves}"),
+            how: unlock(words),
+        });
+    }
+}
+
+fn major(look: &Look) -> u32 {
+    look.word("redis_version")
+        .and_then(|version| version.split('.').next()?.parse().ok())
+        .unwrap_or(0)
+}
+
+fn text(value: &Value) -> String {
+    value
+        .as_bytes()
+        .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+        .unwrap_or_default()
+}
+
+fn elements(value: &Value) -> &[Value] {
+    value.as_elements().unwrap_or_default()
+}
+
+/// The line of an ACL that permits it.
+fn unlock(words: &[&str]) -> String {
+    let managed = match words[0] {
+        "INFO" => {
+            " (managed services: their own metrics, or redis-cli INFO of an administrator > info.txt)"
+        }
+        "CONFIG" => " (managed services: their parameter group)",
+        _ => "",
+    };
+    let permits = match words {
+        ["INFO" | "ROLE", ..] => words[0].to_ascii_lowercase(),
+        [container, sub, ..] => format!("{container}|{sub}").to_ascii_lowercase(),
+        _ => words.join("|").to_ascii_lowercase(),
+    };
+    format!("ACL SETUSER <user> +{permits}{managed}")
+}
