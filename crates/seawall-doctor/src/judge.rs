@@ -1,6 +1,6 @@
 //! From facts to a verdict: runs every rule, finds out what brought what about, and ranks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::facts::{Facts, Reach, Unseen, span};
 use crate::finding::{Confidence, Finding, Verdict};
@@ -37,6 +37,10 @@ pub struct Diagnosis {
     pub assumed: Vec<String>,
     /// How many failures the applications' logs tell of, and of how many servers.
     pub failures: u64,
+    /// Which kinds of source told anything: a server that let nobody in is not among them.
+    pub had: BTreeSet<Need>,
+    /// When it was made, where whoever had it made says so.
+    pub made: Option<Stamp>,
 }
 
 impl Diagnosis {
@@ -61,6 +65,10 @@ pub fn diagnose(mut facts: Facts) -> Diagnosis {
     ruled_out.retain(|out| findings.iter().all(|finding| finding.code != out.code));
     chain(&mut findings, rules);
     findings.sort_by(rank);
+    let mut had = facts.had.clone();
+    if facts.looks.iter().all(|look| look.info.is_empty()) {
+        had.remove(&Need::Server);
+    }
     let mut unseen = facts.unseen.clone();
     unseen.extend(missing(&facts));
     Diagnosis {
@@ -70,6 +78,8 @@ pub fn diagnose(mut facts: Facts) -> Diagnosis {
         unseen,
         assumed: facts.assumed.iter().cloned().collect(),
         failures: facts.failures,
+        had,
+        made: None,
     }
 }
 
@@ -131,17 +141,9 @@ fn missing(facts: &Facts) -> Vec<Unseen> {
         .filter(|need| !facts.had.contains(need))
         .map(|need| {
             let (what, how) = need.words();
-            let open: Vec<_> = crate::rules()
-                .iter()
-                .filter(|rule| rule.needs.first() == Some(&need))
-                .map(|rule| rule.code.to_string())
-                .collect();
             Unseen {
                 what: what.to_owned(),
-                why: format!(
-                    "not given: {} cannot be proved or ruled out",
-                    open.join(", ")
-                ),
+                why: format!("not given: {} cannot be proved or ruled out", open(need)),
                 how: how.to_owned(),
             }
         })
@@ -164,6 +166,20 @@ fn container_ended(facts: &Facts) -> Option<String> {
         fact.what.container.label(),
         fact.place.source
     ))
+}
+
+/// The rules that a source of that kind alone can prove: the first few by their codes, since there are many.
+fn open(need: Need) -> String {
+    const NAMED: usize = 3;
+    let rules = crate::rules().iter();
+    let all: Vec<_> = rules
+        .filter(|rule| rule.needs.first() == Some(&need))
+        .map(|rule| rule.code.to_string())
+        .collect();
+    match all.len().checked_sub(NAMED) {
+        None | Some(0 | 1) => all.join(", "),
+        Some(more) => format!("{} and {more} more", all[..NAMED].join(", ")),
+    }
 }
 
 fn uptime(facts: &Facts) -> Uptime {

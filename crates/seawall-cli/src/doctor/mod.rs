@@ -1,0 +1,73 @@
+mod form;
+mod sources;
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use clap::Args;
+use seawall_doctor::finding::Verdict;
+use seawall_doctor::stamp::Stamp;
+use seawall_doctor::{Diagnosis, diagnose};
+
+use form::Form;
+use sources::Told;
+
+use crate::Exit;
+
+/// Where the doctor looks if it is told nothing.
+const DEFAULT: &str = "redis://127.0.0.1:6379";
+
+/// Say why connections broke: from a server, its log, an application's log, the kernel's log.
+///
+/// Files are recognised by their content, and their order changes nothing: logs of Redis and Valkey, of applications, of the
+/// kernel (journalctl -k), what INFO, CLIENT LIST and CONFIG GET answered. The doctor only reads. Exit codes: 0 nothing
+/// found, 1 something broke, 2 could not run, 3 only risks.
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// URLs of servers and paths of files; `-` is standard input. Without any: `redis://127.0.0.1:6379`
+    #[arg(value_name = "URL|FILE")]
+    sources: Vec<String>,
+    #[command(flatten)]
+    form: Form,
+    /// How long a look at one server may take, in seconds
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=60))]
+    within: u64,
+}
+
+impl Doctor {
+    pub(crate) fn run(self) -> Exit {
+        let sources = if self.sources.is_empty() {
+            vec![DEFAULT.to_owned()]
+        } else {
+            self.sources
+        };
+        let now = now();
+        let Told { facts, unread } = sources::look(&sources, Duration::from_secs(self.within), now);
+        if facts.had.is_empty() {
+            return Exit::Unable;
+        }
+        let mut diagnosis = diagnose(facts);
+        diagnosis.made = Some(now);
+        let told = self.form.tell(&diagnosis);
+        match told {
+            Ok(()) if unread => Exit::Unable,
+            Ok(()) => exit(&diagnosis),
+            Err(untold) => untold,
+        }
+    }
+}
+
+/// By what matters most.
+fn exit(diagnosis: &Diagnosis) -> Exit {
+    match diagnosis.findings.first().map(|first| first.verdict) {
+        None | Some(Verdict::RuledOut) => Exit::Well,
+        Some(Verdict::Risk) => Exit::Risk,
+        Some(_) => Exit::Short,
+    }
+}
+
+fn now() -> Stamp {
+    let since_1970 = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Stamp(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,72 @@
+//! Everything, for programs: docs/doctor-json.md has the fields.
+
+use serde_json::{Value, json};
+
+use crate::facts::{Place, Spot};
+use crate::finding::{Evidence, Finding};
+use crate::judge::{Diagnosis, Uptime};
+
+/// The version of the JSON's shape: raised when a field changes its meaning or goes.
+pub const SCHEMA: u32 = 1;
+
+/// A diagnosis as one object.
+pub fn json(diagnosis: &Diagnosis) -> Value {
+    let (up, words) = match &diagnosis.uptime {
+        Uptime::Stayed(words) => (Some(true), words),
+        Uptime::Ended(words) => (Some(false), words),
+        Uptime::Unknown(words) => (None, words),
+    };
+    let had = diagnosis.had.iter().map(|need| need.words().0);
+    json!({
+        "schema": SCHEMA,
+        "version": env!("CARGO_PKG_VERSION"),
+        "made": diagnosis.made.map(|at| at.to_string()),
+        "up": up,
+        "uptime": words,
+        "had": had.collect::<Vec<_>>(),
+        "findings": diagnosis.findings.iter().map(of_finding).collect::<Vec<_>>(),
+        "ruled_out": diagnosis.ruled_out.iter().map(of_finding).collect::<Vec<_>>(),
+        "unseen": diagnosis.unseen.iter().map(|one| json!({
+            "what": one.what, "why": one.why, "how": one.how,
+        })).collect::<Vec<_>>(),
+        "assumed": diagnosis.assumed,
+        "failures": diagnosis.failures,
+    })
+}
+
+fn of_finding(finding: &Finding) -> Value {
+    let evidence = |all: &[Evidence]| -> Vec<Value> { all.iter().map(of_evidence).collect() };
+    json!({
+        "code": finding.code.to_string(),
+        "title": finding.title,
+        "verdict": finding.verdict.name(),
+        "confidence": finding.confidence.name(),
+        "from": finding.window.map(|(from, _)| from.to_string()),
+        "to": finding.window.map(|(_, to)| to.to_string()),
+        "subjects": finding.subjects,
+        "claim": finding.claim,
+        "supports": evidence(&finding.supports),
+        "more": finding.more,
+        "contradicts": evidence(&finding.contradicts),
+        "fixes": finding.fixes.iter().map(|fix| json!({
+            "action": fix.action, "risk": fix.risk, "undo": fix.undo,
+        })).collect::<Vec<_>>(),
+        "check": finding.check,
+        "behind": finding.behind.map(|code| code.to_string()),
+        "fingerprint": finding.fingerprint(),
+    })
+}
+
+fn of_evidence(evidence: &Evidence) -> Value {
+    let Place { source, spot } = &evidence.place;
+    let line = match spot {
+        Spot::Line(line) => Some(*line),
+        _ => None,
+    };
+    json!({
+        "place": evidence.place.to_string(),
+        "source": source.to_string(),
+        "line": line,
+        "says": evidence.says,
+    })
+}

@@ -1,0 +1,20 @@
+//! What the doctor says, in every form that it is read in: a terminal, a program, a ticket, a code scanner, a CI system.
+//!
+//! Words of a log may be anybody's: each form escapes what would be markup in it, and lets nothing through that steers a
+//! terminal.
+
+mod json;
+mod junit;
+mod markdown;
+mod sarif;
+mod text;
+mod words;
+
+pub use json::{SCHEMA, json};
+pub use junit::junit;
+pub use markdown::markdown;
+pub use sarif::sarif;
+pub use text::{coloured, text};
+
+#[cfg(test)]
+mod tests;

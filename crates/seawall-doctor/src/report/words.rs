@@ -1,0 +1,234 @@
+//! Words that every form of a report shares: what of them is a command to copy, and what must not reach a terminal or a page.
+
+use std::fmt::Write as _;
+
+use crate::finding::{Evidence, Finding, Verdict};
+use crate::judge::Diagnosis;
+use crate::rule::Code;
+
+/// A stretch of a sentence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Piece<'a> {
+    /// Words to read.
+    Prose(&'a str),
+    /// A command to copy: broken nowhere.
+    Command(&'a str),
+}
+
+/// What a command begins with.
+const PROGRAMS: &[&str] = &[
+    "redis-cli ",
+    "valkey-cli ",
+    "seawall ",
+    "kubectl ",
+    "journalctl ",
+    "systemctl ",
+    "sysctl ",
+    "docker ",
+    "helm ",
+    "aws ",
+    "gcloud ",
+    "echo ",
+    "ulimit ",
+    "dmesg ",
+    "ss -",
+    "ACL SETUSER ",
+    "CONFIG SET ",
+    "CONFIG GET ",
+];
+
+/// What no command goes on with, outside quotes and angle brackets.
+const ENDS: &[&str] = &[
+    ", ", ": ", "; ", " (", ". ", " and ", " or ", " then ", " if ", " where ", " when ",
+    " while ", " until ", " before ", " after ", " shows ", " tells ", " stays ", " is ",
+];
+
+/// Takes a sentence apart; together the pieces are the sentence.
+pub(super) fn pieces(words: &str) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
+    let mut rest = words;
+    while let Some(start) = command_start(rest) {
+        let end = start + command_length(&rest[start..]);
+        if start > 0 {
+            pieces.push(Piece::Prose(&rest[..start]));
+        }
+        pieces.push(Piece::Command(&rest[start..end]));
+        rest = &rest[end..];
+    }
+    if !rest.is_empty() {
+        pieces.push(Piece::Prose(rest));
+    }
+    pieces
+}
+
+fn command_start(words: &str) -> Option<usize> {
+    let begins_word = |at: usize| at == 0 || words[..at].ends_with([' ', '(', '`', '"']);
+    PROGRAMS
+        .iter()
+        .filter_map(|program| {
+            let mut places = words.match_indices(program).map(|(at, _)| at);
+            places.find(|at| begins_word(*at))
+        })
+        .min()
+}
+
+fn command_length(words: &str) -> usize {
+    let mut quote = None;
+    let mut angles = 0_u32;
+    for (at, c) in words.char_indices() {
+        let rest = &words[at..];
+        match (quote, c) {
+            (Some(open), _) if c == open => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"') if rest[1..].contains(c) => quote = Some(c),
+            (None, '<') if rest.contains('>') => angles += 1,
+            (None, '>') if angles > 0 => angles -= 1,
+            (None, _) if angles > 0 => {}
+            (None, '`' | ')') => return at,
+            _ if ENDS.iter().any(|end| rest.starts_with(end)) => return at,
+            _ => {}
+        }
+    }
+    words.trim_end_matches([' ', '.', ',']).len()
+}
+
+/// Without what would steer a terminal, or turn the order of letters about. Words of a log may be anybody's.
+pub(super) fn clean(words: &str) -> String {
+    words
+        .chars()
+        .map(|c| if steers(c) { '?' } else { c })
+        .collect()
+}
+
+fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
+        || matches!(
+            c,
+            '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}'
+        )
+}
+
+/// `proved  SW301 Redis closed a slow subscriber`.
+pub(super) fn headline(finding: &Finding) -> String {
+    format!(
+        "{}  {} {}",
+        finding.confidence.name(),
+        finding.code,
+        finding.title
+    )
+}
+
+/// `redis.log:881: closed at 33.6 MB unread`.
+pub(super) fn shown(evidence: &Evidence) -> String {
+    format!("{}: {}", evidence.place, evidence.says)
+}
+
+/// How many it struck, and what the applications tell.
+pub(super) fn scope(first: &Finding, diagnosis: &Diagnosis) -> String {
+    let mut words = match first.subjects.len() {
+        0 => "every client of the server".to_owned(),
+        1..=3 => first.whom(),
+        many => {
+            let two: Vec<_> = first.subjects.iter().take(2).map(String::as_str).collect();
+            format!("{many}, {} among them", two.join(" and "))
+        }
+    };
+    if diagnosis.failures > 0 {
+        let _ = write!(
+            words,
+            "; applications tell of {} failed calls",
+            diagnosis.failures
+        );
+    }
+    words
+}
+
+/// What stood in the way of the calls: everything but what is only a risk.
+pub(super) fn broke(diagnosis: &Diagnosis) -> impl Iterator<Item = &Finding> {
+    diagnosis
+        .findings
+        .iter()
+        .filter(|finding| finding.verdict != Verdict::Risk)
+}
+
+/// What has not done anything yet.
+pub(super) fn risks(diagnosis: &Diagnosis) -> impl Iterator<Item = &Finding> {
+    diagnosis
+        .findings
+        .iter()
+        .filter(|finding| finding.verdict == Verdict::Risk)
+}
+
+/// Where a rule is explained: in the repository, if the manifest says where that is.
+pub(super) fn page_of(code: Code) -> String {
+    let anchor = code.to_string().to_lowercase();
+    let repository = env!("CARGO_PKG_REPOSITORY");
+    let front = if repository.is_empty() {
+        String::new()
+    } else {
+        format!("{repository}/blob/main/")
+    };
+    format!("{front}docs/doctor-rules.md#{anchor}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn commands(words: &str) -> Vec<&str> {
+        pieces(words)
+            .into_iter()
+            .filter_map(|piece| match piece {
+                Piece::Command(command) => Some(command),
+                Piece::Prose(_) => None,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn commands_are_found_inside_sentences() {
+        let known = [
+            (
+                "stop-gap: redis-cli CONFIG SET client-output-buffer-limit 'pubsub 64mb 16mb 120'",
+                vec!["redis-cli CONFIG SET client-output-buffer-limit 'pubsub 64mb 16mb 120'"],
+            ),
+            (
+                "journalctl -k -o short-iso > kernel.log (on the server's host), then: seawall doctor kernel.log",
+                vec![
+                    "journalctl -k -o short-iso > kernel.log",
+                    "seawall doctor kernel.log",
+                ],
+            ),
+            (
+                "redis-cli CONFIG SET maxmemory <60 to 70 % of what it may have>, in redis.conf too",
+                vec!["redis-cli CONFIG SET maxmemory <60 to 70 % of what it may have>"],
+            ),
+            (
+                "redis-cli CLIENT LIST: group by addr and name",
+                vec!["redis-cli CLIENT LIST"],
+            ),
+            ("no redis-client does that", vec![]),
+            ("ask redis-cli INFO.", vec!["redis-cli INFO"]),
+            ("it's redis-cli PING, isn't it", vec!["redis-cli PING"]),
+        ];
+        for (words, expected) in known {
+            assert_eq!(commands(words), expected, "{words}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_pieces_together_are_the_sentence(
+            words in "((redis-cli |seawall |, |: |'|\"|<|>|\\(|[a-z\u{e9}\u{1b}]{1,4}| ){0,20})",
+        ) {
+            let together: String = pieces(&words)
+                .into_iter()
+                .map(|piece| match piece {
+                    Piece::Command(words) | Piece::Prose(words) => words,
+                })
+                .collect();
+            proptest::prop_assert_eq!(together, words);
+        }
+    }
+}
