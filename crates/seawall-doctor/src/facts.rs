@@ -155,6 +155,8 @@ pub enum Line {
 pub struct ServerLine {
     /// The process.
     pub pid: Option<u32>,
+    /// Whether that is a Sentinel.
+    pub sentinel: bool,
     /// What it means.
     pub line: Line,
 }

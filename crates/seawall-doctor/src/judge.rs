@@ -2,25 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::facts::{Facts, Reach, Unseen, span};
+use crate::facts::{Facts, Unseen};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Need, Rule};
 use crate::stamp::Stamp;
+use crate::uptime::{Uptime, uptime};
 
 /// How long after a cause what it brings about may still come, in seconds: a restart's LOADING of a large dataset, a
 /// subscriber that notices late.
 const WAKE_S: i64 = 600;
-
-/// Whether the server stayed up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Uptime {
-    /// It did, as far as the facts reach; in words.
-    Stayed(String),
-    /// It did not; in words.
-    Ended(String),
-    /// Nothing tells; in words, why.
-    Unknown(String),
-}
 
 /// What the doctor says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,24 +140,6 @@ fn missing(facts: &Facts) -> Vec<Unseen> {
         .collect()
 }
 
-/// The last end of a server's container.
-fn container_ended(facts: &Facts) -> Option<String> {
-    use crate::container::News;
-    let ends = facts.containers.iter().filter_map(|fact| {
-        let News::Ended { reason, exit } = &fact.what.news else {
-            return None;
-        };
-        fact.what.container.serves.then_some((fact, reason, exit))
-    });
-    let (fact, reason, exit) = ends.max_by_key(|(fact, ..)| fact.at)?;
-    let at = fact.at.map_or_else(String::new, |at| format!(" at {at}"));
-    Some(format!(
-        "no: {} ended{at}: {reason}, exit code {exit} ({})",
-        fact.what.container.label(),
-        fact.place.source
-    ))
-}
-
 /// The rules that a source of that kind alone can prove: the first few by their codes, since there are many.
 fn open(need: Need) -> String {
     const NAMED: usize = 3;
@@ -179,75 +151,5 @@ fn open(need: Need) -> String {
     match all.len().checked_sub(NAMED) {
         None | Some(0 | 1) => all.join(", "),
         Some(more) => format!("{} and {more} more", all[..NAMED].join(", ")),
-    }
-}
-
-fn uptime(facts: &Facts) -> Uptime {
-    use crate::facts::Line;
-    let starts: Vec<_> = facts
-        .lines(|line| matches!(line, Line::Started).then_some(()))
-        .map(|(fact, ())| fact)
-        .collect();
-    // The first start of a log that begins with it is where the log begins.
-    let ends = facts
-        .lines(|line| match line {
-            Line::Farewell => Some("it ended in order"),
-            Line::Crashed(_) => Some("it crashed"),
-            Line::AllocationFailed => Some("it ran out of memory"),
-            _ => None,
-        })
-        .last();
-    if let Some((fact, how)) = ends {
-        let back = starts.iter().find(|start| start.at > fact.at);
-        let at = fact.at.map_or_else(String::new, |at| format!(" at {at}"));
-        let back = back
-            .and_then(|start| Some((start.at?, fact.at?)))
-            .map_or_else(
-                || ", and is not seen to come back".to_owned(),
-                |(start, end)| format!(", and began again {:.0} s later", end.seconds_to(start)),
-            );
-        return Uptime::Ended(format!("no: {how}{at}{back} ({})", fact.place));
-    }
-    if starts.len() > 1 {
-        let last = starts[starts.len() - 1];
-        return Uptime::Ended(format!(
-            "no: it began {} times without a farewell, last{} ({})",
-            starts.len(),
-            last.at.map_or_else(String::new, |at| format!(" at {at}")),
-            last.place
-        ));
-    }
-    if let Some(words) = container_ended(facts) {
-        return Uptime::Ended(words);
-    }
-    let mut words = Vec::new();
-    for look in &facts.looks {
-        match &look.reach {
-            Reach::Refused => {
-                return Uptime::Ended(format!("no: nothing listens at {}", look.source));
-            }
-            Reach::Answered | Reach::Pasted => {
-                let Some(seconds) = look.number("uptime_in_seconds") else {
-                    continue;
-                };
-                let run = look
-                    .info
-                    .get("run_id")
-                    .map_or("?", |id| &id[..id.len().min(8)]);
-                let role = look.info.get("role").map_or("?", String::as_str);
-                words.push(format!("run_id {run}, up {}, {role}", span(seconds)));
-            }
-            _ => {}
-        }
-    }
-    if words.is_empty() {
-        match facts.looks.first() {
-            Some(look) => Uptime::Unknown(format!("unknown: {} did not tell", look.source)),
-            None => {
-                Uptime::Unknown("unknown: no server was looked at, and no log tells".to_owned())
-            }
-        }
-    } else {
-        Uptime::Stayed(format!("yes: {}", words.join("; ")))
     }
 }

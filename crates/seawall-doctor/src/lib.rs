@@ -13,6 +13,7 @@ pub mod finding;
 mod judge;
 mod limits;
 pub mod live;
+pub mod lives;
 pub mod provider;
 pub mod read;
 pub mod report;
@@ -22,6 +23,7 @@ pub mod stamp;
 #[cfg(test)]
 mod testing;
 pub mod text;
+pub mod uptime;
 
 mod rules {
     include!(concat!(env!("OUT_DIR"), "/rules.rs"));

@@ -97,7 +97,11 @@ fn span(text: &str, unit: f64) -> Option<u64> {
     };
     let millis = number * unit;
     // Nothing rests for a hundred years.
-    (millis < 3e12).then_some(millis as u64)
+    (0.0..3e12)
+        .contains(&millis)
+        .then_some(millis.round() as i64)?
+        .try_into()
+        .ok()
 }
 
 /// The command that failed, in upper case: `cmd=GET`, `Timeout performing GET`, or the method in the traceback above.

@@ -63,8 +63,11 @@ impl Searcher for RedisLog {
         }
         if let Some(line) = meaning(head.message) {
             let key = discriminant(&line);
-            let pid = head.pid;
-            let what = ServerLine { pid, line };
+            let what = ServerLine {
+                pid: head.pid,
+                sentinel: head.sentinel,
+                line,
+            };
             self.found.push(key, Fact { at, place, what });
         }
     }
@@ -115,15 +118,16 @@ impl When {
 
 struct Head<'a> {
     pid: Option<u32>,
+    sentinel: bool,
     when: When,
     message: &'a str,
 }
 
 /// `PID:ROLE DAY MONTH [YEAR] HH:MM:SS.mmm LEVEL message`, or `[PID] DAY MONTH HH:MM:SS.mmm LEVEL message`.
 fn head(line: &str) -> Option<Head<'_>> {
-    let (pid, rest) = if let Some(old) = line.strip_prefix('[') {
+    let (pid, role, rest) = if let Some(old) = line.strip_prefix('[') {
         let (pid, rest) = old.split_once("] ")?;
-        (pid, rest)
+        (pid, "", rest)
     } else {
         let (process, rest) = line.split_once(' ')?;
         let (pid, role) = process.split_once(':')?;
@@ -135,7 +139,7 @@ fn head(line: &str) -> Option<Head<'_>> {
         if role.len() != 1 {
             return None;
         }
-        (pid, rest)
+        (pid, role, rest)
     };
     let pid = pid.trim().parse().ok()?;
     let mut words = rest.splitn(3, ' ');
@@ -156,6 +160,7 @@ fn head(line: &str) -> Option<Head<'_>> {
     let message = rest.strip_prefix(['.', '-', '*', '#'])?.trim_start();
     Some(Head {
         pid: Some(pid),
+        sentinel: role == "X",
         when: When {
             year,
             month,
@@ -172,6 +177,8 @@ fn of_signal<'a>(pid: &str, seconds: &str, message: &'a str) -> Option<Head<'a>>
     let number = |from: usize, to: usize| text.get(from..to)?.parse::<u32>().ok();
     Some(Head {
         pid: Some(pid.parse().ok()?),
+        // It does not say of whom.
+        sentinel: false,
         when: When {
             year: Some(text.get(..4)?.parse().ok()?),
             month: number(5, 7)?,

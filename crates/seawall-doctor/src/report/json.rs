@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use crate::facts::{Place, Spot};
 use crate::finding::{Evidence, Finding};
-use crate::judge::{Diagnosis, Uptime};
+use crate::judge::Diagnosis;
+use crate::uptime::Uptime;
 
 /// The version of the JSON's shape: raised when a field changes its meaning or goes.
 pub const SCHEMA: u32 = 1;

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use super::words::{Piece, broke, clean, headline, page_of, pieces, risks, scope, shown};
 use crate::facts::Unseen;
 use crate::finding::{Evidence, Finding, Fix};
-use crate::judge::{Diagnosis, Uptime};
+use crate::judge::Diagnosis;
+use crate::uptime::Uptime;
 
 /// A diagnosis in GitHub's Markdown.
 pub fn markdown(diagnosis: &Diagnosis) -> String {

@@ -3,9 +3,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::facts::{Place, Spot, Unseen};
 use crate::finding::{Confidence, Finding, Verdict};
-use crate::judge::{Diagnosis, Uptime};
+use crate::judge::Diagnosis;
 use crate::rule::{Code, Need};
 use crate::stamp::Stamp;
+use crate::uptime::Uptime;
 
 /// A diagnosis with something everywhere, and `words` wherever somebody else's words may stand.
 fn full(words: &str) -> Diagnosis {

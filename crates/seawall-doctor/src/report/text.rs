@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use super::words::{Piece, broke, clean, headline, pieces, risks, scope, shown};
 use crate::facts::Unseen;
 use crate::finding::{Finding, Fix};
-use crate::judge::{Diagnosis, Uptime};
+use crate::judge::Diagnosis;
+use crate::uptime::Uptime;
 
 const QUESTION: &str = "DID REDIS STAY UP?";
 const WIDTH: usize = 100;

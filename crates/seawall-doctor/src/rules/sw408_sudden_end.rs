@@ -1,7 +1,8 @@
 //! The server ended without a word.
 
-use crate::facts::{Facts, KernelLine, Line};
+use crate::facts::{Facts, KernelLine};
 use crate::finding::{Confidence, Finding, Verdict};
+use crate::lives::Life;
 use crate::rule::{Code, Need, Rule};
 
 pub(super) const RULE: Rule = Rule {
@@ -22,25 +23,9 @@ its own log tells. A container's runtime sends SIGKILL when a stop takes too lon
 };
 
 fn check(facts: &Facts) -> Vec<Finding> {
-    let mut found = Vec::new();
-    let mut running = None;
-    for fact in &facts.server_log {
-        match fact.what.line {
-            Line::Started => {
-                if let Some(before) = running.replace(fact)
-                    && before.what.pid != fact.what.pid
-                    && !killed(facts, before.what.pid)
-                {
-                    found.push((before, fact));
-                }
-            }
-            Line::Farewell | Line::Crashed(_) | Line::AllocationFailed => running = None,
-            _ if running.is_none_or(|last| last.what.pid == fact.what.pid) => running = Some(fact),
-            _ => {}
-        }
-    }
-    found
-        .into_iter()
+    let lives = facts.lives();
+    let ends = lives.iter().flat_map(Life::sudden_ends);
+    ends.filter(|(last, _)| !killed(facts, last.what.pid))
         .map(|(last, start)| {
             let pid = last.what.pid.map_or_else(String::new, |pid| format!("process {pid}"));
             Finding::new(RULE.code, RULE.title, Verdict::Cause, Confidence::Strong)
