@@ -196,6 +196,29 @@ pub enum Failure {
     Other,
 }
 
+impl Failure {
+    /// What it is, for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Refused => "connection refused",
+            Self::ConnectTimeout => "no connection in time",
+            Self::Reset => "reset",
+            Self::Closed => "closed by the server",
+            Self::ReadTimeout => "no reply in time",
+            Self::WriteFailed => "write failed",
+            Self::PoolExhausted => "pool exhausted",
+            Self::NameUnknown => "name unknown",
+            Self::MaxClients => "maxclients",
+            Self::Loading => "LOADING",
+            Self::ReadOnly => "READONLY",
+            Self::OutOfMemory => "OOM",
+            Self::SaveFailed => "MISCONF",
+            Self::Auth => "refused login",
+            Self::Other => "another error",
+        }
+    }
+}
+
 /// A line of an application's log that tells of a failed call.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ClientLine {
@@ -380,6 +403,8 @@ pub struct Facts {
     pub containers: Vec<Fact<ContainerNews>>,
     /// What providers did to the servers that they run.
     pub provider: Vec<Fact<ProviderEvent>>,
+    /// Logs whose times have no zone, and are taken as UTC.
+    pub zoneless: BTreeSet<Arc<str>>,
     /// What could not be looked at.
     pub unseen: Vec<Unseen>,
     /// What was inferred to read them: a time zone, a year.
@@ -397,6 +422,7 @@ impl Facts {
         self.failures += other.failures;
         self.kernel_log.extend(other.kernel_log);
         self.said.extend(other.said);
+        self.zoneless.extend(other.zoneless);
         for (source, (from, to)) in other.spans {
             let span = self.spans.entry(source).or_insert((from, to));
             *span = (span.0.min(from), span.1.max(to));

@@ -172,6 +172,12 @@ impl Finding {
     /// Adds what speaks against it, and makes it one less sure.
     #[must_use]
     pub fn contradicted(mut self, place: Place, says: impl Into<String>) -> Self {
+        self.contradict(place, says);
+        self
+    }
+
+    /// As [`contradicted`](Self::contradicted), of a finding that is held by another.
+    pub(crate) fn contradict(&mut self, place: Place, says: impl Into<String>) {
         self.contradicts.push(Evidence {
             place,
             says: says.into(),
@@ -181,7 +187,6 @@ impl Finding {
             Confidence::Strong => Confidence::Likely,
             Confidence::Likely | Confidence::Possible => Confidence::Possible,
         };
-        self
     }
 
     /// Widens its window so that this moment lies in it.

@@ -6,11 +6,12 @@ use crate::facts::{Facts, Unseen};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Need, Rule};
 use crate::stamp::Stamp;
+use crate::symptoms;
 use crate::uptime::{Uptime, uptime};
 
 /// How long after a cause what it brings about may still come, in seconds: a restart's LOADING of a large dataset, a
 /// subscriber that notices late.
-const WAKE_S: i64 = 600;
+pub(crate) const WAKE_S: i64 = 600;
 
 /// What the doctor says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub struct Diagnosis {
     pub uptime: Uptime,
     /// What was found, what matters most first; without what was ruled out.
     pub findings: Vec<Finding>,
+    /// That calls failed and no cause was found, in words.
+    pub unexplained: Option<String>,
     /// What was ruled out.
     pub ruled_out: Vec<Finding>,
     /// What could not be looked at, and what that leaves open.
@@ -53,8 +56,10 @@ pub fn diagnose(mut facts: Facts) -> Diagnosis {
         .partition(|finding| finding.verdict == Verdict::RuledOut);
     // What happened was not ruled out by another server's counters.
     ruled_out.retain(|out| findings.iter().all(|finding| finding.code != out.code));
+    symptoms::weigh(&mut findings, &facts);
     chain(&mut findings, rules);
     findings.sort_by(rank);
+    let unexplained = symptoms::unexplained(&findings, &facts);
     let mut had = facts.had.clone();
     if facts.looks.iter().all(|look| look.info.is_empty()) {
         had.remove(&Need::Server);
@@ -64,6 +69,7 @@ pub fn diagnose(mut facts: Facts) -> Diagnosis {
     Diagnosis {
         uptime: uptime(&facts),
         findings,
+        unexplained,
         ruled_out,
         unseen,
         assumed: facts.assumed.iter().cloned().collect(),

@@ -20,6 +20,7 @@ pub mod report;
 mod rule;
 mod settings;
 pub mod stamp;
+mod symptoms;
 #[cfg(test)]
 mod testing;
 pub mod text;

@@ -59,6 +59,8 @@ impl Doctor {
 /// By what matters most.
 fn exit(diagnosis: &Diagnosis) -> Exit {
     match diagnosis.findings.first().map(|first| first.verdict) {
+        // Calls failed, whether or not somebody knows why.
+        _ if diagnosis.unexplained.is_some() => Exit::Short,
         None | Some(Verdict::RuledOut) => Exit::Well,
         Some(Verdict::Risk) => Exit::Risk,
         Some(_) => Exit::Short,

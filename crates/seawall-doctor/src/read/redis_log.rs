@@ -74,6 +74,7 @@ impl Searcher for RedisLog {
 
     fn end(&mut self, facts: &mut Facts) {
         facts.had.insert(Need::ServerLog);
+        facts.zoneless.insert(Arc::clone(&self.source));
         facts.assumed.insert(format!(
             "{}: its times are taken as UTC (Redis writes local time and no zone)",
             self.source

@@ -32,6 +32,7 @@ pub fn json(diagnosis: &Diagnosis) -> Value {
         })).collect::<Vec<_>>(),
         "assumed": diagnosis.assumed,
         "failures": diagnosis.failures,
+        "unexplained": diagnosis.unexplained,
     })
 }
 

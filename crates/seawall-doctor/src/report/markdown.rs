@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::words::{Piece, broke, clean, headline, page_of, pieces, risks, scope, shown};
+use super::words::{NOTHING, Piece, broke, clean, headline, page_of, pieces, risks, scope, shown};
 use crate::facts::Unseen;
 use crate::finding::{Evidence, Finding, Fix};
 use crate::judge::Diagnosis;
@@ -16,12 +16,12 @@ pub fn markdown(diagnosis: &Diagnosis) -> String {
     };
     heading(&mut page, 2, "What the doctor says");
     let _ = writeln!(page, "**Did Redis stay up?** {}\n", escaped(up));
-    match diagnosis.first() {
-        Some(first) => {
-            let _ = writeln!(page, "**Cause:** {}\n", linked(first));
-            let _ = writeln!(page, "**Scope:** {}\n", escaped(&scope(first, diagnosis)));
-        }
-        None => page.push_str("**Cause:** nothing is wrong, as far as was looked\n\n"),
+    if let Some(first) = diagnosis.first() {
+        let _ = writeln!(page, "**Cause:** {}\n", linked(first));
+        let _ = writeln!(page, "**Scope:** {}\n", escaped(&scope(first, diagnosis)));
+    } else {
+        let words = diagnosis.unexplained.as_deref().unwrap_or(NOTHING);
+        let _ = writeln!(page, "**Cause:** {}\n", escaped(words));
     }
     for finding in broke(diagnosis).chain(risks(diagnosis)) {
         of_finding(&mut page, finding);

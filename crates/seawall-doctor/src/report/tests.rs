@@ -58,6 +58,7 @@ fn full(words: &str) -> Diagnosis {
         }],
         assumed: vec![format!("assumed {words}")],
         failures: 41,
+        unexplained: None,
         had: [Need::Server, Need::ServerLog].into(),
         made: Some(Stamp(1_795_402_699_000)),
     }

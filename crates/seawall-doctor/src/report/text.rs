@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::words::{Piece, broke, clean, headline, pieces, risks, scope, shown};
+use super::words::{NOTHING, Piece, broke, clean, headline, pieces, risks, scope, shown};
 use crate::facts::Unseen;
 use crate::finding::{Finding, Fix};
 use crate::judge::Diagnosis;
@@ -73,11 +73,10 @@ impl Page {
         }
         match diagnosis.first() {
             Some(first) => self.cause(first, diagnosis),
-            None => self.part(
-                "CAUSE",
-                "nothing is wrong, as far as was looked",
-                Colour::Green,
-            ),
+            None => match &diagnosis.unexplained {
+                Some(words) => self.part("CAUSE", words, Colour::Red),
+                None => self.part("CAUSE", NOTHING, Colour::Green),
+            },
         }
         self.risks(diagnosis);
         self.ruled_out(diagnosis);

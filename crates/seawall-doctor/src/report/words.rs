@@ -6,6 +6,9 @@ use crate::finding::{Evidence, Finding, Verdict};
 use crate::judge::Diagnosis;
 use crate::rule::Code;
 
+/// What is said where nothing was found, and no call failed.
+pub(super) const NOTHING: &str = "nothing is wrong, as far as was looked";
+
 /// A stretch of a sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Piece<'a> {

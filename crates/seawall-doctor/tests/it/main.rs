@@ -165,9 +165,11 @@ fn a_reply_over_the_limit_is_proved_by_the_log() {
         .expect("it is sent");
     let mut rest = Vec::new();
     let _ = client.read_to_end(&mut rest);
-    let told =
-        "2026-11-23T02:58:11Z redis.exceptions.ConnectionError: Connection closed by server.\n";
-    let diagnosis = all_of(&server, application(told));
+    let told = format!(
+        "{} redis.exceptions.ConnectionError: Connection closed by server.\n",
+        now()
+    );
+    let diagnosis = all_of(&server, application(&told));
     assert_eq!(first(&diagnosis), proved("SW302"));
     assert!(
         diagnosis.findings[0].title.contains("LRANGE"),

@@ -1,0 +1,137 @@
+//! What applications tell of failed calls, against what is said to have made them fail.
+//!
+//! A cause needs an overlap in time with its symptom. Where an application's log covers the time of a finding and tells of
+//! no failed call there, the finding made none fail, however surely it happened.
+
+use std::collections::BTreeMap;
+
+use crate::facts::{ClientLine, Fact, Facts, Failure};
+use crate::finding::{Finding, Verdict};
+use crate::judge::WAKE_S;
+use crate::stamp::Stamp;
+
+/// A clock whose zone is a guess may be as many seconds off, either way.
+const ZONES_S: i64 = 15 * 3_600;
+
+/// Makes a risk of what happened while no call failed; what happened where no application's log reaches is less sure.
+pub(crate) fn weigh(findings: &mut [Finding], facts: &Facts) {
+    let failed: Vec<_> = facts.client_log.iter().collect();
+    let at: Vec<_> = failed.iter().filter_map(|fact| fact.at).collect();
+    // A failure without a time may belong anywhere, and so may one that was passed over.
+    if at.is_empty() || at.len() as u64 != facts.failures {
+        return;
+    }
+    for finding in findings {
+        let Some((from, to)) = finding.window.filter(|_| finding.verdict == Verdict::Cause) else {
+            continue;
+        };
+        let guessed = |place: &crate::facts::Place| facts.zoneless.contains(&place.source);
+        let slack = if finding.supports.iter().any(|one| guessed(&one.place)) {
+            ZONES_S
+        } else {
+            0
+        };
+        let (early, late) = (
+            from.plus_seconds(-5 - slack),
+            to.plus_seconds(WAKE_S + slack),
+        );
+        if at.iter().any(|at| (early..=late).contains(at)) {
+            continue;
+        }
+        let nearest = nearest(&failed, from);
+        let covered = facts
+            .spans
+            .get(&nearest.place.source)
+            .is_some_and(|(begin, end)| *begin <= early && late <= *end);
+        finding.contradict(
+            nearest.place.clone(),
+            "no call failed at that time: this is the nearest that did",
+        );
+        if covered {
+            finding.verdict = Verdict::Risk;
+        }
+    }
+}
+
+fn nearest<'a>(failed: &[&'a Fact<ClientLine>], to: Stamp) -> &'a Fact<ClientLine> {
+    let distance = |fact: &&&Fact<ClientLine>| fact.at.map_or(u64::MAX, |at| at.0.abs_diff(to.0));
+    failed.iter().min_by_key(distance).expect("there is one")
+}
+
+/// Failed calls, if no cause was found.
+pub(crate) fn unexplained(findings: &[Finding], facts: &Facts) -> Option<String> {
+    let explained = |finding: &Finding| finding.verdict < Verdict::Risk;
+    if facts.failures == 0 || findings.iter().any(explained) {
+        return None;
+    }
+    let mut kinds: BTreeMap<Failure, u64> = BTreeMap::new();
+    for fact in &facts.client_log {
+        *kinds.entry(fact.what.failure).or_default() += 1;
+    }
+    let mut kinds: Vec<_> = kinds.into_iter().collect();
+    kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let kinds: Vec<_> = kinds.iter().take(3).map(|(kind, _)| kind.words()).collect();
+    let at: Vec<_> = facts.client_log.iter().filter_map(|fact| fact.at).collect();
+    let when = match (at.iter().min(), at.iter().max()) {
+        (Some(from), Some(to)) if from == to => format!(" at {from}"),
+        (Some(from), Some(to)) => format!(" from {from} to {to}"),
+        _ => String::new(),
+    };
+    Some(format!(
+        "not found: applications tell of {} failed {} ({}){when}, and nothing that was looked at tells why",
+        facts.failures,
+        if facts.failures == 1 { "call" } else { "calls" },
+        kinds.join(", ")
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Confidence;
+    use crate::judge::{Diagnosis, diagnose};
+    use crate::testing::{application, kernel};
+
+    const KILL: &str = "2026-11-23T02:58:11+0000 host kernel: Out of memory: Killed process 4711 (redis-server) total-vm:9kB\n";
+
+    fn with(application_log: &str) -> Diagnosis {
+        let mut facts = kernel(KILL);
+        facts.add(application(application_log));
+        diagnose(facts)
+    }
+
+    #[test]
+    fn a_failure_in_its_wake_leaves_a_cause_what_it_is() {
+        let found =
+            with("2026-11-23T02:58:12Z Error 111 connecting to cache:6379. Connection refused.\n");
+        let first = found.first().expect("a cause");
+        assert_eq!((first.code.0, first.confidence), (402, Confidence::Likely));
+        assert_eq!(found.unexplained, None);
+    }
+
+    #[test]
+    fn what_happened_while_all_calls_were_answered_is_no_cause() {
+        let found = with(
+            "2026-11-23T01:00:00Z Error 104 while writing to socket. Connection reset by peer.\n\
+             2026-11-23T09:00:00Z Error 104 while writing to socket. Connection reset by peer.\n",
+        );
+        assert!(found.first().is_none(), "{:?}", found.findings);
+        let risk = &found.findings[0];
+        assert_eq!((risk.code.0, risk.verdict), (402, Verdict::Risk));
+        let words = found.unexplained.expect("nobody knows");
+        assert!(words.contains("2 failed calls"), "{words}");
+        assert!(words.contains("01:00:00"), "{words}");
+    }
+
+    #[test]
+    fn what_no_applications_log_covers_stays_a_cause_and_is_less_sure() {
+        let found =
+            with("2026-11-23T09:00:00Z Error 111 connecting to cache:6379. Connection refused.\n");
+        let first = found.first().expect("a cause");
+        assert_eq!(
+            (first.code.0, first.confidence),
+            (402, Confidence::Possible)
+        );
+        assert!(!first.contradicts.is_empty());
+    }
+}
