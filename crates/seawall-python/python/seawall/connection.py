@@ -242,6 +242,7 @@ class _Leased(Leasing, _Base):
 
     def exchange_many(self, commands: list[tuple[Any, ...]]) -> list[Any]:
         """Sends commands in one write and reads their replies together; the server's errors stand among them."""
+        self._speaks = True
         self.send_packed_command(_ext.pack(commands, self._codec))
         lease = self._lease
         if lease is None:
