@@ -235,3 +235,32 @@ def test_under_asyncio_it_is_sent_once_too(server: Server) -> None:
             await client.aclose()
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_a_deadline_around_them_ends_waits_for_messages(server: Server, protocol: int) -> None:
+    client = seawall.Redis(port=server.port, protocol=protocol)
+    with client.pubsub() as subscription:
+        subscription.subscribe("news")
+        assert subscription.get_message(timeout=20)["type"] == "subscribe"
+        began = time.monotonic()
+        with seawall.deadline(0.2):
+            assert subscription.get_message(timeout=30) is None
+        with seawall.deadline(0.2), pytest.raises(seawall.errors.TimeoutError):
+            subscription.parse_response(block=True)
+        assert time.monotonic() - began < 20
+    client.close()
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_under_asyncio_it_ends_them_too(server: Server, protocol: int) -> None:
+    async def main() -> None:
+        async with seawall.asyncio.Redis(port=server.port, protocol=protocol) as client, client.pubsub() as subscription:
+            await subscription.subscribe("news")
+            assert (await subscription.get_message(timeout=20))["type"] == "subscribe"
+            with seawall.deadline(0.2):
+                assert await asyncio.wait_for(subscription.get_message(timeout=30), 20) is None
+            with seawall.deadline(0.2), pytest.raises(seawall.errors.TimeoutError):
+                await asyncio.wait_for(subscription.parse_response(block=True), 20)
+
+    asyncio.run(main())

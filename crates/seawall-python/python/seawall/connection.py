@@ -105,9 +105,10 @@ class LeaseParser(_RESP3Parser):
         lease = self._lease
         if lease is None:
             raise errors._closed(may_have_run=True)
-        if self._subscribed is not None:
-            return self._subscribed.can_read(lease, timeout or 0.0)
-        return lease.can_read(timeout or 0.0)
+        within, left = timeout or 0.0, _deadline.left()
+        if left is not None:
+            within = min(within, left)
+        return lease.can_read(within) if self._subscribed is None else self._subscribed.can_read(lease, within)
 
     def read_response(
         self, disable_decoding: bool = False, push_request: bool = False, timeout: Any = SENTINEL
