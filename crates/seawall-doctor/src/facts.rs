@@ -192,6 +192,22 @@ pub enum Failure {
     SaveFailed,
     /// The server said NOAUTH or WRONGPASS.
     Auth,
+    /// The server said NOPERM, or a socket's permissions refused.
+    Denied,
+    /// The cluster is down, or its redirections do not end.
+    Cluster,
+    /// The server said BUSY: a script runs.
+    Busy,
+    /// This host has no port left to connect from.
+    NoLocalPort,
+    /// There is no way to the server's host.
+    Unreachable,
+    /// TLS failed.
+    Tls,
+    /// What came was no reply: two readers of one connection, or another protocol.
+    Protocol,
+    /// The client had no connection, and gave the call up.
+    NotConnected,
     /// What a rule listens for, and nobody else knows.
     Other,
 }
@@ -214,6 +230,14 @@ impl Failure {
             Self::OutOfMemory => "OOM",
             Self::SaveFailed => "MISCONF",
             Self::Auth => "refused login",
+            Self::Denied => "NOPERM",
+            Self::Cluster => "cluster down",
+            Self::Busy => "BUSY",
+            Self::NoLocalPort => "no local port left",
+            Self::Unreachable => "host unreachable",
+            Self::Tls => "TLS failed",
+            Self::Protocol => "no reply of Redis's",
+            Self::NotConnected => "not connected",
             Self::Other => "another error",
         }
     }
@@ -232,6 +256,8 @@ pub struct ClientLine {
     pub idle: Option<u64>,
     /// The command that failed, in upper case.
     pub command: Option<String>,
+    /// The process, worker or container that told it.
+    pub process: Option<String>,
 }
 
 impl ClientLine {
@@ -243,6 +269,7 @@ impl ClientLine {
             local: None,
             idle: None,
             command: None,
+            process: None,
         }
     }
 }
@@ -432,6 +459,13 @@ impl Facts {
         self.unseen.extend(other.unseen);
         self.assumed.extend(other.assumed);
         self.had.extend(other.had);
+    }
+
+    /// Notes that a log tells its times without a zone.
+    pub(crate) fn without_zone(&mut self, source: &Arc<str>, why: &str) {
+        self.zoneless.insert(Arc::clone(source));
+        self.assumed
+            .insert(format!("{source}: its times are taken as UTC ({why})"));
     }
 
     /// Puts everything into its order.

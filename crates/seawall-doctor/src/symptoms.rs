@@ -26,11 +26,9 @@ pub(crate) fn weigh(findings: &mut [Finding], facts: &Facts) {
             continue;
         };
         let guessed = |place: &crate::facts::Place| facts.zoneless.contains(&place.source);
-        let slack = if finding.supports.iter().any(|one| guessed(&one.place)) {
-            ZONES_S
-        } else {
-            0
-        };
+        let either = finding.supports.iter().any(|one| guessed(&one.place))
+            || failed.iter().any(|fact| guessed(&fact.place));
+        let slack = if either { ZONES_S } else { 0 };
         let (early, late) = (
             from.plus_seconds(-5 - slack),
             to.plus_seconds(WAKE_S + slack),

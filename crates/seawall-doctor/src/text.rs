@@ -118,6 +118,8 @@ pub(crate) struct Listened {
     pub(crate) search: AhoCorasick,
     /// The rules' texts.
     pub(crate) texts: Vec<Text>,
+    /// All words that are searched for.
+    words: Vec<&'static str>,
 }
 
 impl Listened {
@@ -140,11 +142,25 @@ impl Listened {
             words.extend(readers_own);
             words.sort_unstable();
             words.dedup();
-            let search = AhoCorasick::builder()
-                .kind(Some(AhoCorasickKind::DFA))
-                .build(words)
-                .expect("the texts of all rules fit into an automaton");
-            Self { search, texts }
+            Self {
+                search: automaton(&words),
+                texts,
+                words,
+            }
+        })
+    }
+
+    /// What several listen for, for a log that has lines of each of them.
+    pub(crate) fn together(cell: &'static OnceLock<Self>, all: &[&'static Self]) -> &'static Self {
+        cell.get_or_init(|| {
+            let mut words: Vec<_> = all.iter().flat_map(|one| one.words.clone()).collect();
+            words.sort_unstable();
+            words.dedup();
+            Self {
+                search: automaton(&words),
+                texts: Vec::new(),
+                words,
+            }
         })
     }
 
@@ -154,6 +170,13 @@ impl Listened {
             .iter()
             .filter_map(move |text| Said::of(text, line, pid))
     }
+}
+
+fn automaton(words: &[&'static str]) -> AhoCorasick {
+    AhoCorasick::builder()
+        .kind(Some(AhoCorasickKind::DFA))
+        .build(words)
+        .expect("the texts of all rules fit into an automaton")
 }
 
 #[cfg(test)]

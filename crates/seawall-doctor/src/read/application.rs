@@ -2,95 +2,159 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::kernel::iso;
-use super::{Hit, Searcher, call};
+use super::client_texts::{NAMES, TEXTS, meaning, names_redis};
+use super::envelope::{self, Opened};
+use super::record::{self, Record};
+use super::{Given, Hit, Searcher, call, clock};
 use crate::facts::{ClientLine, Fact, Facts, Failure, Kept, Place, Spot};
 use crate::rule::Need;
 use crate::stamp::Stamp;
 use crate::text::{Listened, Said, Text};
 
-/// What clients write, the more particular first: redis-py, ioredis, node-redis, go-redis, Jedis, Lettuce, redis-rs.
-const TEXTS: &[(&str, Failure)] = &[
-    ("max number of clients reached", Failure::MaxClients),
-    ("LOADING Redis is loading", Failure::Loading),
-    ("Redis is loading the dataset in memory", Failure::Loading),
-    ("READONLY You can't write", Failure::ReadOnly),
-    (
-        "You can't write against a read only replica",
-        Failure::ReadOnly,
-    ),
-    ("OOM command not allowed", Failure::OutOfMemory),
-    ("command not allowed when used memory", Failure::OutOfMemory),
-    ("MISCONF ", Failure::SaveFailed),
-    ("unable to persist on disk", Failure::SaveFailed),
-    ("WRONGPASS ", Failure::Auth),
-    ("invalid username-password pair", Failure::Auth),
-    ("NOAUTH ", Failure::Auth),
-    ("Authentication required", Failure::Auth),
-    ("Connection closed by server", Failure::Closed),
-    ("Socket closed unexpectedly", Failure::Closed),
-    ("Unexpected end of stream", Failure::Closed),
-    ("Timeout reading from ", Failure::ReadTimeout),
-    ("Timeout connecting to server", Failure::ConnectTimeout),
-    ("connect ETIMEDOUT", Failure::ConnectTimeout),
-    ("Too many connections", Failure::PoolExhausted),
-    ("No connection available", Failure::PoolExhausted),
-    ("redis: connection pool timeout", Failure::PoolExhausted),
-    (
-        "Could not get a resource from the pool",
-        Failure::PoolExhausted,
-    ),
-    ("Name or service not known", Failure::NameUnknown),
-    ("Temporary failure in name resolution", Failure::NameUnknown),
-    ("getaddrinfo ENOTFOUND", Failure::NameUnknown),
-    ("while writing to socket", Failure::WriteFailed),
-    ("Broken pipe", Failure::WriteFailed),
-    ("write EPIPE", Failure::WriteFailed),
-    ("Connection reset by peer", Failure::Reset),
-    ("read ECONNRESET", Failure::Reset),
-    ("connection reset by peer", Failure::Reset),
-    ("Connection refused", Failure::Refused),
-    ("connect ECONNREFUSED", Failure::Refused),
-    ("connection refused", Failure::Refused),
-];
-
 /// Whether this is a line of such a log.
-pub(super) fn is(line: &str) -> bool {
-    listened().search.is_match(line)
+pub(super) fn is(text: &str) -> bool {
+    listened().search.is_match(text)
 }
 
-fn listened() -> &'static Listened {
+pub(super) fn listened() -> &'static Listened {
     static LISTENED: OnceLock<Listened> = OnceLock::new();
-    let own = TEXTS.iter().map(|(text, _)| *text);
-    Listened::once(&LISTENED, Need::ClientLog, own)
+    let own = TEXTS.iter().map(|known| known.words);
+    Listened::once(&LISTENED, Need::ClientLog, own.chain(NAMES.iter().copied()))
 }
-
-fn meaning(line: &str) -> Option<Failure> {
-    let known = TEXTS.iter().find(|(text, _)| line.contains(text));
-    known.map(|(_, failure)| *failure)
-}
-
-/// So many lines before a failure are looked at for its time.
-const TRACEBACK_MAX: usize = 200;
 
 pub(super) struct Application {
     source: Arc<str>,
-    /// The failure that was told last, where, and its time.
-    told: Option<(Failure, u64, Option<Stamp>)>,
+    given: Given,
+    /// What was told last, of which more may come: a traceback tells its failure more than once.
+    open: Option<Open>,
     failures: u64,
+    /// Failures in which nothing names Redis, and where the first of them stands.
+    strangers: u64,
+    first_stranger: Option<u64>,
     found: Kept<Failure, ClientLine>,
     said: Kept<Text, Said>,
+    zoneless: bool,
+}
+
+/// A failure as far as it has been told.
+struct Open {
+    record: Record,
+    at: Option<Stamp>,
+    /// Its place in the table: the smallest says most.
+    rank: usize,
+    failure: Failure,
+    number: u64,
+    is_redis: bool,
+    is_stranger: bool,
+    what: ClientLine,
 }
 
 impl Application {
-    pub(super) fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str, given: Given) -> Self {
         Self {
             source: name.into(),
-            told: None,
+            given,
+            open: None,
             failures: 0,
+            strangers: 0,
+            first_stranger: None,
             found: Kept::default(),
             said: Kept::default(),
+            zoneless: false,
         }
+    }
+
+    /// Takes a line that was opened.
+    pub(super) fn take(&mut self, hit: &Hit<'_>, opened: &Opened<'_>) {
+        let record = record::around(hit, opened, self.given.now);
+        self.zoneless |= record.told.is_some_and(|told| !told.zoned);
+        let at = record.told.map(|told| told.at);
+        let mut heard = false;
+        for what in self.listened().said(&opened.text, None) {
+            heard = true;
+            let place = self.place(hit.number);
+            self.said.push(what.text, Fact { at, place, what });
+        }
+        let known = meaning(&opened.text);
+        let named = names_redis(&opened.text);
+        let continues = self.open.as_ref().is_some_and(|open| open.has(&record, at));
+        if !continues {
+            self.flush();
+        }
+        let (rank, failure, own) = match known {
+            Some((rank, known)) => (rank, known.failure, known.own),
+            None if heard => (TEXTS.len(), Failure::Other, true),
+            // An exception's name alone says whose the failure around it is, and is none.
+            None => (usize::MAX, Failure::Other, false),
+        };
+        let open = self.open.get_or_insert_with(|| Open {
+            at,
+            rank: usize::MAX,
+            failure,
+            number: hit.number,
+            is_redis: false,
+            is_stranger: false,
+            what: ClientLine::new(failure),
+            record: record.clone(),
+        });
+        open.is_redis |= own || named == Some(true) || record.names == Some(true);
+        open.is_stranger |= named.is_none() || record.names.is_none();
+        if rank < open.rank {
+            (open.rank, open.failure) = (rank, failure);
+        }
+        open.record.last = hit.number;
+        open.at = open.at.or(at);
+        let what = &mut open.what;
+        let text = &*opened.text;
+        what.server = what.server.take().or_else(|| call::server(text));
+        what.local = what.local.take().or_else(|| call::local(text));
+        what.idle = what.idle.or_else(|| call::idle(text));
+        what.command = what
+            .command
+            .take()
+            .or_else(|| call::command(text, hit.before));
+        what.process = what.process.take().or(record.process);
+    }
+
+    /// Tells what was open.
+    fn flush(&mut self) {
+        let Some(open) = self.open.take() else { return };
+        if open.rank == usize::MAX {
+            return;
+        }
+        if !open.is_redis {
+            self.strangers += 1;
+            self.first_stranger.get_or_insert(open.number);
+            return;
+        }
+        self.failures += 1;
+        let mut what = open.what;
+        what.failure = open.failure;
+        let (at, place) = (open.at, self.place(open.number));
+        self.found.push(open.failure, Fact { at, place, what });
+    }
+
+    fn place(&self, number: u64) -> Place {
+        Place {
+            source: Arc::clone(&self.source),
+            spot: Spot::Line(number),
+        }
+    }
+
+    /// Whether anything was told.
+    pub(super) fn told(&self) -> bool {
+        self.failures + self.strangers > 0 || self.open.is_some()
+    }
+}
+
+impl Open {
+    /// Whether a record goes on with it.
+    fn has(&self, record: &Record, at: Option<Stamp>) -> bool {
+        let near = match (self.at, at) {
+            (Some(one), Some(other)) => one.seconds_to(other).abs() < 2.0,
+            _ => true,
+        };
+        record.continues && record.first == self.record.first && near
     }
 }
 
@@ -104,49 +168,27 @@ impl Searcher for Application {
     }
 
     fn time(&self, line: &str) -> Option<Stamp> {
-        time_of(line)
+        time_of(line, self.given.now)
     }
 
     fn line(&mut self, hit: &Hit<'_>) {
-        let own = time_of(&hit.line);
-        // The lines of a traceback have no time: the line above them has.
-        let mut before = hit.before.lines().take(TRACEBACK_MAX);
-        let at = own.or_else(|| before.find_map(|line| time_of(&line)));
-        let place = Place {
-            source: Arc::clone(&self.source),
-            spot: Spot::Line(hit.number),
-        };
-        let mut heard = false;
-        for what in self.listened().said(&hit.line, None) {
-            heard = true;
-            let place = place.clone();
-            self.said.push(what.text, Fact { at, place, what });
-        }
-        let Some(failure) = meaning(&hit.line).or(heard.then_some(Failure::Other)) else {
-            return;
-        };
-        // A traceback tells the same failure twice: as the socket's error, and as the client's.
-        let again = self.told.is_some_and(|(told, line, then)| {
-            own.is_none() && then == at && hit.number - line < 60 && same(told, failure)
-        });
-        if again {
-            return;
-        }
-        self.told = Some((failure, hit.number, at));
-        self.failures += 1;
-        let what = ClientLine {
-            failure,
-            server: call::server(&hit.line),
-            local: call::local(&hit.line),
-            idle: call::idle(&hit.line),
-            command: call::command(&hit.line, hit.before),
-        };
-        self.found.push(failure, Fact { at, place, what });
+        let opened = envelope::open(&hit.line, self.given.now);
+        self.take(hit, &opened);
     }
 
     fn end(&mut self, facts: &mut Facts) {
+        self.flush();
         facts.had.insert(Need::ClientLog);
         facts.failures += self.failures;
+        if self.zoneless {
+            facts.without_zone(&self.source, "they have no zone");
+        }
+        if let Some(first) = self.first_stranger {
+            facts.assumed.insert(format!(
+                "{}: {} failures in which nothing names Redis are not counted, the first in line {first}",
+                self.source, self.strangers
+            ));
+        }
         let found = self.found.end(&self.source, facts);
         facts.client_log.extend(found);
         let said = self.said.end(&self.source, facts);
@@ -154,20 +196,163 @@ impl Searcher for Application {
     }
 }
 
-/// A broken pipe and a reset are one failure in one traceback.
-fn same(one: Failure, other: Failure) -> bool {
-    let kind = |failure| match failure {
-        Failure::WriteFailed => Failure::Reset,
-        other => other,
-    };
-    kind(one) == kind(other)
+/// When a line was written, as it says itself or as what carries it does.
+pub(super) fn time_of(line: &str, now: Stamp) -> Option<Stamp> {
+    let opened = envelope::open(line, now);
+    let told = opened.told.or_else(|| clock::find(&opened.text, now));
+    told.map(|told| told.at)
 }
 
-/// The time of a line: its first one in the form of ISO 8601, wherever it stands in front.
-fn time_of(line: &str) -> Option<Stamp> {
-    let front: usize = line.char_indices().nth(48).map_or(line.len(), |(at, _)| at);
-    let starts = line[..front]
-        .char_indices()
-        .filter(|(_, c)| c.is_ascii_digit());
-    starts.take(8).find_map(|(start, _)| iso(&line[start..]))
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::application;
+
+    fn told(text: &str) -> Vec<(Failure, Option<String>)> {
+        let facts = application(text);
+        let all = facts.client_log.into_iter();
+        all.map(|fact| (fact.what.failure, fact.what.server))
+            .collect()
+    }
+
+    #[test]
+    fn every_text_means_what_its_client_means() {
+        for (number, known) in TEXTS.iter().enumerate() {
+            let (first, _) = meaning(known.words).expect("it is in the table");
+            let told = TEXTS[first].failure;
+            assert!(
+                first == number || told == known.failure,
+                "{} is hidden by {}",
+                known.words,
+                TEXTS[first].words
+            );
+        }
+        assert_eq!(names_redis("nothing"), Some(false));
+    }
+
+    #[test]
+    fn another_databases_failure_is_none_of_redis() {
+        for line in [
+            "2026-11-23T02:58:11Z psycopg2.OperationalError: connection to server at \"db\", port 5432 failed: Connection refused\n",
+            "2026-11-23T02:58:11Z pymysql.err.OperationalError: (1040, 'Too many connections')\n",
+            "2026-11-23T02:58:11Z requests.exceptions.ReadTimeout: HTTPConnectionPool(host='api'): Read timed out. (read timeout=3)\n",
+            "2026-11-23T02:58:11Z dial tcp 10.0.0.9:5432: connect: connection refused\n",
+            "2026-11-23T02:58:11Z Connection refused\n",
+        ] {
+            let facts = application(line);
+            assert_eq!(facts.client_log, [], "{line}");
+            assert!(
+                facts
+                    .assumed
+                    .iter()
+                    .any(|words| words.contains("1 failures in which nothing names Redis")),
+                "{line}: {:?}",
+                facts.assumed
+            );
+        }
+        let with_port =
+            "2026-11-23T02:58:11Z dial tcp 10.0.0.9:6379: connect: connection refused\n";
+        assert_eq!(
+            told(with_port),
+            [(Failure::Refused, Some("10.0.0.9:6379".to_owned()))]
+        );
+    }
+
+    const CHAINED: &str = "2026-11-23 02:58:11,042 ERROR django.request: Internal Server Error: /cart
+Traceback (most recent call last):
+  File \"/v/redis/connection.py\", line 707, in connect
+    sock = self.retry.call_with_retry(
+ConnectionRefusedError: [Errno 111] Connection refused
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File \"/v/django/core/handlers/exception.py\", line 55, in inner
+redis.exceptions.ConnectionError: Error 111 connecting to cache:6379. Connection refused.
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+  File \"/v/django_redis/cache.py\", line 28, in _decorator
+django_redis.exceptions.ConnectionInterrupted: Redis ConnectionError: Error 111 connecting to cache:6379. Connection refused.
+";
+
+    #[test]
+    fn chained_exceptions_are_one_failure_and_two_of_them_are_two() {
+        let one = (Failure::Refused, Some("cache:6379".to_owned()));
+        assert_eq!(told(CHAINED), std::slice::from_ref(&one));
+        assert_eq!(told(&CHAINED.repeat(2)), [one.clone(), one.clone()]);
+        // On standard error, without a line of a log in front of each.
+        let (_, bare) = CHAINED.split_once('\n').expect("lines");
+        assert_eq!(
+            told(&bare.repeat(3)),
+            [one.clone(), one.clone(), one.clone()]
+        );
+        // As a container's file has them: every line with a time of its own.
+        let carried: Vec<_> = bare
+            .lines()
+            .zip(10..)
+            .map(|(line, at)| format!("2026-11-23T02:58:11.0420{at}123Z stderr F {line}\n"))
+            .collect();
+        assert_eq!(told(&carried.concat()), [one]);
+    }
+
+    #[test]
+    fn a_libraries_name_anywhere_in_a_traceback_is_enough() {
+        let text = "2026-11-23 02:58:11,042 ERROR in task
+Traceback (most recent call last):
+  File \"/v/redis/asyncio/connection.py\", line 500, in read_response
+    async with timeout(read_timeout):
+asyncio.exceptions.TimeoutError
+";
+        assert_eq!(told(text), [(Failure::ReadTimeout, None)]);
+        let other = text.replace("/redis/", "/aiohttp/");
+        assert_eq!(told(&other), []);
+    }
+
+    #[test]
+    fn who_wrote_it_is_told_where_the_line_does() {
+        for (line, process) in [
+            (
+                "[2026-11-23 02:58:11,042: ERROR/ForkPoolWorker-3] redis.exceptions.ConnectionError: Connection closed by server.\n",
+                "ForkPoolWorker-3",
+            ),
+            (
+                "[2026-11-23 02:58:11 +0000] [9] [ERROR] redis.exceptions.ConnectionError: Connection closed by server.\n",
+                "9",
+            ),
+            (
+                "web-1  | 2026-11-23 02:58:11,042 ERROR Connection closed by server.\n",
+                "web-1",
+            ),
+            (
+                "Nov 23 02:58:11 host gunicorn[77]: ERROR Connection closed by server.\n",
+                "gunicorn[77]",
+            ),
+            (
+                "{\"time\":\"2026-11-23T02:58:11Z\",\"pid\":12,\"msg\":\"Connection closed by server.\"}\n",
+                "12",
+            ),
+        ] {
+            let facts = application(line);
+            let told: Vec<_> = facts
+                .client_log
+                .iter()
+                .map(|fact| fact.what.process.as_deref())
+                .collect();
+            assert_eq!(told, [Some(process)], "{line}");
+            assert!(facts.client_log[0].at.is_some(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_a_url_stays_in_the_log() {
+        let line = "[2026-11-23 02:58:11,042: ERROR/MainProcess] consumer: Cannot connect to redis://user:planted-4711@cache:6379/0: Error 111 connecting to cache:6379. Connection refused..\n";
+        let facts = application(line);
+        assert_eq!(
+            facts.client_log[0].what.server.as_deref(),
+            Some("cache:6379")
+        );
+        assert!(!format!("{facts:?}").contains("planted"), "{facts:?}");
+    }
 }

@@ -12,14 +12,39 @@ pub(super) fn server(line: &str) -> Option<String> {
         "connect ETIMEDOUT ",
         "connect EHOSTUNREACH ",
         "endpoint=",
+        "Failed to connect to ",
+        "Unable to connect to ",
+        "connection to ",
+        "Cannot connect to ",
+        "redis://",
+        "rediss://",
     ];
     let found = after.iter().find_map(|words| {
         let rest = &line[line.find(words)? + words.len()..];
         let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
-        let server = rest[..end].trim_end_matches(['.', ':', ',']);
-        server.contains(':').then(|| server.to_owned())
+        shown(&rest[..end])
     });
     found.or_else(|| Some(ends(line)?.1))
+}
+
+/// A server's name as it is shown: of a URL the host and the port, never who logs in; a path of a socket.
+fn shown(word: &str) -> Option<String> {
+    let word = word.trim_end_matches(['.', ':', ',', ';', ')', '\'', '"']);
+    let word = word.rsplit_once("://").map_or(word, |(_, rest)| rest);
+    let word = word.rsplit_once('@').map_or(word, |(_, rest)| rest);
+    let word: String = word.chars().filter(|c| !c.is_control()).collect();
+    // Lettuce writes `cache/10.0.0.1:6379` and `cache/<unresolved>:6379`; a URL goes on with its database.
+    let (front, back) = word.split_once('/').unwrap_or((&word, ""));
+    let back = back.strip_prefix("<unresolved>").unwrap_or(back);
+    let whole = match (front.rsplit_once(':'), back.rsplit_once(':')) {
+        (None, Some((host, port))) if !front.is_empty() => {
+            format!("{}:{port}", if host.is_empty() { front } else { host })
+        }
+        _ => front.to_owned(),
+    };
+    let (host, port) = whole.rsplit_once(':')?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:[]%".contains(c);
+    (host.len() <= 253 && host.chars().all(plain) && port.parse::<u16>().is_ok()).then_some(whole)
 }
 
 /// The client's own address, by which the server's log and CLIENT LIST know it: `local=10.0.0.9:41822`, or
@@ -157,10 +182,12 @@ fn name(text: &str) -> Option<String> {
     let end = text
         .find(|c: char| !c.is_ascii_alphabetic() && c != '_')
         .unwrap_or(text.len());
-    // No command's name is longer; what is may be a key.
-    (2..=24)
-        .contains(&end)
-        .then(|| text[..end].to_ascii_uppercase())
+    let name = text[..end].to_ascii_uppercase();
+    // What no server knows may be a key.
+    seawall_wire::facts::classify(&[&name])
+        .facts
+        .is_some()
+        .then_some(name)
 }
 
 #[cfg(test)]

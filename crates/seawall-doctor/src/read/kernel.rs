@@ -3,7 +3,8 @@
 use std::mem::{Discriminant, discriminant};
 use std::sync::{Arc, OnceLock};
 
-use super::{Hit, Searcher};
+use super::envelope::{self, Opened};
+use super::{Given, Hit, Searcher, clock};
 use crate::facts::{Fact, Facts, Kept, KernelLine, Place, Spot};
 use crate::rule::Need;
 use crate::stamp::Stamp;
@@ -25,20 +26,52 @@ fn boot_seconds(line: &str) -> Option<f64> {
         .then(|| seconds.trim().parse().ok())?
 }
 
+pub(super) fn listened() -> &'static Listened {
+    static LISTENED: OnceLock<Listened> = OnceLock::new();
+    Listened::once(&LISTENED, Need::Kernel, [KILLED, FLOODED])
+}
+
 pub(super) struct Kernel {
     source: Arc<str>,
     found: Kept<Discriminant<KernelLine>, KernelLine>,
     said: Kept<Text, Said>,
+    given: Given,
     timeless: bool,
+    zoneless: bool,
 }
 
 impl Kernel {
-    pub(super) fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str, given: Given) -> Self {
         Self {
             source: name.into(),
             found: Kept::default(),
             said: Kept::default(),
+            given,
             timeless: false,
+            zoneless: false,
+        }
+    }
+
+    /// Takes a line that was opened.
+    pub(super) fn take(&mut self, hit: &Hit<'_>, opened: &Opened<'_>) {
+        // `dmesg -T` has its time in the line itself.
+        let told = opened
+            .told
+            .or_else(|| clock::find(&opened.text, self.given.now));
+        self.timeless |= told.is_none();
+        self.zoneless |= told.is_some_and(|told| !told.zoned);
+        let at = told.map(|told| told.at);
+        let place = Place {
+            source: Arc::clone(&self.source),
+            spot: Spot::Line(hit.number),
+        };
+        for what in self.listened().said(&opened.text, None) {
+            let place = place.clone();
+            self.said.push(what.text, Fact { at, place, what });
+        }
+        if let Some(what) = meaning(&opened.text) {
+            self.found
+                .push(discriminant(&what), Fact { at, place, what });
         }
     }
 }
@@ -49,33 +82,23 @@ impl Searcher for Kernel {
     }
 
     fn listened(&self) -> &'static Listened {
-        static LISTENED: OnceLock<Listened> = OnceLock::new();
-        Listened::once(&LISTENED, Need::Kernel, [KILLED, FLOODED])
+        listened()
     }
 
     fn time(&self, line: &str) -> Option<Stamp> {
-        iso(line)
+        super::application::time_of(line, self.given.now)
     }
 
     fn line(&mut self, hit: &Hit<'_>) {
-        let at = iso(&hit.line);
-        self.timeless |= at.is_none();
-        let place = Place {
-            source: Arc::clone(&self.source),
-            spot: Spot::Line(hit.number),
-        };
-        for what in self.listened().said(&hit.line, None) {
-            let place = place.clone();
-            self.said.push(what.text, Fact { at, place, what });
-        }
-        if let Some(what) = meaning(&hit.line) {
-            self.found
-                .push(discriminant(&what), Fact { at, place, what });
-        }
+        let opened = envelope::open(&hit.line, self.given.now);
+        self.take(hit, &opened);
     }
 
     fn end(&mut self, facts: &mut Facts) {
         facts.had.insert(Need::Kernel);
+        if self.zoneless {
+            facts.without_zone(&self.source, "they have no zone");
+        }
         if self.timeless {
             facts.assumed.insert(format!(
                 "{}: its lines have no date (journalctl -k -o short-iso gives one): they are joined by process, not by time",
@@ -91,46 +114,9 @@ impl Searcher for Kernel {
 
 /// `2026-11-23T02:58:11+0100 ..` or with a colon in its zone.
 pub(super) fn iso(line: &str) -> Option<Stamp> {
-    let number = |from: usize, to: usize| line.get(from..to)?.parse::<u32>().ok();
-    let sign = |at: usize, sign: &[&str]| line.get(at..=at).is_some_and(|c| sign.contains(&c));
-    if !(sign(4, &["-"]) && sign(7, &["-"]) && sign(10, &["T", " "]) && sign(13, &[":"])) {
-        return None;
-    }
-    let date = (line.get(..4)?.parse().ok()?, number(5, 7)?, number(8, 10)?);
-    let time = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
-    let rest = line.get(19..)?;
-    let (millis, rest) = match rest.strip_prefix(['.', ',']) {
-        Some(part) => {
-            let end = part
-                .find(|c: char| !c.is_ascii_digit())
-                .unwrap_or(part.len());
-            let padded = format!("{:0<3}", &part[..end]);
-            (padded.get(..3)?.parse().ok()?, &part[end..])
-        }
-        None => (0, rest),
-    };
-    let at = Stamp::of(date, time, millis)?;
-    Some(at.plus_seconds(-zone(rest)))
-}
-
-/// Seconds east of UTC.
-fn zone(rest: &str) -> i64 {
-    let digits: String = rest
-        .chars()
-        .skip(1)
-        .take_while(|c| c.is_ascii_digit() || *c == ':')
-        .filter(char::is_ascii_digit)
-        .collect();
-    let sign = match rest.chars().next() {
-        Some('+') => 1,
-        Some('-') => -1,
-        _ => return 0,
-    };
-    let (Some(hours), Some(minutes)) = (digits.get(..2), digits.get(2..4)) else {
-        return 0;
-    };
-    let parse = |text: &str| text.parse::<i64>().unwrap_or(0);
-    sign * (parse(hours) * 3_600 + parse(minutes) * 60)
+    // The year is told in this form, so that no other moment is needed.
+    let told = clock::find(line, Stamp(i64::MAX / 2)).filter(|told| told.dated)?;
+    Some(told.at)
 }
 
 fn meaning(line: &str) -> Option<KernelLine> {

@@ -3,9 +3,14 @@
 mod application;
 mod call;
 pub(crate) mod cli;
+mod client_texts;
+mod clock;
 mod document;
+mod envelope;
 mod info;
 mod kernel;
+mod mixed;
+mod record;
 mod redis_log;
 pub(crate) mod reply;
 mod search;
@@ -23,7 +28,7 @@ const HEAD: u64 = 2 * 1024 * 1024;
 const LOOKED_AT: usize = 400;
 
 /// A line is looked at no further than this: no line that means something is longer.
-const LINE_MAX: usize = 8 * 1024;
+const LINE_MAX: usize = 64 * 1024;
 
 /// What a reader needs besides the lines.
 #[derive(Clone, Copy, Debug)]
@@ -60,23 +65,16 @@ pub fn file(name: &str, input: impl Read, given: Given) -> io::Result<(Kind, Fac
         return Ok((if known { Kind::Document } else { Kind::Unknown }, facts));
     }
     let first = first_lines(&head)?;
-    let kind = recognise(&first);
+    let told = Recognised::of(&first, given);
+    let text = !head.contains(&0);
     let input = Cursor::new(head).chain(input);
     let mut facts = Facts::default();
+    let kind = match told.kind {
+        // The first lines tell nothing: later ones may, if it is a log at all.
+        Kind::Unknown if text && told.timed > 0 => Kind::Application,
+        kind => kind,
+    };
     match kind {
-        Kind::RedisLog => {
-            let log = redis_log::RedisLog::new(name, given);
-            searched(log, &first, input, &mut facts)?;
-        }
-        Kind::Kernel => searched(kernel::Kernel::new(name), &first, input, &mut facts)?,
-        Kind::Application => {
-            searched(
-                application::Application::new(name),
-                &first,
-                input,
-                &mut facts,
-            )?;
-        }
         Kind::Pasted => {
             let mut pasted = info::Pasted::new(name, given);
             let mut lines = Lines::new(BufReader::with_capacity(256 * 1024, input));
@@ -84,6 +82,22 @@ pub fn file(name: &str, input: impl Read, given: Given) -> io::Result<(Kind, Fac
                 pasted.line(line);
             }
             pasted.end(&mut facts);
+        }
+        _ if told.mixed && kind != Kind::Unknown => {
+            let mixed = mixed::Mixed::new(name, given, kind);
+            searched(mixed, &first, input, &mut facts)?;
+        }
+        Kind::RedisLog => {
+            let log = redis_log::RedisLog::new(name, given);
+            searched(log, &first, input, &mut facts)?;
+        }
+        Kind::Kernel => {
+            let kernel = kernel::Kernel::new(name, given);
+            searched(kernel, &first, input, &mut facts)?;
+        }
+        Kind::Application => {
+            let application = application::Application::new(name, given);
+            searched(application, &first, input, &mut facts)?;
         }
         Kind::Document | Kind::Unknown => {}
     }
@@ -140,19 +154,55 @@ trait Searcher {
     fn end(&mut self, facts: &mut Facts);
 }
 
-/// What each reader makes of a line: the file is what most of its lines are.
-fn recognise(head: &[String]) -> Kind {
-    let count = |is: fn(&str) -> bool| head.iter().filter(|line| is(line)).count();
-    let scores = [
-        (count(redis_log::is), Kind::RedisLog),
-        (count(info::is), Kind::Pasted),
-        (count(kernel::is), Kind::Kernel),
-        (count(application::is), Kind::Application),
-    ];
-    // `max_by_key` takes the last of several: they stand from the vaguest to the most telling.
-    let best = scores.into_iter().rev().max_by_key(|(score, _)| *score);
-    best.filter(|(score, _)| *score > 0)
-        .map_or(Kind::Unknown, |(_, kind)| kind)
+/// What the first lines of a file tell.
+struct Recognised {
+    kind: Kind,
+    /// Something carries its lines, or they are of several kinds: any may come.
+    mixed: bool,
+    /// So many lines have a time.
+    timed: usize,
+}
+
+impl Recognised {
+    /// The file is what most of its lines are.
+    fn of(head: &[String], given: Given) -> Self {
+        let now = given.now;
+        let lines: Vec<_> = head.iter().map(|line| envelope::open(line, now)).collect();
+        let count = |is: &dyn Fn(&envelope::Opened<'_>) -> bool| {
+            lines.iter().filter(|opened| is(opened)).count()
+        };
+        let server = count(&|line| line.of == envelope::Of::Server || redis_log::is(&line.text));
+        let kernel = count(&|line| line.of == envelope::Of::Kernel || kernel::is(&line.text));
+        let application = count(&|line| {
+            line.of == envelope::Of::Anybody
+                && redis_log::head(&line.text).is_none()
+                && application::is(&line.text)
+        });
+        let scores = [
+            (server, Kind::RedisLog),
+            (count(&|line| info::is(&line.text)), Kind::Pasted),
+            (kernel, Kind::Kernel),
+            (application, Kind::Application),
+        ];
+        // `max_by_key` takes the last of several: they stand from the vaguest to the most telling.
+        let best = scores.into_iter().rev().max_by_key(|(score, _)| *score);
+        let kind = best
+            .filter(|(score, _)| *score > 0)
+            .map_or(Kind::Unknown, |(_, kind)| kind);
+        let carried = head
+            .iter()
+            .filter(|line| envelope::is_carried(line, now))
+            .count();
+        let kinds = [server, kernel, application];
+        let timed = |opened: &&envelope::Opened<'_>| {
+            opened.told.is_some() || clock::find(&opened.text, now).is_some()
+        };
+        Self {
+            kind,
+            mixed: carried * 2 > head.len() || kinds.iter().filter(|count| **count > 0).count() > 1,
+            timed: lines.iter().filter(timed).count(),
+        }
+    }
 }
 
 /// Lines of text out of bytes that may be anything.

@@ -3,6 +3,8 @@
 use std::mem::{Discriminant, discriminant};
 use std::sync::{Arc, OnceLock};
 
+use super::clock::{self, Told};
+use super::envelope::{self, Of, Opened};
 use super::{Given, Hit, Searcher};
 use crate::facts::{Fact, Facts, Kept, Line, Peer, Place, ServerLine, Spot};
 use crate::rule::Need;
@@ -20,6 +22,7 @@ pub(super) struct RedisLog {
     found: Kept<Discriminant<Line>, ServerLine>,
     said: Kept<Text, Said>,
     yearless: bool,
+    zoneless: bool,
 }
 
 impl RedisLog {
@@ -30,8 +33,60 @@ impl RedisLog {
             found: Kept::default(),
             said: Kept::default(),
             yearless: false,
+            zoneless: false,
         }
     }
+
+    /// Takes a line that was opened; whether it is of this kind.
+    pub(super) fn take(&mut self, hit: &Hit<'_>, opened: &Opened<'_>) -> bool {
+        let head = head(&opened.text);
+        let (pid, own, message) = match &head {
+            Some(head) => (head.pid, head.when.told(self.given), head.message),
+            None if opened.of == Of::Server => (opened.pid, None, &*opened.text),
+            None => return false,
+        };
+        let sentinel = head.as_ref().is_some_and(|head| head.sentinel)
+            || opened
+                .writer
+                .as_ref()
+                .is_some_and(|writer| writer.contains("-sentinel"));
+        let told = better(own, opened.told);
+        let at = told.map(|told| told.at);
+        self.yearless |= told.is_some_and(|told| !told.dated);
+        self.zoneless |= told.is_some_and(|told| !told.zoned);
+        let place = Place {
+            source: Arc::clone(&self.source),
+            spot: Spot::Line(hit.number),
+        };
+        for what in self.listened().said(message, pid) {
+            let place = place.clone();
+            self.said.push(what.text, Fact { at, place, what });
+        }
+        if let Some(line) = meaning(message) {
+            let key = discriminant(&line);
+            let what = ServerLine {
+                pid,
+                sentinel,
+                line,
+            };
+            self.found.push(key, Fact { at, place, what });
+        }
+        true
+    }
+}
+
+/// The server's own time is the more exact; what carries its line knows the zone.
+fn better(own: Option<Told>, carried: Option<Told>) -> Option<Told> {
+    match (own, carried) {
+        (Some(own), Some(carried)) if carried.zoned && !own.zoned => Some(carried),
+        (own, carried) => own.or(carried),
+    }
+}
+
+pub(super) fn listened() -> &'static Listened {
+    static LISTENED: OnceLock<Listened> = OnceLock::new();
+    let own = MEANINGS.iter().map(|(words, _)| *words);
+    Listened::once(&LISTENED, Need::ServerLog, own)
 }
 
 impl Searcher for RedisLog {
@@ -40,45 +95,25 @@ impl Searcher for RedisLog {
     }
 
     fn listened(&self) -> &'static Listened {
-        static LISTENED: OnceLock<Listened> = OnceLock::new();
-        let own = MEANINGS.iter().map(|(words, _)| *words);
-        Listened::once(&LISTENED, Need::ServerLog, own)
+        listened()
     }
 
     fn time(&self, line: &str) -> Option<Stamp> {
-        head(line)?.when.stamp(self.given)
+        let opened = envelope::open(line, self.given.now);
+        let own = head(&opened.text).and_then(|head| head.when.told(self.given));
+        better(own, opened.told).map(|told| told.at)
     }
 
     fn line(&mut self, hit: &Hit<'_>) {
-        let Some(head) = head(&hit.line) else { return };
-        let at = head.when.stamp(self.given);
-        self.yearless |= head.when.year.is_none();
-        let place = Place {
-            source: Arc::clone(&self.source),
-            spot: Spot::Line(hit.number),
-        };
-        for what in self.listened().said(head.message, head.pid) {
-            let place = place.clone();
-            self.said.push(what.text, Fact { at, place, what });
-        }
-        if let Some(line) = meaning(head.message) {
-            let key = discriminant(&line);
-            let what = ServerLine {
-                pid: head.pid,
-                sentinel: head.sentinel,
-                line,
-            };
-            self.found.push(key, Fact { at, place, what });
-        }
+        let opened = envelope::open(&hit.line, self.given.now);
+        self.take(hit, &opened);
     }
 
     fn end(&mut self, facts: &mut Facts) {
         facts.had.insert(Need::ServerLog);
-        facts.zoneless.insert(Arc::clone(&self.source));
-        facts.assumed.insert(format!(
-            "{}: its times are taken as UTC (Redis writes local time and no zone)",
-            self.source
-        ));
+        if self.zoneless {
+            facts.without_zone(&self.source, "Redis writes local time and no zone");
+        }
         if self.yearless {
             facts.assumed.insert(format!(
                 "{}: its times have no year; each is taken as the last one before now",
@@ -93,7 +128,9 @@ impl Searcher for RedisLog {
 }
 
 /// A line's time of day; the year may be missing.
-struct When {
+pub(super) struct When {
+    /// It is UTC, and no local time.
+    zoned: bool,
     year: Option<i64>,
     month: u32,
     day: u32,
@@ -102,22 +139,21 @@ struct When {
 }
 
 impl When {
-    fn stamp(&self, given: Given) -> Option<Stamp> {
-        let of = |year| Stamp::of((year, self.month, self.day), self.time, self.millis);
-        if let Some(year) = self.year {
-            return of(year);
-        }
-        let this_year: i64 = given.now.to_string()[..4].parse().ok()?;
-        // A day ahead is another time zone; more is last year.
-        let limit = given.now.plus_seconds(86_400);
-        match of(this_year) {
-            Some(at) if at <= limit => Some(at),
-            _ => of(this_year - 1),
-        }
+    fn told(&self, given: Given) -> Option<Told> {
+        let day = (self.month, self.day);
+        let at = match self.year {
+            Some(year) => Stamp::of((year, self.month, self.day), self.time, self.millis)?,
+            None => clock::yearless(day, self.time, self.millis, given.now)?,
+        };
+        Some(Told {
+            at,
+            zoned: self.zoned,
+            dated: self.year.is_some(),
+        })
     }
 }
 
-struct Head<'a> {
+pub(super) struct Head<'a> {
     pid: Option<u32>,
     sentinel: bool,
     when: When,
@@ -125,7 +161,7 @@ struct Head<'a> {
 }
 
 /// `PID:ROLE DAY MONTH [YEAR] HH:MM:SS.mmm LEVEL message`, or `[PID] DAY MONTH HH:MM:SS.mmm LEVEL message`.
-fn head(line: &str) -> Option<Head<'_>> {
+pub(super) fn head(line: &str) -> Option<Head<'_>> {
     let (pid, role, rest) = if let Some(old) = line.strip_prefix('[') {
         let (pid, rest) = old.split_once("] ")?;
         (pid, "", rest)
@@ -163,6 +199,7 @@ fn head(line: &str) -> Option<Head<'_>> {
         pid: Some(pid),
         sentinel: role == "X",
         when: When {
+            zoned: false,
             year,
             month,
             day,
@@ -181,6 +218,7 @@ fn of_signal<'a>(pid: &str, seconds: &str, message: &'a str) -> Option<Head<'a>>
         // It does not say of whom.
         sentinel: false,
         when: When {
+            zoned: true,
             year: Some(text.get(..4)?.parse().ok()?),
             month: number(5, 7)?,
             day: number(8, 10)?,

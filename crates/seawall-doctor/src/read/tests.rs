@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::facts::{Failure, Line};
+use crate::rule::Need;
 use crate::testing::{application, log};
 
 fn given() -> Given {
@@ -31,7 +32,7 @@ redis.exceptions.ConnectionError: Error while reading from cache:6379 : (104, 'C
 
 #[test]
 fn a_zone_is_taken_into_account() {
-    let facts = application("2026-11-23T03:58:11.042+01:00 Connection refused\n");
+    let facts = application("2026-11-23T03:58:11.042+01:00 Connection closed by server.\n");
     let at = facts.client_log[0].at.expect("a time");
     assert_eq!(at.to_string(), "2026-11-23T02:58:11.042Z");
 }
@@ -49,6 +50,49 @@ fn a_line_of_any_length_is_read_in_bounded_memory() {
             .count(),
         1
     );
+}
+
+#[test]
+fn a_hosts_journal_tells_of_the_kernel_the_server_and_the_application() {
+    let text = "Nov 23 02:58:10 host systemd[1]: Started x.
+Nov 23 02:58:11 host kernel: Out of memory: Killed process 9 (redis-server) total-vm:9kB
+Nov 23 02:58:12 host redis-server[9]: 9:M 23 Nov 2026 02:58:12.042 * Ready to accept connections
+Nov 23 02:58:13 host gunicorn[77]: redis.exceptions.ConnectionError: Connection closed by server.
+";
+    let (_, facts) = file("journal", text.as_bytes(), given()).expect("it is in memory");
+    let needs: Vec<_> = facts.had.iter().copied().collect();
+    assert_eq!(needs, [Need::ServerLog, Need::ClientLog, Need::Kernel]);
+    assert_eq!(
+        (
+            facts.server_log.len(),
+            facts.client_log.len(),
+            facts.kernel_log.len()
+        ),
+        (1, 1, 1)
+    );
+}
+
+#[test]
+fn a_time_that_carries_its_zone_is_believed_before_a_servers_own() {
+    let text = "2026-11-23T01:58:11.142123456Z 9:M 23 Nov 2026 02:58:11.042 * Ready to accept connections\n";
+    let facts = log(text);
+    let at = facts.server_log[0].at.expect("a time");
+    assert_eq!(at.to_string(), "2026-11-23T01:58:11.142Z");
+    assert!(facts.assumed.is_empty(), "{:?}", facts.assumed);
+}
+
+#[test]
+fn a_failure_far_behind_the_first_lines_is_found() {
+    let quiet = "2026-11-23 02:58:11,042 INFO served\n".repeat(100_000);
+    let facts = application(&format!(
+        "{quiet}2026-11-23 02:58:12,042 ERROR Connection closed by server.\n"
+    ));
+    assert_eq!(facts.failures(Failure::Closed).count(), 1);
+    let (kind, facts) = file("app.log", quiet.as_bytes(), given()).expect("it is in memory");
+    assert_eq!((kind, facts.failures), (Kind::Application, 0));
+    let (kind, _) =
+        file("poem", &b"Tyger Tyger, burning bright\n"[..], given()).expect("it is in memory");
+    assert_eq!(kind, Kind::Unknown);
 }
 
 proptest! {

@@ -105,10 +105,9 @@ class LeaseParser(_RESP3Parser):
         lease = self._lease
         if lease is None:
             raise errors._closed(may_have_run=True)
-        within, left = timeout or 0.0, _deadline.left()
-        if left is not None:
-            within = min(within, left)
-        return lease.can_read(within) if self._subscribed is None else self._subscribed.can_read(lease, within)
+        if self._subscribed is not None:
+            return self._subscribed.can_read(lease, timeout or 0.0)
+        return lease.can_read(timeout or 0.0)
 
     def read_response(
         self, disable_decoding: bool = False, push_request: bool = False, timeout: Any = SENTINEL
@@ -243,7 +242,6 @@ class _Leased(Leasing, _Base):
 
     def exchange_many(self, commands: list[tuple[Any, ...]]) -> list[Any]:
         """Sends commands in one write and reads their replies together; the server's errors stand among them."""
-        self._speaks = True
         self.send_packed_command(_ext.pack(commands, self._codec))
         lease = self._lease
         if lease is None:
