@@ -435,6 +435,22 @@ def test_a_deadline_around_calls_ends_all_of_them(run, server):
     run(main())
 
 
+def test_a_deadline_ends_what_a_connection_cannot_send_too(run, server):
+    async def main():
+        connection = seawall.asyncio.Connection(port=server.port, socket_timeout=25)
+        await connection.connect()
+        server.freeze()
+        try:
+            with seawall.deadline(0.3), pytest.raises(seawall.errors.TimeoutError):
+                # More than the kernel takes for a server that does not read.
+                await asyncio.wait_for(connection.send_command("SET", "key", b"x" * (32 << 20)), 10)
+        finally:
+            server.thaw()
+        assert not connection.is_connected
+
+    run(main())
+
+
 def test_calls_come_back_when_the_server_does_and_none_hangs(run, server):
     async def main():
         client = connected(server.url, socket_timeout=2, decode_responses=True)

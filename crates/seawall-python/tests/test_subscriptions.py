@@ -8,10 +8,12 @@ import time
 
 import pytest
 import redis
+from asyncio_world import Relay
 from real_servers import Server
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from sync_world import Path
 
 import seawall
 
@@ -197,3 +199,68 @@ def test_a_subscription_that_was_given_its_connection_by_hand_keeps_it(server: S
     assert [message[-1] for message in heard] == [1, b"first", b"second"]
     assert listener.connection is taken and taken._sock is before
     pool.disconnect()
+
+
+def test_what_is_said_after_a_subscription_by_hand_is_sent_once(server: Server) -> None:
+    # What a subscriber says may be sent again as its policy has it, for as long as it says nothing else.
+    with Path(server.port) as relay:
+        client = seawall.Redis.from_url(
+            relay.url, protocol=2, single_connection_client=True, retry=Retry(NoBackoff(), 3)
+        )
+        client.execute_command("SUBSCRIBE", "news")
+        client.execute_command("UNSUBSCRIBE", "news")
+        relay.lose_reply_to = b"INCR"
+        with pytest.raises(seawall.errors.ConnectionError) as caught:
+            client.incr("count")
+        assert caught.value.may_have_run
+        assert relay.lost == 1
+        assert server.admin().get("count") == "1"
+        client.close()
+
+
+def test_under_asyncio_it_is_sent_once_too(server: Server) -> None:
+    async def main() -> None:
+        async with Relay(server.port) as relay:
+            client = seawall.asyncio.Redis.from_url(
+                relay.url, protocol=2, single_connection_client=True, retry=AsyncRetry(NoBackoff(), 3)
+            )
+            await client.execute_command("SUBSCRIBE", "news")
+            await client.execute_command("UNSUBSCRIBE", "news")
+            relay.lose_reply_to = b"INCR"
+            with pytest.raises(seawall.errors.ConnectionError) as caught:
+                await client.incr("count")
+            assert caught.value.may_have_run
+            assert relay.lost == 1
+            assert server.admin().get("count") == "1"
+            await client.aclose()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_a_deadline_around_them_ends_waits_for_messages(server: Server, protocol: int) -> None:
+    client = seawall.Redis(port=server.port, protocol=protocol)
+    with client.pubsub() as subscription:
+        subscription.subscribe("news")
+        assert subscription.get_message(timeout=20)["type"] == "subscribe"
+        began = time.monotonic()
+        with seawall.deadline(0.2):
+            assert subscription.get_message(timeout=30) is None
+        with seawall.deadline(0.2), pytest.raises(seawall.errors.TimeoutError):
+            subscription.parse_response(block=True)
+        assert time.monotonic() - began < 20
+    client.close()
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_under_asyncio_it_ends_them_too(server: Server, protocol: int) -> None:
+    async def main() -> None:
+        async with seawall.asyncio.Redis(port=server.port, protocol=protocol) as client, client.pubsub() as subscription:
+            await subscription.subscribe("news")
+            assert (await subscription.get_message(timeout=20))["type"] == "subscribe"
+            with seawall.deadline(0.2):
+                assert await asyncio.wait_for(subscription.get_message(timeout=30), 20) is None
+            with seawall.deadline(0.2), pytest.raises(seawall.errors.TimeoutError):
+                await asyncio.wait_for(subscription.parse_response(block=True), 20)
+
+    asyncio.run(main())

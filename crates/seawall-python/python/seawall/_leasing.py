@@ -13,6 +13,9 @@ __all__ = ["Leasing", "packed"]
 
 _ANYTIME: AbstractContextManager[Any] = nullcontext()
 
+#: What is said over a subscription besides; AUTH when its credentials are renewed.
+_OF_SUBSCRIBERS = ("PING", "QUIT", "RESET", "AUTH")
+
 
 class Leasing:
     """What makes a connection class of redis-py's a lease: how it is made, and what may be said again over it."""
@@ -35,6 +38,8 @@ class Leasing:
     _rests = True
     #: Whether a subscription was asked for over it.
     _listens = False
+    #: Whether anything else was said since.
+    _speaks = False
     #: How often a call is sent at most, where redis-py's arguments say so.
     _attempts: int | None = None
 
@@ -97,9 +102,10 @@ class Leasing:
         raise NotImplementedError
 
     def _is_subscribed(self) -> bool:
-        if self._listens:
-            # Whoever gave a subscription this connection by hand, as kombu does, registered nothing.
-            return True
+        # Whoever gave a subscription this connection by hand, as kombu does, registered nothing.
+        return self._listens or self._is_registered()
+
+    def _is_registered(self) -> bool:
         # Not a client-side cache, which wants to be called as well.
         bound = (getattr(ref(), "__self__", None) for ref in self._connect_callbacks)
         return any(isinstance(listener, self._subscription_kind) for listener in bound)
@@ -109,7 +115,7 @@ class Leasing:
         if left <= 0:
             return None
         lease = self._lease
-        is_subscribed = self._is_subscribed()
+        is_subscribed = self._is_registered() or (self._listens and not self._speaks)
         if lease is not None and not is_subscribed:
             return lease.again(left)
         if isinstance(error, errors.SeawallError) and not is_subscribed:
@@ -129,12 +135,16 @@ class Leasing:
         return [_ext.pack((args,), self._codec)]
 
     def pack_commands(self, commands: Any) -> list[bytes]:
+        self._speaks = True
         return [_ext.pack(commands, self._codec)]
 
     def _pack_one(self, args: tuple[Any, ...]) -> bytes:
         """What ``send_command`` sends."""
-        if isinstance(args[0], str) and args[0].upper().endswith("SUBSCRIBE"):
-            self._listens = True
+        name = args[0].upper() if isinstance(args[0], str) else ""
+        if name.endswith("SUBSCRIBE"):
+            self._listens, self._speaks = True, False
+        elif name not in _OF_SUBSCRIBERS:
+            self._speaks = True
         return _ext.pack((args,), self._codec)
 
 

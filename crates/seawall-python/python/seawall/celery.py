@@ -29,7 +29,7 @@ from ._config import DEADLINE
 from ._deadline import deadline
 from ._mode import MODE, OBSERVE, OFF
 from .connection import Connection, SSLConnection, UnixDomainSocketConnection
-from .errors import ConnectionError, SeawallError
+from .errors import SeawallError, _closed
 from .pool import ConnectionPool, issubclass_of_ours
 
 __all__ = ["OutcomeUnknown", "PublishUnknown", "install"]
@@ -85,9 +85,7 @@ def _pool_of_channel(self: Any, asynchronous: bool = False) -> ConnectionPool:
     if self.connection is None or self.connection.client is None:
         # Its connection was closed while the channel could not be, for want of the broker. kombu stumbles over the None,
         # and Celery's worker, which is closing what it lost, ends by that.
-        error = ConnectionError("the channel's connection is closed")
-        error.cause = "client-closed"
-        raise error
+        raise _closed(may_have_run=False)
     params = self._connparams(asynchronous=asynchronous)
     self.keyprefix_fanout = self.keyprefix_fanout.format(db=params["db"])
     return ConnectionPool(**params)

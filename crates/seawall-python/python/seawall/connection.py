@@ -105,9 +105,10 @@ class LeaseParser(_RESP3Parser):
         lease = self._lease
         if lease is None:
             raise errors._closed(may_have_run=True)
-        if self._subscribed is not None:
-            return self._subscribed.can_read(lease, timeout or 0.0)
-        return lease.can_read(timeout or 0.0)
+        within, left = timeout or 0.0, _deadline.left()
+        if left is not None:
+            within = min(within, left)
+        return lease.can_read(within) if self._subscribed is None else self._subscribed.can_read(lease, within)
 
     def read_response(
         self, disable_decoding: bool = False, push_request: bool = False, timeout: Any = SENTINEL
@@ -242,6 +243,7 @@ class _Leased(Leasing, _Base):
 
     def exchange_many(self, commands: list[tuple[Any, ...]]) -> list[Any]:
         """Sends commands in one write and reads their replies together; the server's errors stand among them."""
+        self._speaks = True
         self.send_packed_command(_ext.pack(commands, self._codec))
         lease = self._lease
         if lease is None:

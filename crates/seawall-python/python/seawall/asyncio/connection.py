@@ -96,17 +96,17 @@ class LeaseParser(_AsyncRESP3Parser):
     async def _wait(self, lease: _ext.Lease, disable_decoding: bool, within: float | None) -> Any:
         codec = self._connection._codec
         began = time.monotonic()
-        span = lease.patience if within is None else (None if within == math.inf else within)
-        if within is None:
-            left = _deadline.left()
-            if left is not None:
-                span = left if span is None else min(span, left)
+        forever = within == math.inf
+        span = lease.patience if within is None else (None if forever else within)
+        left = _deadline.left()
+        if left is not None:
+            span = left if span is None else min(span, left)
         asked = within is not None or lease.held_back
         while True:
             waited = time.monotonic() - began
             rest = None if span is None else span - waited
             if rest is not None and rest <= 0:
-                if within is None:
+                if within is None or forever:
                     raise lease.late()
                 raise asyncio.TimeoutError
             pause = _GLANCE if rest is None else rest
@@ -321,7 +321,8 @@ class _Leased(Leasing, _Base):
         try:
             if lease.send_some(data):
                 return
-            until = time.monotonic() + self._patience()
+            left = _deadline.left()
+            until = time.monotonic() + (self._patience() if left is None else min(self._patience(), left))
             while not lease.flush():
                 rest = until - time.monotonic()
                 if rest <= 0:
