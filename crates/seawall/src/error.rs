@@ -28,11 +28,13 @@ pub enum Kind {
 
 /// Why a call failed, and what it proves.
 ///
-/// The text names what happened and where, on its first line; `caused by:` what lies behind; `hint:` what to do.
+/// The text names what happened and where, on its first line; `caused by:` what lies behind; `hint:` what to do; `why:` who
+/// finds the reason, where only a symptom was seen.
 /// ```text
 /// INCR may have run: the connection was reset while in use (127.0.0.1:6379)
 ///   caused by: the connection was reset (RST), 12 ms old, 1 request in flight, 31 bytes out, 0 in
 ///   hint: if the server's log shows nothing, something between reset it: a balancer, a proxy, a firewall
+///   why: seawall doctor <URL of the server> <its log>
 /// ```
 #[derive(Clone)]
 pub struct Error(Box<Report>);
@@ -265,6 +267,9 @@ impl fmt::Display for Error {
         }
         if report.cause != Cause::CommandError {
             write!(f, "\n  hint: {}", report.cause.hint())?;
+        }
+        if report.cause.is_symptom() {
+            f.write_str("\n  why: seawall doctor <URL of the server> <its log>")?;
         }
         Ok(())
     }
