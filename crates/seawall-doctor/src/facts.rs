@@ -14,9 +14,11 @@ use crate::text::{Said, Text};
 mod look;
 mod pair;
 mod server;
+mod tls;
 
 pub use look::{Before, CommandStats, Cost, Look};
 pub use server::{ClusterNode, Denied, LatencyEvent, Role, Watched, addr, flagged};
+pub use tls::TlsTrouble;
 
 /// Where a fact stands: a file and its line, or a server and its command.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -328,6 +330,8 @@ pub enum Reach {
     TurnedAway(String),
     /// What listens there is no Redis.
     NotRedis(String),
+    /// TLS could not be agreed on.
+    Tls(TlsTrouble),
 }
 
 /// A span in the largest unit that fits.

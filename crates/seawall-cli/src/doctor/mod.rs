@@ -9,7 +9,7 @@ use seawall_doctor::stamp::Stamp;
 use seawall_doctor::{Diagnosis, diagnose};
 
 use form::Form;
-use sources::Told;
+use sources::{Patience, Told};
 
 use crate::Exit;
 
@@ -31,6 +31,9 @@ pub(crate) struct Doctor {
     /// How long a look at one server may take, in seconds
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=60))]
     within: u64,
+    /// How long a server's counters are watched, in seconds; a third of one unless told
+    #[arg(long = "for", value_name = "N", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    watching: Option<u64>,
 }
 
 impl Doctor {
@@ -41,7 +44,11 @@ impl Doctor {
             self.sources
         };
         let now = now();
-        let Told { facts, unread } = sources::look(&sources, Duration::from_secs(self.within), now);
+        let patience = Patience {
+            within: Duration::from_secs(self.within),
+            watching: self.watching.map(Duration::from_secs),
+        };
+        let Told { facts, unread } = sources::look(&sources, patience, now);
         if facts.had.is_empty() {
             return Exit::Unable;
         }

@@ -3,9 +3,10 @@ use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::time::Duration;
 
+use seawall_doctor::Facts;
+use seawall_doctor::live::{self, Manner};
 use seawall_doctor::read::{self, Given, Kind};
 use seawall_doctor::stamp::Stamp;
-use seawall_doctor::{Facts, live};
 use seawall_model::Target;
 
 use crate::output;
@@ -17,13 +18,22 @@ pub(super) struct Told {
     pub(super) unread: bool,
 }
 
+/// How long a server is looked at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// How long its answers may take, together.
+    pub(super) within: Duration,
+    /// How long its counters are watched.
+    pub(super) watching: Option<Duration>,
+}
+
 /// Looks at each of them, once.
-pub(super) fn look(sources: &[String], within: Duration, now: Stamp) -> Told {
+pub(super) fn look(sources: &[String], patience: Patience, now: Stamp) -> Told {
     let mut facts = Facts::default();
     let mut unread = false;
     for source in sources {
         let told = if source.contains("://") {
-            of_url(source, within, now)
+            of_url(source, patience, now)
         } else {
             of_file(source, Given { now })
         };
@@ -35,12 +45,17 @@ pub(super) fn look(sources: &[String], within: Duration, now: Stamp) -> Told {
     Told { facts, unread }
 }
 
-fn of_url(url: &str, within: Duration, now: Stamp) -> Option<Facts> {
+fn of_url(url: &str, patience: Patience, now: Stamp) -> Option<Facts> {
+    let manner = Manner {
+        now,
+        within: patience.within,
+        between: patience.watching.unwrap_or(live::BETWEEN),
+    };
     match Target::parse(url) {
-        Ok(target) => match live::look(&target, within, now) {
+        Ok(target) => match live::look_as(&target, manner) {
             Ok(facts) => Some(facts),
-            Err(unspoken) => {
-                output::fail(&unspoken, unspoken.hint());
+            Err(unset) => {
+                output::fail(&unset, unset.hint());
                 None
             }
         },

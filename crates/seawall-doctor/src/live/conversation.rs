@@ -10,12 +10,17 @@ use std::time::{Duration, Instant};
 use seawall_model::{Endpoint, Target};
 use seawall_wire::error::ServerError;
 use seawall_wire::scan::{Scan, Scanner};
-use seawall_wire::{Limits, Value, encode, sniff_foreign};
+use seawall_wire::{Foreign, Limits, Value, encode, sniff_foreign};
 
-use crate::facts::{Cost, Reach};
+use super::tls::{self, TlsWire, Unsecured};
+use super::trust::Plan;
+use crate::facts::{Cost, Reach, TlsTrouble};
 
 /// So long a server is listened to before it is asked: what it says unasked it says at once.
 const UNASKED: Duration = Duration::from_millis(30);
+
+/// What is told of a server that closed, and said nothing.
+pub(super) const WORDLESS: &str = "closed without a word";
 
 /// CLIENT LIST of 100,000 clients is 40 MB; more is no answer to these questions.
 const REPLY_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -37,19 +42,20 @@ pub(super) struct Conversation {
     cost: Cost,
 }
 
-trait Wire: Read + Write + Send {
-    fn wait(&self, span: Duration) -> io::Result<()>;
+pub(super) trait Wire: Read + Write + Send {
+    /// From now on reads and writes take no longer than this.
+    fn wait(&mut self, span: Duration) -> io::Result<()>;
 }
 
 impl Wire for TcpStream {
-    fn wait(&self, span: Duration) -> io::Result<()> {
+    fn wait(&mut self, span: Duration) -> io::Result<()> {
         self.set_read_timeout(Some(span))?;
         self.set_write_timeout(Some(span))
     }
 }
 
 impl Wire for UnixStream {
-    fn wait(&self, span: Duration) -> io::Result<()> {
+    fn wait(&mut self, span: Duration) -> io::Result<()> {
         self.set_read_timeout(Some(span))?;
         self.set_write_timeout(Some(span))
     }
@@ -68,11 +74,22 @@ pub(super) enum Trouble {
     Over,
     #[error("answered with what is no RESP")]
     Foreign(String),
+    #[error("{0}")]
+    Tls(TlsTrouble),
 }
 
 impl Conversation {
-    pub(super) fn begin(endpoint: &Endpoint, until: Instant) -> Result<Self, Reach> {
-        let stream = open(endpoint.clone(), until)?;
+    /// Connects. With a plan TLS is spoken.
+    pub(super) fn begin(
+        endpoint: &Endpoint,
+        plan: Option<&Plan>,
+        until: Instant,
+    ) -> Result<Self, Reach> {
+        let stream: Box<dyn Wire> = match (open(endpoint.clone(), until)?, plan) {
+            (Socket::Tcp(stream), Some(plan)) => Box::new(secure(endpoint, stream, plan, until)?),
+            (Socket::Tcp(stream), None) => Box::new(stream),
+            (Socket::Unix(stream), _) => Box::new(stream),
+        };
         let mut conversation = Self {
             stream,
             unread: Vec::new(),
@@ -185,6 +202,9 @@ impl Conversation {
                 Ok(_) => {}
                 Err(error) => {
                     let foreign = sniff_foreign(&self.unread);
+                    if foreign == Some(Foreign::Tls) {
+                        return Err(Trouble::Tls(TlsTrouble::TlsPort));
+                    }
                     let what =
                         foreign.map_or_else(|| error.to_string(), |foreign| foreign.to_string());
                     return Err(Trouble::Foreign(what));
@@ -201,7 +221,7 @@ impl Conversation {
         }
     }
 
-    fn wait(&self) -> Result<(), Trouble> {
+    fn wait(&mut self) -> Result<(), Trouble> {
         let rest = self.until.saturating_duration_since(Instant::now());
         if rest.is_zero() {
             return Err(Trouble::Silent);
@@ -211,6 +231,9 @@ impl Conversation {
 }
 
 fn ended(error: &io::Error) -> Trouble {
+    if let Some(trouble) = tls::trouble(error) {
+        return Trouble::Tls(trouble);
+    }
     match error.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Trouble::Silent,
         kind => Trouble::Ended(kind),
@@ -225,25 +248,64 @@ fn turned_away(trouble: Trouble) -> Reach {
         }
         Trouble::Refused(error) => Reach::TurnedAway(error.kind.word().to_owned()),
         Trouble::Silent | Trouble::Over => Reach::Silent { connected: true },
-        Trouble::Ended(kind) => Reach::TurnedAway(format!("closed without a word ({kind})")),
+        Trouble::Ended(kind) => Reach::TurnedAway(format!("{WORDLESS} ({kind})")),
         Trouble::Foreign(what) => Reach::NotRedis(what),
+        Trouble::Tls(trouble) => Reach::Tls(trouble),
     }
+}
+
+/// Agrees on TLS. A port of Redis's that speaks none waits for the rest of a line, and says nothing: it is asked without.
+fn secure(
+    endpoint: &Endpoint,
+    stream: TcpStream,
+    plan: &Plan,
+    until: Instant,
+) -> Result<TlsWire, Reach> {
+    let half = until.saturating_duration_since(Instant::now()) / 2;
+    match TlsWire::secure(stream, plan, Instant::now() + half) {
+        Ok(wire) => Ok(wire),
+        Err(Unsecured::Failed(reach)) => Err(reach),
+        Err(Unsecured::Silent) if speaks_plain(endpoint, until) => {
+            Err(Reach::Tls(TlsTrouble::PlainPort))
+        }
+        Err(Unsecured::Silent) => Err(Reach::Silent { connected: true }),
+    }
+}
+
+/// Whether it answers without TLS.
+fn speaks_plain(endpoint: &Endpoint, until: Instant) -> bool {
+    match Conversation::begin(endpoint, None, until) {
+        Ok(mut plain) => matches!(plain.ask(&["PING"]), Ok(_) | Err(Trouble::Refused(_))),
+        Err(Reach::TurnedAway(words)) => !words.starts_with(WORDLESS),
+        Err(_) => false,
+    }
+}
+
+/// Whether what closes without a word closes so because it wants TLS.
+pub(super) fn wants_tls(endpoint: &Endpoint, until: Instant) -> bool {
+    match (open(endpoint.clone(), until), endpoint.host()) {
+        (Ok(Socket::Tcp(stream)), Some(host)) => tls::speaks_tls(stream, host, until),
+        _ => false,
+    }
+}
+
+enum Socket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
 }
 
 /// Opens a socket, on a thread of its own: neither a name service nor a full Unix socket knows of deadlines. Where one of
 /// them keeps it longer, it is left behind.
-fn open(endpoint: Endpoint, until: Instant) -> Result<Box<dyn Wire>, Reach> {
+fn open(endpoint: Endpoint, until: Instant) -> Result<Socket, Reach> {
     let (tell, told) = mpsc::channel();
     let opening = thread::Builder::new()
         .name("doctor-dial".into())
         .spawn(move || {
-            let opened: Result<Box<dyn Wire>, Reach> = match &endpoint {
+            let opened = match &endpoint {
                 Endpoint::Unix { path } => UnixStream::connect(path.as_ref())
-                    .map(|stream| Box::new(stream) as Box<dyn Wire>)
+                    .map(Socket::Unix)
                     .map_err(|error| not_opened(&error)),
-                Endpoint::Tcp { host, port } => {
-                    dial(host, *port, until).map(|stream| Box::new(stream) as Box<dyn Wire>)
-                }
+                Endpoint::Tcp { host, port } => dial(host, *port, until).map(Socket::Tcp),
             };
             // Whoever waited may have gone.
             let _ = tell.send(opened);

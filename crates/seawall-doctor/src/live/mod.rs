@@ -5,31 +5,23 @@
 
 mod conversation;
 mod questions;
+mod tls;
+mod trust;
 
 use std::time::{Duration, Instant};
 
 use seawall_model::{Security, Target};
 
-use crate::facts::{Facts, Look, Reach};
+use crate::facts::{Facts, Look, Reach, TlsTrouble};
 use crate::rule::Need;
 use crate::stamp::Stamp;
-use conversation::Conversation;
+use conversation::{Conversation, WORDLESS};
+use trust::Plan;
+pub use trust::Unset;
 
 /// So long lies between the two INFO of a look, if nothing else is asked for: whatever rises while one watches is seen to
 /// rise, and the whole look takes less than a second.
 pub const BETWEEN: Duration = Duration::from_millis(300);
-
-/// The server speaks TLS, and the doctor does not yet.
-#[derive(Debug, thiserror::Error)]
-#[error("the doctor does not speak TLS yet, so that {0} cannot be looked at")]
-pub struct Unspoken(String);
-
-impl Unspoken {
-    /// What to do instead.
-    pub fn hint(&self) -> &'static str {
-        "redis-cli --tls INFO > info.txt, then: seawall doctor info.txt"
-    }
-}
 
 /// How a server is looked at.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +35,7 @@ pub struct Manner {
 }
 
 /// Looks at a server, and is through by the end of `within`, whatever it does.
-pub fn look(target: &Target, within: Duration, now: Stamp) -> Result<Facts, Unspoken> {
+pub fn look(target: &Target, within: Duration, now: Stamp) -> Result<Facts, Unset> {
     let manner = Manner {
         now,
         within,
@@ -54,17 +46,15 @@ pub fn look(target: &Target, within: Duration, now: Stamp) -> Result<Facts, Unsp
 }
 
 /// Looks at a server. It is through by the end of `within` and `between` together, whatever the server does.
-pub fn look_as(target: &Target, manner: Manner) -> Result<Facts, Unspoken> {
-    if target.security() == Security::Tls {
-        return Err(Unspoken(target.endpoint().to_string()));
-    }
+pub fn look_as(target: &Target, manner: Manner) -> Result<Facts, Unset> {
+    let plan = Plan::of(target)?;
     let began = Instant::now();
     let mut facts = Facts::default();
     facts.had.insert(Need::Server);
     let until = began + manner.within + manner.between;
     let name = target.endpoint().to_string();
     let mut look = Look::new(&name, Some(manner.now), Reach::Answered);
-    match Conversation::begin(target.endpoint(), until) {
+    match Conversation::begin(target.endpoint(), plan.as_ref(), until) {
         Err(reach) => look.reach = reach,
         Ok(mut conversation) => {
             match conversation.log_in(target) {
@@ -73,6 +63,13 @@ pub fn look_as(target: &Target, manner: Manner) -> Result<Facts, Unspoken> {
             }
             look.cost = conversation.cost();
         }
+    }
+    let wordless = matches!(&look.reach, Reach::TurnedAway(words) if words.starts_with(WORDLESS));
+    if wordless
+        && target.security() == Security::Plain
+        && conversation::wants_tls(target.endpoint(), until)
+    {
+        look.reach = Reach::Tls(TlsTrouble::TlsPort);
     }
     look.cost.lasted = began.elapsed();
     facts.looks.push(look);

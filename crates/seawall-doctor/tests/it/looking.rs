@@ -158,7 +158,7 @@ fn what_rises_while_one_looks_is_seen_to_rise() {
     };
     let facts = std::thread::scope(|threads| {
         let looking =
-            threads.spawn(|| live::look_as(&target(&server, ""), manner).expect("no TLS"));
+            threads.spawn(|| live::look_as(&target(&server, ""), manner).expect("it is set up"));
         let mut client = connect(&server);
         while !looking.is_finished() {
             ask(&mut client, "GET none");
