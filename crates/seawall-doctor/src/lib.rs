@@ -10,6 +10,7 @@ pub mod container;
 pub mod explain;
 pub mod facts;
 pub mod finding;
+mod heard;
 mod judge;
 mod limits;
 pub mod live;

@@ -2,6 +2,7 @@
 
 use crate::facts::{Facts, Line, Peer, Place, bytes};
 use crate::finding::{Confidence, Finding, Verdict};
+use crate::heard;
 use crate::rule::{Code, Rule};
 
 /// A finding about the clients that were closed over their output buffer limit and that `is` picks: proof, since each line
@@ -30,6 +31,10 @@ pub(crate) fn closed<'a>(
             .struck(peer.label())
             .supported(fact.place.clone(), says);
     }
+    let peers = closed
+        .iter()
+        .map(|(fact, peer)| (peer.addr.clone(), fact.at));
+    let finding = heard::joined(finding, facts, peers);
     Some((finding, &first.place, peer))
 }
 

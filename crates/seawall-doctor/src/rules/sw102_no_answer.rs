@@ -8,13 +8,12 @@ pub(super) const RULE: Rule = Rule {
     code: Code(102),
     title: "the server cannot be talked to",
     explanation: "No connection is made in time (packets are dropped: a firewall, a security group, a host that is down), or \
-one is made and nothing answers (the process is frozen, or busy with one command; or the port speaks TLS, or is no Redis), or \
-the name has no address. Who answers a SYN tells: with an established connection the network is not it.",
+one is made and nothing answers (the process is frozen, or busy with one command; or the port speaks TLS, or is no Redis). Who answers a SYN tells: with an established connection the network is not it.",
     messages: &[
         "Timeout connecting to server",
         "connect ETIMEDOUT",
-        "Name or service not known",
-        "getaddrinfo ENOTFOUND",
+        "Connection timed out",
+        "i/o timeout",
     ],
     needs: &[Need::Server, Need::ClientLog],
     brings: &[],
@@ -41,11 +40,6 @@ fn check(facts: &Facts) -> Vec<Finding> {
                 "there is no way to the server",
                 words.clone(),
                 "look at the routes and interfaces of this host (ip route get ADDRESS), or at the socket's path and its permissions",
-            ),
-            Reach::NameUnknown(words) => (
-                "the host's name has no address",
-                words.clone(),
-                "getent hosts NAME on the client's host; compare with the URL",
             ),
             Reach::NotRedis(what) => (
                 "what listens there is no Redis",
@@ -81,19 +75,16 @@ fn check(facts: &Facts) -> Vec<Finding> {
                 .checked_by("redis-cli -h HOST -p PORT PING answers from the client's host"),
         );
     }
-    let told: Vec<_> = facts
-        .failures(Failure::ConnectTimeout)
-        .chain(facts.failures(Failure::NameUnknown))
-        .collect();
+    let told: Vec<_> = facts.failures(Failure::ConnectTimeout).collect();
     if found.is_empty() && told.len() >= 2 {
         let mut finding = Finding::new(RULE.code, RULE.title, Verdict::Cause, Confidence::Likely)
             .claims(format!(
-                "{} calls had no connection in time, or no address to connect to.",
+                "{} calls had no connection in time.",
                 told.len()
             ))
             .supported(told[0].place.clone(), "the first of them")
             .fix(
-                "from the client's host: getent hosts NAME; nc -vz HOST PORT",
+                "from the client's host: nc -vz HOST PORT, and nstat -az TcpRetransSegs TcpExtTCPSynRetrans before and after; from another host too",
                 "",
                 "",
             );
@@ -121,7 +112,6 @@ mod tests {
         let reaches = [
             Reach::Silent { connected: true },
             Reach::Silent { connected: false },
-            Reach::NameUnknown("no such name".to_owned()),
             Reach::Unreachable("permission denied".to_owned()),
             Reach::NotRedis("HTTP".to_owned()),
             Reach::TurnedAway("closed without a word".to_owned()),

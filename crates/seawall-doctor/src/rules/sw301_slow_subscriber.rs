@@ -4,6 +4,10 @@ use crate::facts::{Facts, Peer, bytes};
 use crate::finding::Finding;
 use crate::limits;
 use crate::rule::{Code, Need, Rule};
+use crate::text::Text;
+
+/// go-redis: so that its address is read.
+const DISCARDED: Text = Text::client("discarding bad PubSub connection");
 
 pub(super) const RULE: Rule = Rule {
     code: Code(301),
@@ -19,7 +23,7 @@ its way. Join by address, never by time.",
         "Socket closed unexpectedly",
     ],
     needs: &[Need::ServerLog],
-    brings: &[],
+    texts: &[DISCARDED],
     sources: &["redis: networking.c", "redis-py#1261", "jedis#467"],
     check,
     ..Rule::PLAIN
@@ -51,7 +55,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
 mod tests {
     use super::*;
     use crate::finding::{Confidence, Verdict};
-    use crate::testing::{log, pasted, verdicts};
+    use crate::testing::{application, log, pasted, verdicts};
 
     const CLOSED: &str = "9:M 23 Nov 2026 02:58:11.042 # Client id=8821 addr=10.0.0.7:51234 laddr=10.0.0.2:6379 fd=9 name=metrics \
 age=10 idle=0 flags=P db=0 sub=1 psub=0 multi=-1 qbuf=0 omem=33600000 events=rw cmd=subscribe user=default scheduled to be closed \
@@ -63,6 +67,21 @@ ASAP for overcoming of output buffer limits.\n";
         assert_eq!(found[0].whom(), "id=8821 10.0.0.7:51234 (metrics)");
         assert!(found[0].claim.contains("33.6 MB"), "{}", found[0].claim);
         assert_eq!(verdicts(found), [(Verdict::Cause, Confidence::Proved)]);
+    }
+
+    #[test]
+    fn the_client_that_noticed_is_joined_by_address_whatever_its_clock() {
+        let mut facts = log(CLOSED);
+        facts.add(application("2026-11-23T02:58:52.042Z redis: discarding bad PubSub connection: read tcp 10.0.0.7:51234->10.0.0.2:6379: EOF\n\
+2026-11-23T02:58:12Z read tcp 10.0.0.8:51234->10.0.0.2:6379: read: connection reset by peer\n"));
+        let found = check(&facts);
+        let says: Vec<_> = found[0]
+            .supports
+            .iter()
+            .map(|one| one.says.as_str())
+            .collect();
+        assert_eq!(says[1], "the client at 10.0.0.7:51234 noticed 41.0 s later");
+        assert_eq!(says.len(), 2);
     }
 
     #[test]

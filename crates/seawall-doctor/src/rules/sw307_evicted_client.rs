@@ -2,6 +2,7 @@
 
 use crate::facts::{Facts, Line};
 use crate::finding::{Confidence, Finding, Verdict};
+use crate::heard;
 use crate::rule::{Code, Need, Rule};
 
 pub(super) const RULE: Rule = Rule {
@@ -43,6 +44,10 @@ fn check(facts: &Facts) -> Vec<Finding> {
             .struck(peer.label())
             .supported(fact.place.clone(), format!("evicted {}", peer.label()));
     }
+    let peers = evicted
+        .iter()
+        .map(|(fact, peer)| (peer.addr.clone(), fact.at));
+    let finding = heard::joined(finding, facts, peers);
     let old = facts
         .looks
         .iter()
