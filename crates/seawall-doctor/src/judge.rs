@@ -7,6 +7,7 @@ use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Need, Rule};
 use crate::stamp::Stamp;
 use crate::symptoms;
+use crate::timeline::Timeline;
 use crate::uptime::{Uptime, uptime};
 
 /// How long after a cause what it brings about may still come, in seconds: a restart's LOADING of a large dataset, a
@@ -14,7 +15,7 @@ use crate::uptime::{Uptime, uptime};
 pub(crate) const WAKE_S: i64 = 600;
 
 /// What the doctor says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Diagnosis {
     /// Whether the server stayed up.
     pub uptime: Uptime,
@@ -32,6 +33,8 @@ pub struct Diagnosis {
     pub failures: u64,
     /// Which kinds of source told anything: a server that let nobody in is not among them.
     pub had: BTreeSet<Need>,
+    /// What happened when.
+    pub timeline: Timeline,
     /// When it was made, where whoever had it made says so.
     pub made: Option<Stamp>,
 }
@@ -75,6 +78,7 @@ pub fn diagnose(mut facts: Facts) -> Diagnosis {
         assumed: facts.assumed.iter().cloned().collect(),
         failures: facts.failures,
         had,
+        timeline: Timeline::of(&facts),
         made: None,
     }
 }

@@ -25,6 +25,7 @@ mod symptoms;
 #[cfg(test)]
 mod testing;
 pub mod text;
+pub mod timeline;
 pub mod uptime;
 
 mod rules {

@@ -1,9 +1,11 @@
 use std::env;
 use std::io::{self, IsTerminal};
+use std::path::PathBuf;
 
 use clap::Args;
 use seawall_doctor::{Diagnosis, report};
 
+use super::whole_file;
 use crate::{Exit, output};
 
 /// In which form the report is told. They exclude one another.
@@ -28,6 +30,9 @@ pub(super) struct Form {
     /// Print all evidence
     #[arg(long, group = "form")]
     long: bool,
+    /// Write a page with a timeline into this file, besides what is printed
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 impl Form {
@@ -46,8 +51,26 @@ impl Form {
         } else {
             report::text(diagnosis, self.long)
         };
-        output::out(words.trim_end()).map_err(|error| {
+        let told = output::out(words.trim_end()).map_err(|error| {
             output::fail(format_args!("the report could not be written: {error}"), "");
+            Exit::Unable
+        });
+        // The page comes last: whatever becomes of it, the report is told.
+        told.and(self.page(diagnosis))
+    }
+
+    fn page(&self, diagnosis: &Diagnosis) -> Result<(), Exit> {
+        let Some(path) = &self.html else {
+            return Ok(());
+        };
+        whole_file::write(path, &report::html(diagnosis)).map_err(|error| {
+            output::fail(
+                format_args!(
+                    "the page could not be written to {}: {error}",
+                    path.display()
+                ),
+                "give --html the path of a file in a folder that you may write to",
+            );
             Exit::Unable
         })
     }

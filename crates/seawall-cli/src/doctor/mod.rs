@@ -1,5 +1,6 @@
 mod form;
 mod sources;
+mod whole_file;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

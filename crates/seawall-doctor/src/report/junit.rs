@@ -49,9 +49,20 @@ pub fn junit(diagnosis: &Diagnosis) -> String {
             }
         }
     }
+    cases.push_str("    <testcase classname=\"seawall.doctor\" name=\"every failed call has a cause\" time=\"0\"");
+    if let Some(words) = &diagnosis.unexplained {
+        failed += 1;
+        let _ = write!(
+            cases,
+            ">\n      <failure type=\"unexplained\" message=\"{}\"/>\n    </testcase>\n",
+            escaped(&clean(words))
+        );
+    } else {
+        cases.push_str("/>\n");
+    }
     let counts = format!(
         "tests=\"{}\" failures=\"{failed}\" errors=\"0\" skipped=\"{skipped}\" time=\"0\"",
-        crate::rules().len()
+        crate::rules().len() + 1
     );
     let made = diagnosis.made.map_or_else(String::new, |made| {
         format!(" timestamp=\"{}\"", &made.to_string()[..19])

@@ -3,6 +3,7 @@
 //! Words of a log may be anybody's: each form escapes what would be markup in it, and lets nothing through that steers a
 //! terminal.
 
+mod html;
 mod json;
 mod junit;
 mod markdown;
@@ -10,6 +11,7 @@ mod sarif;
 mod text;
 mod words;
 
+pub use html::html;
 pub use json::{SCHEMA, json};
 pub use junit::junit;
 pub use markdown::markdown;

@@ -32,9 +32,12 @@ pub fn sarif(diagnosis: &Diagnosis) -> Value {
         let words = format!("{}: {}; get it: {}", one.what, one.why, one.how);
         json!({ "level": "note", "message": { "text": clean(&words) } })
     });
+    let unexplained = diagnosis.unexplained.iter();
+    let unexplained =
+        unexplained.map(|words| json!({ "level": "error", "message": { "text": clean(words) } }));
     let mut invocation = json!({
         "executionSuccessful": true,
-        "toolExecutionNotifications": unseen.collect::<Vec<_>>(),
+        "toolExecutionNotifications": unexplained.chain(unseen).collect::<Vec<_>>(),
     });
     if let Some(made) = diagnosis.made {
         invocation["endTimeUtc"] = json!(made.to_string());

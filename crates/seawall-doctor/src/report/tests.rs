@@ -1,11 +1,12 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::facts::{Place, Spot, Unseen};
+use crate::facts::{Failure, Place, Spot, Unseen};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::judge::Diagnosis;
 use crate::rule::{Code, Need};
 use crate::stamp::Stamp;
+use crate::timeline::{Event, Lane, Sample, Timeline};
 use crate::uptime::Uptime;
 
 /// A diagnosis with something everywhere, and `words` wherever somebody else's words may stand.
@@ -60,7 +61,36 @@ fn full(words: &str) -> Diagnosis {
         failures: 41,
         unexplained: None,
         had: [Need::Server, Need::ServerLog].into(),
+        timeline: timeline(words),
         made: Some(Stamp(1_795_402_699_000)),
+    }
+}
+
+fn timeline(words: &str) -> Timeline {
+    let at = Stamp(1_795_402_691_042);
+    let place = Place {
+        source: words.into(),
+        spot: Spot::Line(7),
+    };
+    let event = |at| Event {
+        at,
+        says: format!("said {words}"),
+        place: place.clone(),
+    };
+    let sample = |at, memory| Sample {
+        at: Some(at),
+        source: words.to_owned(),
+        memory: Some(memory),
+        ..Sample::default()
+    };
+    Timeline {
+        lanes: vec![Lane {
+            kind: "server log",
+            source: words.to_owned(),
+            events: vec![event(at), event(at), event(at.plus_seconds(9))],
+        }],
+        failures: [((at, Failure::Reset), 3), ((at, Failure::Closed), 1)].into(),
+        samples: vec![sample(at, 1e6), sample(at.plus_seconds(5), 3e6)],
     }
 }
 
@@ -141,6 +171,18 @@ fn skeleton_of_xml(text: &str) -> Vec<String> {
         .collect()
 }
 
+/// Tags of HTML, with the names of their attributes: whatever stands between `<` and `>`, without what is in quotes.
+fn tags(page: &str) -> Vec<String> {
+    let (_, body) = page.split_once("</style>").expect("it has a style");
+    let tags = body.split('<').skip(1).map(|rest| {
+        let (tag, text) = rest.split_once('>').expect("it is closed");
+        assert!(!text.contains(['>', '"']), "{text}");
+        let parts: Vec<_> = tag.split('"').step_by(2).collect();
+        parts.concat()
+    });
+    tags.collect()
+}
+
 /// Begins and ends of Markdown's blocks and spans.
 fn skeleton_of_markdown(text: &str) -> Vec<String> {
     use pulldown_cmark::{Event, Options, Parser};
@@ -168,6 +210,9 @@ proptest! {
         let (one, other) = (markdown(&plain), markdown(&full));
         prop_assert!(!other.contains(steers), "{:?}", other);
         prop_assert_eq!(skeleton_of_markdown(&one), skeleton_of_markdown(&other), "{}", other);
+        let (one, other) = (html(&plain), html(&full));
+        prop_assert!(!other.contains(steers));
+        prop_assert_eq!(tags(&one), tags(&other));
         let sarif = sarif(&full).to_string();
         prop_assert!(!sarif.contains("\\u00") && !sarif.contains(steers));
         let json = json(&full).to_string();
