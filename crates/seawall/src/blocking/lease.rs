@@ -607,7 +607,8 @@ impl Lease {
     }
 
     /// A server answers a blocking command when its time is over. One that is given up without that answer was on a path
-    /// that is no more, and so may be what has been at rest since before: kombu's BRPOP would go there next.
+    /// that is no more, and so may be what has been at rest since before the answer was due: kombu's BRPOP would go there
+    /// next.
     fn doubt_others(&self) {
         let (Some(lent), Some(Blocking::For(span))) = (&self.lent, self.wait) else {
             return;
@@ -615,7 +616,9 @@ impl Lease {
         let waited = clock::now().since(self.asked_at);
         let late = lent.connection.state.owed() > 0 && waited > span.saturating_add(OVERDUE);
         if late && !self.link.is_inherited() {
-            self.link.decide(|ledger, now| ledger.distrust(now, waited));
+            let overdue = waited.saturating_sub(span);
+            self.link
+                .decide(|ledger, now| ledger.distrust(now, overdue));
         }
     }
 

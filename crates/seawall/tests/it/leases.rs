@@ -357,6 +357,27 @@ fn what_rested_while_a_blocking_command_was_not_answered_is_not_lent_again() {
 }
 
 #[test]
+fn nor_is_what_was_used_between_a_blocking_command_and_the_answer_that_was_due() {
+    let server = server();
+    let relay = relay(&server);
+    let client = client(relay.addr(), "");
+    let mut deaf = client.lease().expect("a connection");
+    deaf.send(&Cmd::new("BLPOP").arg("queue").arg("1"))
+        .expect("it is sent");
+    let mut rests = client.lease().expect("another one");
+    rests.send(&Cmd::new("PING")).expect("it is sent");
+    assert_eq!(text(&rests.recv().expect("a reply")), "PONG");
+    let forgotten = rests.client_id();
+    drop(rests);
+    relay.set(Fault::SwallowAfterIdle(Duration::from_millis(50)));
+    let nothing = deaf.recv_within(Duration::from_millis(1_500));
+    assert_eq!(nothing.expect("it stands"), None);
+    deaf.abandon();
+    let fresh = client.lease().expect("a connection");
+    assert_ne!(fresh.client_id(), forgotten);
+}
+
+#[test]
 fn a_large_write_to_a_frozen_server_ends_at_the_deadline_and_did_not_run() {
     let server = server();
     let client = client(server.addr(), "deadline=400ms");
