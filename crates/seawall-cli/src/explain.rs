@@ -1,14 +1,20 @@
 use std::fmt::Write as _;
 
 use clap::Args;
-use seawall_doctor::{Rule, explain, rules};
+use seawall_doctor::explain::{Explanation, explain};
+use seawall_doctor::{Rule, rules};
 
 use crate::{Exit, output};
 
-/// Say what a code means (SW301), or which causes are behind a client's message.
+/// So many of the causes behind a message are explained; of the others the titles stand.
+const EXPLAINED: usize = 3;
+
+const WIDTH: usize = 98;
+
+/// Say what a code (SW301), a client's message or a cause of Seawall's errors means, and what is behind it.
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
-    /// A code, or the message as the client wrote it
+    /// A code, the message as the client wrote it, or a cause's name
     #[arg(value_name = "CODE|MESSAGE", required_unless_present = "list")]
     words: Vec<String>,
     /// List every code
@@ -24,35 +30,69 @@ impl Explain {
                 .map(|rule| format!("{}  {}", rule.code, rule.title));
             return told(output::out_all(lines));
         }
-        let words = self.words.join(" ");
-        let behind = explain::behind(&words);
-        if behind.is_empty() {
+        let explanation = explain(&self.words.join(" "));
+        if explanation.rules.is_empty() && explanation.means.is_none() {
             output::fail(
                 "no cause that the doctor knows is behind these words",
                 "give the client's own message, or a code: `seawall explain --list`",
             );
             return Exit::Short;
         }
-        let pages: Vec<_> = behind.iter().map(|rule| page(rule)).collect();
-        told(output::out(pages.join("\n\n")))
+        told(output::out(page(&explanation).trim_end()))
     }
 }
 
-fn page(rule: &Rule) -> String {
-    let mut page = format!("{}  {}\n", rule.code, rule.title);
-    let mut line = String::from(" ");
-    for word in rule.explanation.split_whitespace() {
-        if line.chars().count() + word.chars().count() + 1 > 98 {
-            let _ = writeln!(page, "{line}");
-            line = String::from(" ");
-        }
-        line.push(' ');
-        line.push_str(word);
+fn page(explanation: &Explanation) -> String {
+    let mut page = String::new();
+    let by = explanation.client;
+    match (by, explanation.means) {
+        (Some(client), Some(means)) => wrap(&mut page, "", &format!("{client}: {means}")),
+        (None, Some(means)) => wrap(&mut page, "", means),
+        (Some(client), None) => wrap(&mut page, "", client),
+        (None, None) => {}
     }
-    let _ = writeln!(page, "{line}");
-    let sources: Vec<_> = rule.needs.iter().map(|need| need.words().0).collect();
-    let _ = write!(page, "  look at: {}", sources.join(", "));
+    if explanation.means.is_some() && !explanation.rules.is_empty() {
+        let _ = writeln!(page, "\nBehind it, the most frequent first:\n");
+    }
+    let (first, others) = explanation
+        .rules
+        .split_at(explanation.rules.len().min(EXPLAINED));
+    for rule in first {
+        of_rule(&mut page, rule);
+    }
+    for rule in others {
+        let _ = writeln!(page, "{}  {}", rule.code, rule.title);
+    }
+    if let Some(rule) = others.first() {
+        let _ = writeln!(page, "\nmore of each: seawall explain {}", rule.code);
+    }
+    if explanation.means.is_some() {
+        let _ = writeln!(
+            page,
+            "which of them it was: seawall doctor URL SERVER.LOG APPLICATION.LOG"
+        );
+    }
     page
+}
+
+fn of_rule(page: &mut String, rule: &Rule) {
+    let _ = writeln!(page, "{}  {}", rule.code, rule.title);
+    wrap(page, "  ", rule.explanation);
+    let sources: Vec<_> = rule.needs.iter().map(|need| need.words().0).collect();
+    let _ = writeln!(page, "  look at: {}\n", sources.join(", "));
+}
+
+fn wrap(page: &mut String, indent: &str, words: &str) {
+    let mut line = String::from(indent);
+    for word in words.split_whitespace() {
+        if line.chars().count() + word.chars().count() + 1 > WIDTH && line.trim() != "" {
+            let _ = writeln!(page, "{}", line.trim_end());
+            line = String::from(indent);
+        }
+        line.push_str(word);
+        line.push(' ');
+    }
+    let _ = writeln!(page, "{}", line.trim_end());
 }
 
 fn told(written: std::io::Result<()>) -> Exit {

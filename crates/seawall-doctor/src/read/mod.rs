@@ -18,7 +18,7 @@ mod search;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::sync::Arc;
 
-use crate::facts::{Facts, Peer};
+use crate::facts::{Facts, Failure, Peer};
 use crate::stamp::Stamp;
 use crate::text::Listened;
 use search::{Before, Hit};
@@ -135,6 +135,18 @@ fn searched(
     }
     reader.end(facts);
     Ok(())
+}
+
+/// How a call failed of which a client wrote so.
+pub(crate) fn failure_of(words: &str) -> Option<Failure> {
+    client_texts::meaning(words).map(|(_, known)| known.failure)
+}
+
+/// Every message of a client that is known.
+#[cfg(test)]
+pub(crate) fn messages() -> impl Iterator<Item = (&'static str, Failure)> {
+    let known = client_texts::TEXTS.iter();
+    known.map(|known| (known.words, known.failure))
 }
 
 /// A row of CLIENT LIST.
