@@ -80,6 +80,18 @@ pub(crate) const TABLE: &[Row] = &[
         tests_use: &["seawall-lab"],
         never: &["clap"],
     },
+    // Above both, so that neither needs to know the other.
+    Row {
+        name: "seawall-clinic",
+        uses: &[
+            "seawall-doctor",
+            "seawall-lab",
+            "seawall-model",
+            "seawall-wire",
+        ],
+        tests_use: &[],
+        never: &["clap", "tokio"],
+    },
     Row {
         name: "seawall-proxy",
         uses: &["seawall", "seawall-model", "seawall-policy", "seawall-wire"],
@@ -90,6 +102,7 @@ pub(crate) const TABLE: &[Row] = &[
         name: "seawall-cli",
         uses: &[
             "seawall",
+            "seawall-clinic",
             "seawall-doctor",
             "seawall-lab",
             "seawall-model",

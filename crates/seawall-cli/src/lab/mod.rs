@@ -2,6 +2,7 @@
 
 mod app;
 mod contend;
+mod diagnose;
 mod faces;
 mod list;
 mod run;
@@ -21,6 +22,7 @@ pub(crate) struct Lab {
 enum Command {
     List(list::List),
     Run(Box<run::Run>),
+    Diagnose(diagnose::Diagnose),
     Contend(contend::Contend),
 }
 
@@ -34,6 +36,7 @@ impl Lab {
         match self.command {
             Command::List(list) => list.run(),
             Command::Run(run) => run.run(door),
+            Command::Diagnose(diagnose) => diagnose.run(door),
             Command::Contend(contend) => contend.run(),
         }
     }

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use seawall_model::{Endpoint, Target};
-use seawall_wire::error::ServerError;
+use seawall_wire::error::{ErrorKind, ServerError};
 use seawall_wire::scan::{Scan, Scanner};
 use seawall_wire::{Foreign, Limits, Value, encode, sniff_foreign};
 
@@ -137,7 +137,10 @@ impl Conversation {
             words.push(password.reveal());
             self.ask(&words).map_err(turned_away)?;
         }
-        self.ask(&["PING"]).map_err(turned_away)?;
+        match self.ask(&["PING"]) {
+            Err(Trouble::Refused(error)) if lets_in(&error.kind) => {}
+            answer => drop(answer.map_err(turned_away)?),
+        }
         // Servers before 2.6.9 and some managed ones refuse it, which harms nothing.
         let _ = self.ask(&["CLIENT", "SETNAME", "seawall-doctor"]);
         Ok(())
@@ -238,6 +241,12 @@ fn ended(error: &io::Error) -> Trouble {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Trouble::Silent,
         kind => Trouble::Ended(kind),
     }
+}
+
+/// Whether who is refused so is let in: INFO is answered all the same, and tells why.
+fn lets_in(kind: &ErrorKind) -> bool {
+    use ErrorKind::{Loading, MasterDown, Misconf, NoPerm};
+    matches!(kind, Loading | MasterDown | Misconf | NoPerm)
 }
 
 fn turned_away(trouble: Trouble) -> Reach {

@@ -201,6 +201,12 @@ impl Recognised {
         let kind = best
             .filter(|(score, _)| *score > 0)
             .map_or(Kind::Unknown, |(_, kind)| kind);
+        // A crashed server writes what INFO would answer into its log, and little else.
+        let is_log = |opened: &envelope::Opened<'_>| redis_log::head(&opened.text).is_some();
+        let kind = match kind {
+            Kind::Pasted if count(&is_log) > 1 => Kind::RedisLog,
+            kind => kind,
+        };
         let carried = head
             .iter()
             .filter(|line| envelope::is_carried(line, now))

@@ -95,6 +95,19 @@ fn a_failure_far_behind_the_first_lines_is_found() {
     assert_eq!(kind, Kind::Unknown);
 }
 
+#[test]
+fn the_log_of_a_server_that_crashed_is_a_log_though_most_of_it_is_what_info_answers() {
+    let mut text = String::from(
+        "9:M 23 Nov 2026 02:58:10.042 * Ready to accept connections\n\n\n=== REDIS BUG REPORT START: Cut & paste starting from here ===\n\
+         9:M 23 Nov 2026 02:58:11.042 # Redis 7.0.15 crashed by signal: 11, si_code: 2\n\n------ INFO OUTPUT ------\n# Server\n",
+    );
+    text.push_str(&"used_memory:1048576\nconnected_clients:2\n".repeat(50));
+    let (kind, facts) = file("redis.log", text.as_bytes(), given()).expect("it is in memory");
+    assert_eq!(kind, Kind::RedisLog);
+    let crashed = facts.lines(|line| matches!(line, Line::Crashed(11)).then_some(()));
+    assert_eq!(crashed.count(), 1);
+}
+
 proptest! {
     #[test]
     fn no_bytes_make_a_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {

@@ -284,6 +284,21 @@ fn a_slow_command_and_the_timeouts_beside_it_are_joined() {
 }
 
 #[test]
+fn a_server_that_loads_is_looked_at_though_it_refuses_ping() {
+    let server = server(&[]);
+    server
+        .reload_for(Duration::from_millis(800))
+        .expect("it reads its data anew");
+    let url = Target::parse(&format!(
+        "redis://seawall-lab:seawall-lab@{}",
+        server.addr()
+    ));
+    let facts = looked(&url.expect("the URL is right"), GUARD);
+    assert_eq!(facts.looks[0].number("loading"), Some(1));
+    assert_eq!(first(&diagnose(facts)).0, "SW406");
+}
+
+#[test]
 fn what_an_acl_refuses_is_said_with_what_it_leaves_open() {
     let server = server(&[]);
     let words: Vec<&[u8]> = vec![

@@ -1,0 +1,165 @@
+//! What a case has: a server, clients whose failures are written down, and what an operator can look at.
+
+use std::any::Any;
+use std::fs::File;
+use std::io::Read;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use seawall_doctor::read::{self, Given};
+use seawall_doctor::stamp::Stamp;
+use seawall_doctor::{Facts, live};
+use seawall_lab::world::{Server, ServerBinary};
+use seawall_model::Target;
+
+use crate::case::Trouble;
+use crate::client::{Client, Log};
+
+/// How long something may take to come about: far more than it takes.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a look may take: a server that stands still costs as much.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// A server with a case on it.
+pub struct Bed<'a> {
+    binary: &'a ServerBinary,
+    server: Server,
+    log: Log,
+    kernel: String,
+    facts: Facts,
+    looked: bool,
+    kept: Vec<Box<dyn Any>>,
+}
+
+impl<'a> Bed<'a> {
+    pub(crate) fn new(binary: &'a ServerBinary, config: &[(&str, &str)]) -> Result<Self, Trouble> {
+        let server = Server::start(binary, config)?;
+        Ok(Self::with(binary, server))
+    }
+
+    pub(crate) fn with(binary: &'a ServerBinary, server: Server) -> Self {
+        Self {
+            binary,
+            server,
+            log: Log::default(),
+            kernel: String::new(),
+            facts: Facts::default(),
+            looked: false,
+            kept: Vec::new(),
+        }
+    }
+
+    /// The server.
+    pub(crate) fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// What it runs.
+    pub(crate) fn binary(&self) -> &'a ServerBinary {
+        self.binary
+    }
+
+    /// Puts another server in its place, with its log: what was looked at before was looked at there.
+    pub(crate) fn replace(&mut self, server: Server) -> Server {
+        self.facts = Facts::default();
+        std::mem::replace(&mut self.server, server)
+    }
+
+    /// The application's log.
+    pub(crate) fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// A client of the application.
+    pub(crate) fn client(&self) -> Client {
+        Client::new(self.server.addr(), self.log.clone())
+    }
+
+    /// Keeps it until the doctor has been asked.
+    pub(crate) fn keep(&mut self, kept: impl Any) {
+        self.kept.push(Box::new(kept));
+    }
+
+    /// Adds what the kernel wrote.
+    pub(crate) fn kernel(&mut self, text: &str) {
+        self.kernel.push_str(text);
+    }
+
+    /// An operator looks at the server, with a user of his own.
+    pub(crate) fn look(&mut self) {
+        let url = format!("redis://seawall-lab:seawall-lab@{}", self.server.addr());
+        self.look_at(&url);
+    }
+
+    /// Looks now and not once more when the case is over: for what is to be seen only while it lasts.
+    pub(crate) fn look_now(&mut self) {
+        self.look();
+        self.looked = true;
+    }
+
+    /// The same as another user, or at another address.
+    pub(crate) fn look_now_at(&mut self, url: &str) {
+        self.look_at(url);
+        self.looked = true;
+    }
+
+    fn look_at(&mut self, url: &str) {
+        let target = Target::parse(url).expect("the case's URL is right");
+        if let Ok(facts) = live::look(&target, LOOK, now()) {
+            self.facts.add(facts);
+        }
+    }
+
+    /// Waits until it has come about.
+    pub(crate) fn until(
+        &self,
+        what: &'static str,
+        mut done: impl FnMut(&Self) -> Result<bool, Trouble>,
+    ) -> Result<(), Trouble> {
+        let began = Instant::now();
+        while !done(self)? {
+            if began.elapsed() > PATIENCE {
+                return Err(Trouble::Late(what));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
+    /// Waits until these words stand in the server's log.
+    pub(crate) fn until_said(&self, words: &'static str) -> Result<(), Trouble> {
+        self.until(words, |bed| {
+            let log = std::fs::read(bed.server.log_path())?;
+            Ok(String::from_utf8_lossy(&log).contains(words))
+        })
+    }
+
+    /// Everything that an operator has.
+    pub(crate) fn collected(mut self) -> Result<Facts, Trouble> {
+        if !self.looked {
+            self.look();
+        }
+        let given = Given { now: now() };
+        let log = File::open(self.server.log_path())?;
+        // No further than it is long now: a server that fails again and again writes faster than anybody reads.
+        let length = log.metadata()?.len();
+        self.facts
+            .add(read::file("redis.log", log.take(length), given)?.1);
+        let told = self.log.text();
+        let texts = [("app.log", &told), ("kernel.log", &self.kernel)];
+        for (name, text) in texts {
+            if !text.is_empty() {
+                self.facts.add(read::file(name, text.as_bytes(), given)?.1);
+            }
+        }
+        Ok(std::mem::take(&mut self.facts))
+    }
+}
+
+/// What the clock says.
+pub(crate) fn now() -> Stamp {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Stamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,30 @@
+//! No file descriptor for another client.
+
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use seawall_doctor::Code;
+
+use crate::case::Case;
+
+pub(super) const CASE: Case = Case {
+    name: "file-limit",
+    story: "the server may open no more files, and cannot accept",
+    truth: &[Code(106)],
+    act: |bed| {
+        let pid = bed.server().pid().unwrap_or(0);
+        let open = std::fs::read_dir(format!("/proc/{pid}/fd"))?.count();
+        let most = Some(open as u64 + 3);
+        let limit = Rlimit {
+            current: most,
+            maximum: most,
+        };
+        let process = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        prlimit(process, Resource::Nofile, limit).map_err(std::io::Error::from)?;
+        for _ in 0..6 {
+            let mut client = bed.client();
+            client.call(&["PING"]);
+            bed.keep(client);
+        }
+        bed.until_said("Too many open files")
+    },
+    ..Case::PLAIN
+};

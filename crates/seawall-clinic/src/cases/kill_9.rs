@@ -1,0 +1,21 @@
+//! The process is killed.
+
+use seawall_doctor::Code;
+
+use crate::case::Case;
+
+pub(super) const CASE: Case = Case {
+    name: "kill-9",
+    story: "the process is killed by SIGKILL and started again",
+    truth: &[Code(408)],
+    act: |bed| {
+        let mut client = bed.client();
+        client.call(&["PING"]);
+        bed.server().kill9()?;
+        for _ in 0..3 {
+            client.call(&["PING"]);
+        }
+        Ok(bed.server().start_again()?)
+    },
+    ..Case::PLAIN
+};
