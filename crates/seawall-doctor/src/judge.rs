@@ -1,8 +1,9 @@
 //! From facts to a verdict: runs every rule, finds out what brought what about, and ranks.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use crate::facts::{Facts, Unseen};
+use crate::facts::{Cost, Facts, Unseen};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Need, Rule};
 use crate::stamp::Stamp;
@@ -37,6 +38,8 @@ pub struct Diagnosis {
     pub timeline: Timeline,
     /// When it was made, where whoever had it made says so.
     pub made: Option<Stamp>,
+    /// What the looks at servers cost those servers.
+    pub costs: Vec<(Arc<str>, Cost)>,
 }
 
 impl Diagnosis {
@@ -67,6 +70,10 @@ pub fn diagnose(mut facts: Facts) -> Diagnosis {
     if facts.looks.iter().all(|look| look.info.is_empty()) {
         had.remove(&Need::Server);
     }
+    let asked = facts.looks.iter().filter(|look| look.cost.commands > 0);
+    let costs = asked
+        .map(|look| (Arc::clone(&look.source), look.cost))
+        .collect();
     let mut unseen = facts.unseen.clone();
     unseen.extend(missing(&facts));
     Diagnosis {
@@ -80,6 +87,7 @@ pub fn diagnose(mut facts: Facts) -> Diagnosis {
         had,
         timeline: Timeline::of(&facts),
         made: None,
+        costs,
     }
 }
 

@@ -1,6 +1,7 @@
 //! One look at a server: what it answered, and what rules ask of that.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,6 +66,19 @@ pub struct Cost {
     pub waited: Duration,
     /// How long the whole look took.
     pub lasted: Duration,
+}
+
+impl fmt::Display for Cost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = |span: Duration| span.as_secs_f64() * 1_000.0;
+        write!(
+            f,
+            "{} commands in {:.0} ms; their answers took {:.1} ms together, the way there and back included",
+            self.commands,
+            millis(self.lasted),
+            millis(self.waited)
+        )
+    }
 }
 
 /// A command's row of INFO commandstats.

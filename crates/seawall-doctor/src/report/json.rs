@@ -33,6 +33,12 @@ pub fn json(diagnosis: &Diagnosis) -> Value {
         "assumed": diagnosis.assumed,
         "failures": diagnosis.failures,
         "unexplained": diagnosis.unexplained,
+        "costs": diagnosis.costs.iter().map(|(server, cost)| json!({
+            "server": server.to_string(),
+            "commands": cost.commands,
+            "waited_ms": cost.waited.as_secs_f64() * 1_000.0,
+            "lasted_ms": cost.lasted.as_secs_f64() * 1_000.0,
+        })).collect::<Vec<_>>(),
     })
 }
 

@@ -63,6 +63,7 @@ fn full(words: &str) -> Diagnosis {
         had: [Need::Server, Need::ServerLog].into(),
         timeline: timeline(words),
         made: Some(Stamp(1_795_402_699_000)),
+        costs: vec![("cache:6379".into(), crate::facts::Cost::default())],
     }
 }
 

@@ -87,6 +87,11 @@ impl Page {
             self.part("CHECK", &first.check, Colour::Plain);
         }
         self.assumed(&diagnosis.assumed);
+        if self.long {
+            for (server, cost) in &diagnosis.costs {
+                self.part("COST", &format!("{server}: {cost}"), Colour::Plain);
+            }
+        }
         self.lines
     }
 
