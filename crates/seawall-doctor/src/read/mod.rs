@@ -8,8 +8,10 @@ mod clock;
 mod document;
 mod envelope;
 mod info;
+mod input;
 mod kernel;
 mod mixed;
+mod path;
 mod record;
 mod redis_log;
 pub(crate) mod reply;
@@ -18,9 +20,10 @@ mod search;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::sync::Arc;
 
-use crate::facts::{Facts, Failure, Peer};
+use crate::facts::{Facts, Failure, Peer, Unseen};
 use crate::stamp::Stamp;
 use crate::text::Listened;
+pub use path::{Folder, folder, path};
 use search::{Before, Hit};
 
 /// So much of a file, and so many of its lines, decide what it is.
@@ -29,6 +32,9 @@ const LOOKED_AT: usize = 400;
 
 /// A line is looked at no further than this: no line that means something is longer.
 const LINE_MAX: usize = 64 * 1024;
+
+/// A time that is further ahead than any zone is no matter of zones.
+const AHEAD_S: i64 = 15 * 3_600;
 
 /// What a reader needs besides the lines.
 #[derive(Clone, Copy, Debug)]
@@ -50,15 +56,33 @@ pub enum Kind {
     Application,
     /// JSON that tells of containers, or of what a provider did.
     Document,
+    /// Nothing at all.
+    Empty,
     /// Nothing that is known.
     Unknown,
 }
 
 /// Reads a file to its end, in bounded memory: what it is, and what it tells.
 pub fn file(name: &str, input: impl Read, given: Given) -> io::Result<(Kind, Facts)> {
-    let mut input = input;
+    let broken = input::Broken::default();
+    let text = input::text(input, &broken)?;
+    let (kind, mut facts) = of_text(name, text, given)?;
+    if let Some(words) = broken.words() {
+        facts.unseen.push(Unseen {
+            what: format!("the rest of {name}"),
+            why: format!("{words}; what stands before that was read"),
+            how: "copy it again, whole".to_owned(),
+        });
+    }
+    Ok((kind, facts))
+}
+
+fn of_text(name: &str, mut input: impl Read, given: Given) -> io::Result<(Kind, Facts)> {
     let mut head = Vec::new();
     input.by_ref().take(HEAD).read_to_end(&mut head)?;
+    if head.is_empty() {
+        return Ok((Kind::Empty, Facts::default()));
+    }
     if document::begins(&head) {
         let mut facts = Facts::default();
         let known = document::read(name, Cursor::new(head).chain(input), &mut facts);
@@ -85,21 +109,21 @@ pub fn file(name: &str, input: impl Read, given: Given) -> io::Result<(Kind, Fac
         }
         _ if told.mixed && kind != Kind::Unknown => {
             let mixed = mixed::Mixed::new(name, given, kind);
-            searched(mixed, &first, input, &mut facts)?;
+            searched(mixed, &first, input, given, &mut facts)?;
         }
         Kind::RedisLog => {
             let log = redis_log::RedisLog::new(name, given);
-            searched(log, &first, input, &mut facts)?;
+            searched(log, &first, input, given, &mut facts)?;
         }
         Kind::Kernel => {
             let kernel = kernel::Kernel::new(name, given);
-            searched(kernel, &first, input, &mut facts)?;
+            searched(kernel, &first, input, given, &mut facts)?;
         }
         Kind::Application => {
             let application = application::Application::new(name, given);
-            searched(application, &first, input, &mut facts)?;
+            searched(application, &first, input, given, &mut facts)?;
         }
-        Kind::Document | Kind::Unknown => {}
+        Kind::Document | Kind::Empty | Kind::Unknown => {}
     }
     Ok((kind, facts))
 }
@@ -122,12 +146,19 @@ fn searched(
     mut reader: impl Searcher,
     first: &[String],
     input: impl Read,
+    given: Given,
     facts: &mut Facts,
 ) -> io::Result<()> {
     let from = first.iter().find_map(|line| reader.time(line));
     let texts = &reader.listened().search;
     let tail = search::search(input, texts, |hit| reader.line(hit))?;
     let last = Before(&tail).lines().find_map(|line| reader.time(&line));
+    if let Some(last) = last.filter(|last| *last > given.now.plus_seconds(AHEAD_S)) {
+        facts.assumed.insert(format!(
+            "{}: its last time, {last}, is yet to come: the clock of its host or of this one is wrong",
+            reader.source()
+        ));
+    }
     if let (Some(from), Some(to)) = (from, last) {
         facts
             .spans

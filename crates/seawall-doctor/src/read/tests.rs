@@ -122,3 +122,81 @@ proptest! {
         let _ = file("any", format!("{head} {words}\n").as_bytes(), given());
     }
 }
+
+#[test]
+fn folders_are_read_by_name_and_without_links_and_pipes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    std::fs::create_dir(at("old")).expect("it is made");
+    for name in ["b.log", "a.log", ".hidden", "old/c.log"] {
+        std::fs::write(at(name), "x").expect("it is written");
+    }
+    std::os::unix::fs::symlink(folder.path(), at("loop")).expect("it is made");
+    let found = super::folder(folder.path()).expect("it can be read");
+    assert_eq!(found.files, [at("a.log"), at("b.log"), at("old/c.log")]);
+    assert_eq!((found.more, found.closed.len()), (0, 0));
+}
+
+#[test]
+fn a_file_that_is_empty_and_one_that_is_a_folder_are_told_apart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let empty = folder.path().join("empty.log");
+    std::fs::write(&empty, "").expect("it is written");
+    let (kind, _) = super::path(&empty, "empty.log", given()).expect("it can be read");
+    assert_eq!(kind, Kind::Empty);
+    let error = super::path(folder.path(), "x", given()).expect_err("it is none");
+    assert!(error.to_string().contains("folder"), "{error}");
+}
+
+#[test]
+fn a_file_that_is_cut_while_it_is_read_is_said_to_be_and_one_that_grows_is_not() {
+    let line = "9:M 23 Nov 2026 02:58:11.042 * Ready to accept connections\n";
+    let read = |length: usize| {
+        let read = super::path::of_length(line.as_bytes(), length as u64, "redis.log", given());
+        read.expect("it is in memory").1.unseen
+    };
+    assert!(
+        read(line.len() * 2)[0]
+            .why
+            .contains("it was cut while it was read")
+    );
+    assert_eq!(read(line.len()), []);
+    assert_eq!(read(line.len() - 1), []);
+}
+
+#[test]
+fn a_log_of_the_future_is_said_to_be() {
+    let facts = log("9:M 23 Nov 2027 02:58:11.042 * Ready to accept connections\n");
+    assert!(
+        facts
+            .assumed
+            .iter()
+            .any(|words| words.contains("yet to come")),
+        "{:?}",
+        facts.assumed
+    );
+}
+
+#[test]
+fn an_archive_that_breaks_off_tells_what_it_told_until_there() {
+    use std::io::Write as _;
+    let mut text = String::from("9:M 23 Nov 2026 02:58:11.042 * Ready to accept connections\n");
+    for number in 0..20_000_u64 {
+        let noise = number.wrapping_mul(6_364_136_223_846_793_005);
+        text += "9:M 23 Nov 2026 02:58:12.042 - ";
+        text += &noise.to_string();
+        text += "\n";
+    }
+    let level = flate2::Compression::fast();
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), level);
+    encoder.write_all(text.as_bytes()).expect("it is in memory");
+    let whole = encoder.finish().expect("it is in memory");
+    let half = &whole[..whole.len() / 2];
+    let (kind, facts) = file("redis.log.gz", half, given()).expect("it can be read");
+    assert_eq!((kind, facts.server_log.len()), (Kind::RedisLog, 1));
+    assert!(
+        facts.unseen[0].why.contains("gzip broke off"),
+        "{:?}",
+        facts.unseen
+    );
+}

@@ -1,0 +1,121 @@
+//! Files and folders, as they lie on a disk: they grow, are cut and vanish while they are read.
+
+use std::cell::Cell;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use super::{Given, Kind, file};
+use crate::facts::{Facts, Unseen};
+
+/// So many files of a folder are read, the first by name.
+const FILES_MAX: usize = 1_000;
+
+/// So many folders deep.
+const DEEP_MAX: usize = 5;
+
+/// Reads a file. What is written to it in the meantime is not waited for.
+pub fn path(path: &Path, name: &str, given: Given) -> io::Result<(Kind, Facts)> {
+    let input = File::open(path)?;
+    let about = input.metadata()?;
+    if about.is_dir() {
+        let words = "it is a folder";
+        return Err(io::Error::new(io::ErrorKind::IsADirectory, words));
+    }
+    // Pipes and devices have no length; nor have the files of /proc.
+    if !about.is_file() || about.len() == 0 {
+        return file(name, input, given);
+    }
+    of_length(input, about.len(), name, given)
+}
+
+/// Reads what had so many bytes when it was opened.
+pub(super) fn of_length(
+    input: impl Read,
+    length: u64,
+    name: &str,
+    given: Given,
+) -> io::Result<(Kind, Facts)> {
+    let counted = Rc::new(Cell::new(0));
+    let input = Counted {
+        input: input.take(length),
+        counted: Rc::clone(&counted),
+    };
+    let (kind, mut facts) = file(name, input, given)?;
+    if counted.get() < length && kind != Kind::Unknown && facts.unseen.is_empty() {
+        facts.unseen.push(Unseen {
+            what: format!("the end of {name}"),
+            why: format!(
+                "it had {length} bytes, and {} could be read: it was cut while it was read",
+                counted.get()
+            ),
+            how: "read it again, and the file that it was rotated to".to_owned(),
+        });
+    }
+    Ok((kind, facts))
+}
+
+struct Counted<R> {
+    input: R,
+    counted: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.input.read(into)?;
+        self.counted.set(self.counted.get() + count as u64);
+        Ok(count)
+    }
+}
+
+/// What lies in a folder.
+#[derive(Debug, Default)]
+pub struct Folder {
+    /// Its files, by name, and those of the folders in it.
+    pub files: Vec<PathBuf>,
+    /// So many more there are than are read.
+    pub more: usize,
+    /// Folders in it that cannot be looked into, and why.
+    pub closed: Vec<(PathBuf, io::Error)>,
+}
+
+/// The files of a folder and of the folders in it. Links, pipes and devices are left out: they may lead anywhere, or nowhere.
+pub fn folder(path: &Path) -> io::Result<Folder> {
+    let mut found = Folder::default();
+    let mut open = vec![(path.to_owned(), 0)];
+    let mut first = true;
+    while let Some((path, depth)) = open.pop() {
+        let entries = match fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) if first => return Err(error),
+            Err(error) => {
+                found.closed.push((path, error));
+                continue;
+            }
+        };
+        first = false;
+        for entry in entries.flatten() {
+            let Ok(kind) = entry.file_type() else {
+                continue;
+            };
+            let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+            if hidden {
+                continue;
+            }
+            if kind.is_file() {
+                found.files.push(entry.path());
+            } else if kind.is_dir() && depth < DEEP_MAX {
+                open.push((entry.path(), depth + 1));
+            }
+        }
+        // A folder without an end fills no memory.
+        if found.files.len() > 100 * FILES_MAX {
+            break;
+        }
+    }
+    found.files.sort();
+    found.more = found.files.len().saturating_sub(FILES_MAX);
+    found.files.truncate(FILES_MAX);
+    Ok(found)
+}
