@@ -71,7 +71,7 @@ impl Application {
         let at = record.told.map(|told| told.at);
         let mut heard = false;
         for what in self.listened().said(&opened.text, None) {
-            heard = true;
+            heard |= what.text.fails;
             let place = self.place(hit.number);
             self.said.push(what.text, Fact { at, place, what });
         }

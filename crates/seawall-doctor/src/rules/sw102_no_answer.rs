@@ -50,12 +50,16 @@ fn check(facts: &Facts) -> Vec<Finding> {
                 "TLS could not be agreed on",
                 trouble.to_string(),
                 match trouble {
-                    TlsTrouble::PlainPort => "use redis://, or the port that tls-port of the server's settings names",
+                    TlsTrouble::PlainPort => {
+                        "use redis://, or the port that tls-port of the server's settings names"
+                    }
                     TlsTrouble::TlsPort => "use rediss:// (redis-cli --tls)",
                     TlsTrouble::OursMissing | TlsTrouble::OursRefused(_) => {
                         "add tls_cert_file=FILE&tls_key_file=FILE to the URL, or set tls-auth-clients optional"
                     }
-                    _ => "look at the certificate (openssl s_client -connect HOST:PORT), and at the URL's tls_ca_file and tls_server_name",
+                    _ => {
+                        "look at the certificate (openssl s_client -connect HOST:PORT), and at the URL's tls_ca_file and tls_server_name"
+                    }
                 },
             ),
             Reach::TurnedAway(words) if !is_anothers(words) => (

@@ -37,8 +37,11 @@ fn check(facts: &Facts) -> Vec<Finding> {
     let churn = facts.looks.iter().find_map(|look| {
         let connections = look.number("total_connections_received")?;
         let commands = look.number("total_commands_processed")?;
-        (connections > 10_000 && commands / connections < COMMANDS_A_CONNECTION)
-            .then_some((look, connections, commands))
+        (connections > 10_000 && commands / connections < COMMANDS_A_CONNECTION).then_some((
+            look,
+            connections,
+            commands,
+        ))
     });
     let confidence = if churn.is_some() {
         Confidence::Strong
