@@ -6,6 +6,7 @@
 //!
 //! The doctor writes nothing to a server. Keys and values never get into a fact.
 
+pub mod baseline;
 pub mod container;
 mod evidence;
 pub mod explain;
