@@ -46,6 +46,8 @@ struct Open {
     number: u64,
     is_redis: bool,
     is_stranger: bool,
+    /// What rules heard in it.
+    said: Vec<Fact<Said>>,
     what: ClientLine,
 }
 
@@ -69,12 +71,15 @@ impl Application {
         let record = record::around(hit, opened, self.given.now);
         self.zoneless |= record.told.is_some_and(|told| !told.zoned);
         let at = record.told.map(|told| told.at);
-        let mut heard = false;
-        for what in self.listened().said(&opened.text, None) {
-            heard |= what.text.fails;
-            let place = self.place(hit.number);
-            self.said.push(what.text, Fact { at, place, what });
-        }
+        let said: Vec<_> = self
+            .listened()
+            .said(&opened.text, None)
+            .map(|what| {
+                let place = self.place(hit.number);
+                Fact { at, place, what }
+            })
+            .collect();
+        let heard_own = said.iter().any(|fact| !fact.what.text.shared);
         let known = meaning(&opened.text);
         let named = names_redis(&opened.text);
         let continues = self.open.as_ref().is_some_and(|open| open.has(&record, at));
@@ -83,7 +88,7 @@ impl Application {
         }
         let (rank, failure, own) = match known {
             Some((rank, known)) => (rank, known.failure, known.own),
-            None if heard => (TEXTS.len(), Failure::Other, true),
+            None if !said.is_empty() => (TEXTS.len(), Failure::Other, heard_own),
             // An exception's name alone says whose the failure around it is, and is none.
             None => (usize::MAX, Failure::Other, false),
         };
@@ -94,10 +99,12 @@ impl Application {
             number: hit.number,
             is_redis: false,
             is_stranger: false,
+            said: Vec::new(),
             what: ClientLine::new(failure),
             record: record.clone(),
         });
-        open.is_redis |= own || named == Some(true) || record.names == Some(true);
+        open.said.extend(said);
+        open.is_redis |= own || heard_own || named == Some(true) || record.names == Some(true);
         open.is_stranger |= named.is_none() || record.names.is_none();
         if rank < open.rank {
             (open.rank, open.failure) = (rank, failure);
@@ -126,6 +133,9 @@ impl Application {
             self.strangers += 1;
             self.first_stranger.get_or_insert(open.number);
             return;
+        }
+        for fact in open.said {
+            self.said.push(fact.what.text, fact);
         }
         self.failures += 1;
         let mut what = open.what;

@@ -7,11 +7,11 @@ use crate::rule::{Code, Need, Rule};
 use crate::text::{Keeps, Text};
 
 const HANDSHAKE: &[Text] = &[
-    Text::client("handshake operation timed out"),
-    Text::client("WRONG_VERSION_NUMBER"),
-    Text::client("first record does not look like a TLS handshake"),
-    Text::client("TLS handshake timeout"),
-    Text::client("SSLHandshakeException"),
+    Text::client("handshake operation timed out").shared(),
+    Text::client("WRONG_VERSION_NUMBER").shared(),
+    Text::client("first record does not look like a TLS handshake").shared(),
+    Text::client("TLS handshake timeout").shared(),
+    Text::client("SSLHandshakeException").shared(),
 ];
 /// Verbose. A request of TLS has no end of line, so that Redis waits for more of it.
 const UNREAD: Text = Text::server("Client closed connection ").keeping(Keeps::Peer);

@@ -6,8 +6,8 @@ use crate::heard::{Heard, counted};
 use crate::rule::{Code, Need, Rule};
 use crate::text::Text;
 
-const WORDS: Text = Text::client("annot assign requested address");
-const CODE: Text = Text::client("EADDRNOTAVAIL");
+const WORDS: Text = Text::client("annot assign requested address").shared();
+const CODE: Text = Text::client("EADDRNOTAVAIL").shared();
 
 /// A pool serves hundreds of commands a connection; fewer than this is one connection for almost each.
 const COMMANDS_A_CONNECTION: u64 = 5;

@@ -8,17 +8,17 @@ use crate::text::Text;
 
 /// The name service did not answer: the name may be right.
 const AWAY: &[Text] = &[
-    Text::client("Temporary failure in name resolution"),
-    Text::client("EAI_AGAIN"),
-    Text::client("server misbehaving"),
+    Text::client("Temporary failure in name resolution").shared(),
+    Text::client("EAI_AGAIN").shared(),
+    Text::client("server misbehaving").shared(),
 ];
 /// It answered that there is no such name.
 const UNKNOWN: &[Text] = &[
-    Text::client("Name or service not known"),
-    Text::client("nodename nor servname provided"),
-    Text::client("getaddrinfo ENOTFOUND"),
-    Text::client("no such host"),
-    Text::client("UnknownHostException"),
+    Text::client("Name or service not known").shared(),
+    Text::client("nodename nor servname provided").shared(),
+    Text::client("getaddrinfo ENOTFOUND").shared(),
+    Text::client("no such host").shared(),
+    Text::client("UnknownHostException").shared(),
 ];
 
 pub(super) const RULE: Rule = Rule {
@@ -136,7 +136,7 @@ mod tests {
             found[0].claim
         );
         assert_eq!(found[0].whom(), "cache:6379");
-        let wrong = "2026-11-23T02:58:11Z Error: getaddrinfo ENOTFOUND cahce\n".repeat(2);
+        let wrong = "2026-11-23T02:58:11Z redis: Error: getaddrinfo ENOTFOUND cahce\n".repeat(2);
         let found = check(&application(&wrong));
         assert!(
             found[0].claim.contains("no such name"),

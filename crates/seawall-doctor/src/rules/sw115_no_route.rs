@@ -7,14 +7,14 @@ use crate::rule::{Code, Need, Rule};
 use crate::text::Text;
 
 const NO_HOST: &[Text] = &[
-    Text::client("No route to host"),
-    Text::client("no route to host"),
-    Text::client("EHOSTUNREACH"),
+    Text::client("No route to host").shared(),
+    Text::client("no route to host").shared(),
+    Text::client("EHOSTUNREACH").shared(),
 ];
 const NO_NET: &[Text] = &[
-    Text::client("Network is unreachable"),
-    Text::client("network is unreachable"),
-    Text::client("ENETUNREACH"),
+    Text::client("Network is unreachable").shared(),
+    Text::client("network is unreachable").shared(),
+    Text::client("ENETUNREACH").shared(),
 ];
 
 pub(super) const RULE: Rule = Rule {

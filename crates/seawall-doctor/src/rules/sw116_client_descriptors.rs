@@ -6,8 +6,8 @@ use crate::heard::{Heard, counted};
 use crate::rule::{Code, Need, Rule};
 use crate::text::Text;
 
-const WORDS: Text = Text::client("oo many open files");
-const CODE: Text = Text::client("EMFILE");
+const WORDS: Text = Text::client("oo many open files").shared();
+const CODE: Text = Text::client("EMFILE").shared();
 
 pub(super) const RULE: Rule = Rule {
     code: Code(116),
@@ -47,10 +47,16 @@ mod tests {
 
     #[test]
     fn the_applications_words_make_it_likely() {
-        let told = "2026-11-23T02:58:11Z OSError: [Errno 24] Too many open files\n2026-11-23T02:58:12Z redis.exceptions.ConnectionError: Error 24 connecting to cache:6379. Too many open files.\n";
+        let told = "2026-11-23T02:58:11Z redis.exceptions.ConnectionError: Error 24 connecting to cache:6379. Too many open files.\n2026-11-23T02:58:12Z redis.exceptions.ConnectionError: Error 24 connecting to cache:6379. Too many open files.\n";
         let found = check(&application(told));
         assert!(found[0].claim.starts_with("2 calls"), "{}", found[0].claim);
         assert_eq!(verdicts(found), [(Verdict::Cause, Confidence::Likely)]);
+    }
+
+    #[test]
+    fn what_another_library_could_not_open_is_not_redis() {
+        let other = "2026-11-23T02:58:11Z OSError: [Errno 24] Too many open files: '/etc/hosts'\n2026-11-23T02:58:12Z Error 111 connecting to cache:6379. Connection refused.\n";
+        assert_eq!(verdicts(check(&application(other))), []);
     }
 
     #[test]
