@@ -6,9 +6,7 @@
 //!
 //! The doctor writes nothing to a server. Keys and values never get into a fact.
 
-pub mod baseline;
 pub mod container;
-mod evidence;
 pub mod explain;
 pub mod facts;
 pub mod finding;
@@ -20,9 +18,11 @@ pub mod lives;
 pub mod provider;
 pub mod read;
 pub mod report;
+mod rested;
 mod rule;
 mod settings;
 pub mod stamp;
+mod startup;
 mod symptoms;
 #[cfg(test)]
 mod testing;
@@ -30,10 +30,6 @@ pub mod text;
 pub mod timeline;
 pub mod uptime;
 
-#[expect(
-    clippy::needless_update,
-    reason = "a field more in Rule is no change to the rules that do without it"
-)]
 mod rules {
     include!(concat!(env!("OUT_DIR"), "/rules.rs"));
 }

@@ -13,7 +13,12 @@ use crate::text::{Listened, Said, Text};
 
 /// Whether this is a line of such a log: `9:M 23 Nov 2026 02:58:11.042 # ..`.
 pub(super) fn is(line: &str) -> bool {
-    head(line).is_some() || line.contains("oO0OoO0OoO0Oo")
+    head(line).is_some() || line.contains("oO0OoO0OoO0Oo") || is_fatal(line)
+}
+
+/// Written to standard error before there is a log.
+fn is_fatal(line: &str) -> bool {
+    line.contains("FATAL CONFIG FILE ERROR")
 }
 
 pub(super) struct RedisLog {
@@ -42,7 +47,9 @@ impl RedisLog {
         let head = head(&opened.text);
         let (pid, own, message) = match &head {
             Some(head) => (head.pid, head.when.told(self.given), head.message),
-            None if opened.of == Of::Server => (opened.pid, None, &*opened.text),
+            None if opened.of == Of::Server || is_fatal(&opened.text) => {
+                (opened.pid, None, &*opened.text)
+            }
             None => return false,
         };
         let sentinel = head.as_ref().is_some_and(|head| head.sentinel)

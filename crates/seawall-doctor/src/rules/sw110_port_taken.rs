@@ -4,11 +4,12 @@ use crate::facts::Facts;
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::heard::Heard;
 use crate::rule::{Code, Need, Rule};
+use crate::startup;
 use crate::text::{Keeps, Text};
 
 const NOT_BOUND: Text =
     Text::server("Could not create server TCP listening socket ").keeping(Keeps::Rest);
-const GAVE_UP: Text = Text::server("Failed listening on port ").keeping(Keeps::Word);
+const GAVE_UP: Text = startup::LISTENING[0];
 
 pub(super) const RULE: Rule = Rule {
     code: Code(110),

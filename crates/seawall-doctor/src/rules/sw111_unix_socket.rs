@@ -4,12 +4,13 @@ use crate::facts::{Facts, Reach};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::heard::{Heard, counted};
 use crate::rule::{Code, Need, Rule};
-use crate::text::{Keeps, Text};
+use crate::startup;
+use crate::text::Text;
 
 const TOLD: Text = Text::client("connecting to unix socket");
-const NODE: Text = Text::client("connect ENOENT ");
-const FORBIDDEN: Text = Text::client("connect EACCES ");
-const SERVER: Text = Text::server("Failed opening Unix socket: ").keeping(Keeps::Rest);
+const NODE: Text = Text::client("connect ENOENT ").shared();
+const FORBIDDEN: Text = Text::client("connect EACCES ").shared();
+const SERVER: Text = startup::LISTENING[1];
 
 pub(super) const RULE: Rule = Rule {
     code: Code(111),

@@ -18,7 +18,7 @@ tells.",
         "Connection refused",
     ],
     needs: &[Need::Kernel, Need::ServerLog, Need::Containers],
-    brings: &[Code(101), Code(406)],
+    brings: &[Code(101), Code(406), Code(410)],
     sources: &["linux: mm/oom_kill.c", "redis#2174"],
     check,
     ..Rule::PLAIN

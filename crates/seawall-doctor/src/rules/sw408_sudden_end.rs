@@ -4,6 +4,7 @@ use crate::facts::{Facts, KernelLine};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::lives::Life;
 use crate::rule::{Code, Need, Rule};
+use crate::startup;
 
 pub(super) const RULE: Rule = Rule {
     code: Code(408),
@@ -16,7 +17,7 @@ its own log tells. A container's runtime sends SIGKILL when a stop takes too lon
         "Connection refused",
     ],
     needs: &[Need::ServerLog],
-    brings: &[Code(101), Code(406)],
+    brings: &[Code(101), Code(406), Code(410)],
     sources: &["redis: server.c"],
     check,
     ..Rule::PLAIN
@@ -26,6 +27,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
     let lives = facts.lives();
     let ends = lives.iter().flat_map(Life::sudden_ends);
     ends.filter(|(last, _)| !killed(facts, last.what.pid))
+        .filter(|(last, _)| startup::gave_up(facts, last.what.pid).is_none())
         .map(|(last, start)| {
             let pid = last.what.pid.map_or_else(String::new, |pid| format!("process {pid}"));
             Finding::new(RULE.code, RULE.title, Verdict::Cause, Confidence::Strong)
@@ -74,6 +76,17 @@ mod tests {
         let farewell = "9:M 23 Nov 2026 02:30:11.042 # Redis is now ready to exit, bye bye...\n";
         assert_eq!(
             verdicts(check(&log(&format!("{LIFE}{farewell}{}", next())))),
+            []
+        );
+    }
+
+    #[test]
+    fn a_process_that_says_why_it_does_not_start_was_not_killed() {
+        let start = LIFE.lines().next().expect("two lines");
+        let gave_up =
+            "9:M 23 Nov 2026 02:00:11.300 # Failed listening on port 6379 (TCP), aborting.";
+        assert_eq!(
+            verdicts(check(&log(&format!("{start}\n{gave_up}\n{}", next())))),
             []
         );
     }
