@@ -1,6 +1,7 @@
 //! What a rule found.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use crate::facts::Place;
 use crate::rule::Code;
@@ -232,8 +233,84 @@ impl Finding {
         self
     }
 
-    /// What makes it the same finding in another run: the code, and whom it struck.
+    /// What makes it the same trouble in another run: the code, and whom it struck, by what stays the same of that.
+    ///
+    /// Servers are told apart by their addresses, clients by the names that they gave themselves. Times, ids, processes and
+    /// addresses of clients are not in it, nor the numbers in their names.
     pub fn fingerprint(&self) -> String {
-        format!("{}:{}", self.code, self.whom())
+        let lasting: BTreeSet<_> = self.subjects.iter().map(|one| lasting(one)).collect();
+        let lasting: Vec<_> = lasting.into_iter().filter(|one| !one.is_empty()).collect();
+        format!("{}:{}", self.code, lasting.join(","))
+    }
+}
+
+/// What of a subject is the same in another run.
+fn lasting(subject: &str) -> String {
+    let client = subject.starts_with("id=");
+    let words = subject.split_whitespace().filter_map(|word| {
+        if word.starts_with("id=") || word.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        if let Some(name) = word
+            .strip_prefix('(')
+            .and_then(|name| name.strip_suffix(')'))
+        {
+            return Some(without_numbers(name));
+        }
+        if client || word.parse::<IpAddr>().is_ok() {
+            return None;
+        }
+        Some(without_client_port(word).to_owned())
+    });
+    let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
+    words.join(" ")
+}
+
+/// Ports from here on are given to clients; nobody's server is told to listen there.
+const CLIENT_PORTS: u16 = 32_768;
+
+fn without_client_port(word: &str) -> &str {
+    match word.rsplit_once(':') {
+        Some((host, port)) if port.parse().is_ok_and(|port: u16| port >= CLIENT_PORTS) => host,
+        _ => word,
+    }
+}
+
+/// `metrics:pod-7:12` is `metrics:pod`, and `web-7d9f8b6c5-x2x9z` is `web`: what has a digit in it is another one tomorrow.
+fn without_numbers(name: &str) -> String {
+    let parts = name.split_inclusive(['-', ':', '.', '_', '/', '@']);
+    let kept: String = parts
+        .filter(|part| !part.bytes().any(|byte| byte.is_ascii_digit()))
+        .collect();
+    kept.trim_end_matches(['-', ':', '.', '_', '/', '@'])
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changes_between_runs_is_not_in_a_print() {
+        let known = [
+            ("id=8821 10.0.0.7:51234 (metrics:pod-7:12)", "metrics:pod"),
+            ("id=9 10.0.0.7:6379", ""),
+            ("id=9 [::1]:51234 (7)", ""),
+            ("process 4711", "process"),
+            ("10.0.0.2:6379", "10.0.0.2:6379"),
+            ("cache.internal:6379", "cache.internal:6379"),
+            ("unix:/run/redis.sock", "unix:/run/redis.sock"),
+            ("replica 10.0.0.9:40001", "replica 10.0.0.9"),
+            ("10.0.0.9", ""),
+            ("fd00::1", ""),
+            (
+                "pod shop/redis-0 container redis",
+                "pod shop/redis-0 container redis",
+            ),
+            ("10.0.0.7:51234 (web-7d9f8b6c5-x2x9z)", "10.0.0.7 web"),
+        ];
+        for (subject, expected) in known {
+            assert_eq!(lasting(subject), expected, "{subject}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::baseline::{Baseline, Comparison};
 use crate::facts::{Cost, Facts, Unseen};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Need, Rule};
@@ -36,6 +37,8 @@ pub struct Diagnosis {
     pub had: BTreeSet<Need>,
     /// What happened when.
     pub timeline: Timeline,
+    /// How it stands to a former one, where whoever had it made has one.
+    pub since: Option<Comparison>,
     /// When it was made, where whoever had it made says so.
     pub made: Option<Stamp>,
     /// What the looks at servers cost those servers.
@@ -48,6 +51,11 @@ impl Diagnosis {
         self.findings
             .first()
             .filter(|first| first.verdict != Verdict::Risk)
+    }
+
+    /// Holds it against a former one.
+    pub fn compare(&mut self, former: &Baseline) {
+        self.since = Some(former.compared(&Baseline::of(self)));
     }
 }
 
@@ -86,6 +94,7 @@ pub fn diagnose(mut facts: Facts) -> Diagnosis {
         failures: facts.failures,
         had,
         timeline: Timeline::of(&facts),
+        since: None,
         made: None,
         costs,
     }

@@ -1,10 +1,12 @@
+mod diff;
 mod form;
 mod sources;
 mod whole_file;
 
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use seawall_doctor::finding::Verdict;
 use seawall_doctor::stamp::Stamp;
 use seawall_doctor::{Diagnosis, diagnose};
@@ -23,12 +25,18 @@ const DEFAULT: &str = "redis://127.0.0.1:6379";
 /// kernel (journalctl -k), what INFO, CLIENT LIST and CONFIG GET answered. The doctor only reads. Exit codes: 0 nothing
 /// found, 1 something broke, 2 could not run, 3 only risks.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Doctor {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// URLs of servers and paths of files; `-` is standard input. Without any: `redis://127.0.0.1:6379`
     #[arg(value_name = "URL|FILE")]
     sources: Vec<String>,
     #[command(flatten)]
     form: Form,
+    /// A former report, as --json printed it: say what is new, still there and gone
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
     /// How long a look at one server may take, in seconds
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=60))]
     within: u64,
@@ -37,8 +45,18 @@ pub(crate) struct Doctor {
     watching: Option<u64>,
 }
 
+#[derive(Debug, Subcommand)]
+enum Command {
+    Diff(diff::Diff),
+}
+
 impl Doctor {
     pub(crate) fn run(self) -> Exit {
+        if let Some(Command::Diff(diff)) = self.command {
+            return diff.run();
+        }
+        // What is wrong with it is said before anything else; the report comes all the same.
+        let former = self.baseline.as_deref().map(diff::read);
         let sources = if self.sources.is_empty() {
             vec![DEFAULT.to_owned()]
         } else {
@@ -55,9 +73,12 @@ impl Doctor {
         }
         let mut diagnosis = diagnose(facts);
         diagnosis.made = Some(now);
+        if let Some(Some(former)) = &former {
+            diagnosis.compare(former);
+        }
         let told = self.form.tell(&diagnosis);
         match told {
-            Ok(()) if unread => Exit::Unable,
+            Ok(()) if unread || former == Some(None) => Exit::Unable,
             Ok(()) => exit(&diagnosis),
             Err(untold) => untold,
         }

@@ -24,7 +24,7 @@ pub(super) fn is(line: &str) -> bool {
         || is_heading(line)
         || is_of_reply(line)
         || reply::node(line).is_some()
-        || field(line).is_some_and(|(name, _)| is_of_info(name))
+        || field(line).is_some_and(|(name, _)| is_of_info(name) || is_of_cluster(name))
 }
 
 /// Whether only INFO has such a field: many files have lines like `root:x:0`.

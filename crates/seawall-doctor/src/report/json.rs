@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::words::gone;
+use crate::baseline::{Comparison, Known};
 use crate::facts::{Place, Spot};
 use crate::finding::{Evidence, Finding};
 use crate::judge::Diagnosis;
@@ -18,6 +20,13 @@ pub fn json(diagnosis: &Diagnosis) -> Value {
         Uptime::Unknown(words) => (None, words),
     };
     let had = diagnosis.had.iter().map(|need| need.words().0);
+    let findings = diagnosis.findings.iter().map(|finding| {
+        let since = diagnosis.since.as_ref();
+        let mut row = of_finding(finding);
+        row["since"] = json!(since.map(|since| since.standing(finding).name()));
+        row
+    });
+    let gone = gone(diagnosis).iter().map(of_known);
     json!({
         "schema": SCHEMA,
         "version": env!("CARGO_PKG_VERSION"),
@@ -25,7 +34,8 @@ pub fn json(diagnosis: &Diagnosis) -> Value {
         "up": up,
         "uptime": words,
         "had": had.collect::<Vec<_>>(),
-        "findings": diagnosis.findings.iter().map(of_finding).collect::<Vec<_>>(),
+        "findings": findings.collect::<Vec<_>>(),
+        "gone": gone.collect::<Vec<_>>(),
         "ruled_out": diagnosis.ruled_out.iter().map(of_finding).collect::<Vec<_>>(),
         "unseen": diagnosis.unseen.iter().map(|one| json!({
             "what": one.what, "why": one.why, "how": one.how,
@@ -62,6 +72,30 @@ fn of_finding(finding: &Finding) -> Value {
         "check": finding.check,
         "behind": finding.behind.map(|code| code.to_string()),
         "fingerprint": finding.fingerprint(),
+    })
+}
+
+/// What changed from one report to another.
+pub fn changes(changes: &Comparison) -> Value {
+    let list = |all: &[Known]| all.iter().map(of_known).collect::<Vec<_>>();
+    json!({
+        "schema": SCHEMA,
+        "since": changes.made,
+        "new": list(&changes.new),
+        "worse": list(&changes.worse),
+        "same": list(&changes.same),
+        "gone": list(&changes.gone),
+    })
+}
+
+/// A finding of a former report.
+fn of_known(known: &Known) -> Value {
+    json!({
+        "code": known.code,
+        "title": known.title,
+        "verdict": known.verdict,
+        "confidence": known.confidence,
+        "fingerprint": known.fingerprint,
     })
 }
 

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::words::{NOTHING, Piece, broke, clean, headline, page_of, pieces, risks, scope, shown};
+use super::words::{
+    NOTHING, Piece, broke, clean, gone, headline, marked, page_of, pieces, risks, scope, shown,
+};
 use crate::facts::Unseen;
 use crate::finding::{Evidence, Finding, Fix};
 use crate::judge::Diagnosis;
@@ -24,7 +26,15 @@ pub fn markdown(diagnosis: &Diagnosis) -> String {
         let _ = writeln!(page, "**Cause:** {}\n", escaped(words));
     }
     for finding in broke(diagnosis).chain(risks(diagnosis)) {
-        of_finding(&mut page, finding);
+        of_finding(&mut page, finding, diagnosis);
+    }
+    if !gone(diagnosis).is_empty() {
+        heading(&mut page, 3, "Gone");
+        for known in gone(diagnosis) {
+            let words = format!("{} {}", known.code, known.title);
+            let _ = writeln!(page, "- {}", escaped(&words));
+        }
+        page.push('\n');
     }
     if !diagnosis.ruled_out.is_empty() {
         heading(&mut page, 3, "Not it");
@@ -47,8 +57,8 @@ pub fn markdown(diagnosis: &Diagnosis) -> String {
     page
 }
 
-fn of_finding(page: &mut String, finding: &Finding) {
-    heading(page, 3, &escaped(&headline(finding)));
+fn of_finding(page: &mut String, finding: &Finding, diagnosis: &Diagnosis) {
+    heading(page, 3, &escaped(&marked(finding, diagnosis)));
     let mut part = finding.verdict.name().replace('_', " ");
     if let Some(behind) = finding.behind {
         let _ = write!(part, " of {behind}");

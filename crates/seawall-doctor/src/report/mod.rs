@@ -12,11 +12,16 @@ mod text;
 mod words;
 
 pub use html::html;
-pub use json::{SCHEMA, json};
+pub use json::{SCHEMA, changes, json};
 pub use junit::junit;
 pub use markdown::markdown;
 pub use sarif::sarif;
 pub use text::{coloured, text};
+
+/// Words without what would steer a terminal.
+pub fn plain(words: &str) -> String {
+    words::clean(words)
+}
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::words::{clean, page_of, shown};
+use super::words::{clean, gone, page_of, shown};
+use crate::baseline::{Known, Standing};
 use crate::facts::{Place, Spot};
 use crate::finding::{Evidence, Finding, Verdict};
 use crate::judge::Diagnosis;
@@ -26,8 +27,16 @@ pub fn sarif(diagnosis: &Diagnosis) -> Value {
         if let Some(place) = index.get(&finding.code) {
             result["ruleIndex"] = json!(place);
         }
+        if let Some(since) = &diagnosis.since {
+            result["baselineState"] = json!(match since.standing(finding) {
+                Standing::New => "new",
+                Standing::Worse => "updated",
+                Standing::Same => "unchanged",
+            });
+        }
         result
     });
+    let results = results.chain(gone(diagnosis).iter().map(of_gone));
     let unseen = diagnosis.unseen.iter().map(|one| {
         let words = format!("{}: {}; get it: {}", one.what, one.why, one.how);
         json!({ "level": "note", "message": { "text": clean(&words) } })
@@ -103,6 +112,16 @@ fn of_finding(finding: &Finding) -> Value {
         result["relatedLocations"] = json!(others);
     }
     result
+}
+
+fn of_gone(known: &Known) -> Value {
+    json!({
+        "ruleId": known.code,
+        "level": "none",
+        "message": { "text": clean(&known.title) },
+        "baselineState": "absent",
+        "partialFingerprints": { "seawall/v1": clean(&known.fingerprint) },
+    })
 }
 
 fn level(verdict: Verdict) -> &'static str {

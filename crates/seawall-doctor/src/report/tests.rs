@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::baseline::Baseline;
 use crate::facts::{Failure, Place, Spot, Unseen};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::judge::Diagnosis;
@@ -39,7 +40,7 @@ fn full(words: &str) -> Diagnosis {
     let mut after = finding(101, Verdict::Consequence);
     after.behind = Some(Code(301));
     after.more = 3;
-    Diagnosis {
+    let mut diagnosis = Diagnosis {
         uptime: Uptime::Stayed(format!("yes: {words}")),
         findings: vec![
             finding(301, Verdict::Cause),
@@ -62,9 +63,15 @@ fn full(words: &str) -> Diagnosis {
         unexplained: None,
         had: [Need::Server, Need::ServerLog].into(),
         timeline: timeline(words),
+        since: None,
         made: Some(Stamp(1_795_402_699_000)),
         costs: vec![("cache:6379".into(), crate::facts::Cost::default())],
-    }
+    };
+    let mut former = diagnosis.clone();
+    former.findings[0].verdict = Verdict::Risk;
+    former.findings[1].code = Code(402);
+    diagnosis.compare(&Baseline::of(&former));
+    diagnosis
 }
 
 fn timeline(words: &str) -> Timeline {
@@ -288,7 +295,10 @@ fn sarif_names_the_rule_the_line_and_how_bad_it_is() {
         .iter()
         .map(|one| one["level"].clone())
         .collect();
-    assert_eq!(levels, ["error", "note", "warning"]);
+    assert_eq!(levels, ["error", "note", "warning", "none"]);
+    let results = run["results"].as_array().expect("results").iter();
+    let states: Vec<_> = results.map(|one| one["baselineState"].clone()).collect();
+    assert_eq!(states, ["updated", "new", "unchanged", "absent"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::words::{NOTHING, Piece, broke, clean, headline, pieces, risks, scope, shown};
+use super::words::{NOTHING, Piece, broke, clean, gone, marked, pieces, risks, scope, shown};
 use crate::facts::Unseen;
 use crate::finding::{Finding, Fix};
 use crate::judge::Diagnosis;
@@ -18,6 +18,7 @@ const EVIDENCE: usize = 3;
 const FIXES: usize = 2;
 const OTHERS: usize = 3;
 const RISKS: usize = 3;
+const GONE: usize = 3;
 const RULED_OUT: usize = 4;
 const UNSEEN: usize = 3;
 const ASSUMED: usize = 2;
@@ -79,6 +80,7 @@ impl Page {
             },
         }
         self.risks(diagnosis);
+        self.gone(diagnosis);
         self.ruled_out(diagnosis);
         self.unseen(&diagnosis.unseen);
         if let Some(first) = diagnosis.first()
@@ -96,7 +98,7 @@ impl Page {
     }
 
     fn cause(&mut self, first: &Finding, diagnosis: &Diagnosis) {
-        self.part("CAUSE", &headline(first), Colour::Red);
+        self.part("CAUSE", &marked(first, diagnosis), Colour::Red);
         let lines = if self.long { usize::MAX } else { CLAIM_LINES };
         self.wrap("", &first.claim, Colour::Plain, lines);
         let shown_of = self.at_most(EVIDENCE);
@@ -138,7 +140,7 @@ impl Page {
             } else {
                 "ALSO"
             };
-            let headline = self.fitting(&headline(other), WIDTH - INDENT);
+            let headline = self.fitting(&marked(other, diagnosis), WIDTH - INDENT);
             self.part(label, &headline, Colour::Yellow);
             if self.long {
                 self.more(&other.claim);
@@ -159,7 +161,7 @@ impl Page {
         let burning = diagnosis.first().is_some() && !self.long;
         let most = if burning { 1 } else { self.at_most(RISKS) };
         for risk in risks(diagnosis).take(most) {
-            let headline = self.fitting(&headline(risk), WIDTH - INDENT);
+            let headline = self.fitting(&marked(risk, diagnosis), WIDTH - INDENT);
             self.part("RISK", &headline, Colour::Yellow);
             self.brief(&risk.claim);
             if let Some(fix) = risk.fixes.first().filter(|_| !burning) {
@@ -168,6 +170,15 @@ impl Page {
         }
         let left = risks(diagnosis).count().saturating_sub(most);
         self.left_out(left as u64, "risk");
+    }
+
+    fn gone(&mut self, diagnosis: &Diagnosis) {
+        let gone = gone(diagnosis);
+        let most = self.at_most(GONE);
+        for (place, known) in gone.iter().take(most).enumerate() {
+            self.listed(place, "GONE", &format!("{} {}", known.code, known.title));
+        }
+        self.left_out(gone.len().saturating_sub(most) as u64, "gone");
     }
 
     fn ruled_out(&mut self, diagnosis: &Diagnosis) {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::baseline::Known;
 use crate::finding::{Evidence, Finding, Verdict};
 use crate::judge::Diagnosis;
 use crate::rule::Code;
@@ -120,6 +121,21 @@ pub(super) fn headline(finding: &Finding) -> String {
         finding.code,
         finding.title
     )
+}
+
+/// The same, with how it stands to a former report: `proved  SW301 Redis closed a slow subscriber [new]`.
+pub(super) fn marked(finding: &Finding, diagnosis: &Diagnosis) -> String {
+    let standing = diagnosis
+        .since
+        .as_ref()
+        .map(|since| since.standing(finding));
+    let mark = standing.map_or_else(String::new, |standing| format!(" [{}]", standing.words()));
+    format!("{}{mark}", headline(finding))
+}
+
+/// What a former report had, and this one has no more.
+pub(super) fn gone(diagnosis: &Diagnosis) -> &[Known] {
+    diagnosis.since.as_ref().map_or(&[], |since| &since.gone)
 }
 
 /// `redis.log:881: closed at 33.6 MB unread`.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{escaped, fixes, linked, moment, sentence, tag_of, told};
+use super::{escaped, fixes, linked, mark_of, moment, sentence, tag_of, told};
 use crate::finding::{Evidence, Finding};
 use crate::judge::Diagnosis;
 
@@ -18,7 +18,8 @@ pub(super) fn write(page: &mut String, diagnosis: &Diagnosis) {
     }
     page.push_str("<section id=\"findings\"><h2>Findings</h2>\n");
     for (place, finding) in diagnosis.findings.iter().enumerate() {
-        let head = format!("{} <span>{}</span>", tag_of(finding), linked(finding));
+        let mark = mark_of(finding, diagnosis);
+        let head = format!("{}{mark} <span>{}</span>", tag_of(finding), linked(finding));
         let _ = write!(page, "<article id=\"f{place}\">");
         if place < OPEN {
             let _ = writeln!(page, "<h3 class=\"head\">{head}</h3>");

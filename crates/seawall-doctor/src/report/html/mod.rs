@@ -6,7 +6,7 @@ mod timeline;
 
 use std::fmt::Write as _;
 
-use super::words::{NOTHING, Piece, broke, clean, page_of, pieces, risks, scope, shown};
+use super::words::{NOTHING, Piece, broke, clean, gone, page_of, pieces, risks, scope, shown};
 use crate::facts::Unseen;
 use crate::finding::{Finding, Fix};
 use crate::judge::Diagnosis;
@@ -89,11 +89,23 @@ fn answers(page: &mut String, diagnosis: &Diagnosis) {
         };
         entry(page, "CAUSE", &format!("<p>{words}</p>"));
     }
+    if !gone(diagnosis).is_empty() {
+        let rows = gone(diagnosis).iter().map(|known| {
+            let words = format!("{} {}", known.code, known.title);
+            format!("<span class=\"tag gone\">gone</span> {}", escaped(&words))
+        });
+        entry(page, "GONE", &listed(&rows.collect::<Vec<_>>()));
+    }
     let risks: Vec<_> = risks(diagnosis).collect();
     if !risks.is_empty() {
-        let rows = risks
-            .iter()
-            .map(|risk| format!("{} {}", linked(risk), tag_of(risk)));
+        let rows = risks.iter().map(|risk| {
+            format!(
+                "{} {}{}",
+                linked(risk),
+                tag_of(risk),
+                mark_of(risk, diagnosis)
+            )
+        });
         entry(page, "RISKS", &listed(&rows.collect::<Vec<_>>()));
     }
     if !diagnosis.ruled_out.is_empty() {
@@ -116,7 +128,8 @@ fn answers(page: &mut String, diagnosis: &Diagnosis) {
 }
 
 fn of_cause(page: &mut String, first: &Finding, diagnosis: &Diagnosis) {
-    let mut cause = format!("<p>{} {}</p>", tag_of(first), linked(first));
+    let mark = mark_of(first, diagnosis);
+    let mut cause = format!("<p>{}{mark} {}</p>", tag_of(first), linked(first));
     let _ = write!(cause, "<p>{}</p>", told(&first.claim));
     if let Some(evidence) = first.supports.first() {
         let _ = write!(cause, "<p class=\"soft\">{}</p>", escaped(&shown(evidence)));
@@ -231,6 +244,21 @@ fn tag_of(finding: &Finding) -> String {
         verdict.replace('_', " "),
         finding.confidence.name()
     )
+}
+
+/// How it stands to a former report.
+fn mark_of(finding: &Finding, diagnosis: &Diagnosis) -> String {
+    let standing = diagnosis
+        .since
+        .as_ref()
+        .map(|since| since.standing(finding));
+    standing.map_or_else(String::new, |standing| {
+        format!(
+            " <span class=\"tag {}\">{}</span>",
+            standing.name(),
+            standing.words()
+        )
+    })
 }
 
 /// `2026-11-23 02:58:11`.

@@ -1,0 +1,140 @@
+//! Findings out of the lines that a rule listens for.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::facts::{ClientLine, Fact, Facts, Failure};
+use crate::finding::{Confidence, Finding, Verdict};
+use crate::rule::Rule;
+use crate::stamp::Stamp;
+use crate::text::{Said, Text};
+
+/// The lines in which any of these texts stands, in the order of their times.
+pub(crate) fn lines<'a>(facts: &'a Facts, texts: &[Text]) -> Vec<&'a Fact<Said>> {
+    let mut lines: Vec<_> = facts
+        .said
+        .iter()
+        .filter(|fact| texts.contains(&fact.what.text))
+        .collect();
+    lines.sort();
+    lines
+}
+
+/// The same, source by source: what recurs recurs in one log.
+pub(crate) fn by_source<'a>(
+    facts: &'a Facts,
+    texts: &[Text],
+) -> BTreeMap<Arc<str>, Vec<&'a Fact<Said>>> {
+    let mut sources: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for fact in lines(facts, texts) {
+        let source = Arc::clone(&fact.place.source);
+        sources.entry(source).or_default().push(fact);
+    }
+    sources
+}
+
+/// A finding that these lines speak for, at their times. Claim and advice are the rule's.
+pub(crate) fn finding(
+    rule: &Rule,
+    verdict: Verdict,
+    confidence: Confidence,
+    lines: &[&Fact<Said>],
+) -> Finding {
+    with(
+        Finding::new(rule.code, rule.title, verdict, confidence),
+        lines,
+    )
+}
+
+/// Adds what these lines say.
+pub(crate) fn with(mut finding: Finding, lines: &[&Fact<Said>]) -> Finding {
+    for fact in lines {
+        let says = format!("{} {}", fact.what.text.words.trim(), fact.what.rest);
+        finding = finding
+            .at(fact.at)
+            .supported(fact.place.clone(), says.trim());
+    }
+    finding
+}
+
+/// The calls that failed in one of these ways, no more than so many seconds from `window`. Where no time is known, none.
+pub(crate) fn beside<'a>(
+    facts: &'a Facts,
+    window: Option<(Stamp, Stamp)>,
+    kinds: &[Failure],
+    seconds: i64,
+) -> Vec<&'a Fact<ClientLine>> {
+    let Some((from, to)) = window else {
+        return Vec::new();
+    };
+    let (from, to) = (from.plus_seconds(-seconds), to.plus_seconds(seconds));
+    facts
+        .client_log
+        .iter()
+        .filter(|fact| kinds.contains(&fact.what.failure))
+        .filter(|fact| fact.at.is_some_and(|at| from <= at && at <= to))
+        .collect()
+}
+
+/// What a kernel or a host did is the cause where calls failed beside it, in one of these ways; else it is a risk, since
+/// nobody told that it was felt. A finding about these lines, with those calls.
+pub(crate) fn felt(
+    facts: &Facts,
+    rule: &Rule,
+    lines: &[&Fact<Said>],
+    kinds: &[Failure],
+    seconds: i64,
+) -> Finding {
+    let finding = finding(rule, Verdict::Risk, Confidence::Possible, lines);
+    let struck = beside(facts, finding.window, kinds, seconds);
+    with_failures(finding, &struck, Confidence::Strong)
+}
+
+/// Makes a cause of it, as sure as that, where there are such calls.
+pub(crate) fn with_failures(
+    mut finding: Finding,
+    struck: &[&Fact<ClientLine>],
+    confidence: Confidence,
+) -> Finding {
+    if let Some(first) = struck.first() {
+        let says = format!("{} calls failed beside it, the first here", struck.len());
+        finding = finding.supported(first.place.clone(), says);
+        finding.verdict = Verdict::Cause;
+        finding.confidence = confidence;
+    }
+    finding
+}
+
+/// How many of these stand within so many seconds of one another, at most; where no time is known, all of them.
+pub(crate) fn most_within(lines: &[&Fact<Said>], seconds: i64) -> usize {
+    let times: Vec<_> = lines.iter().filter_map(|fact| fact.at).collect();
+    if times.len() < lines.len() {
+        return lines.len();
+    }
+    let count = |from: &Stamp| {
+        let to = from.plus_seconds(seconds);
+        times
+            .iter()
+            .filter(|at| *from <= **at && **at <= to)
+            .count()
+    };
+    times.iter().map(count).max().unwrap_or(0)
+}
+
+/// From the first to the last of a window, for a claim: ` from 02:58:11.042Z to 03:01:00.000Z`.
+pub(crate) fn when(window: Option<(Stamp, Stamp)>) -> String {
+    match window {
+        None => String::new(),
+        Some((from, to)) if from == to => format!(" at {from}"),
+        Some((from, to)) => format!(" from {from} to {to}"),
+    }
+}
+
+/// `1 time`, `3 times`.
+pub(crate) fn times(count: usize) -> String {
+    if count == 1 {
+        "once".to_owned()
+    } else {
+        format!("{count} times")
+    }
+}
