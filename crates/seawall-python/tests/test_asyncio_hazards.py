@@ -9,6 +9,7 @@ import time
 
 import pytest
 import redis
+import redis.asyncio
 import seawall
 import seawall.asyncio
 from asyncio_world import Relay, loop_kinds, run_on
@@ -356,6 +357,34 @@ def test_a_write_whose_reply_was_lost_runs_once_and_says_that_it_may_have_run(ru
             assert relay.lost == 1
             assert await look(client) == once
             await client.aclose()
+
+    run(main())
+
+
+def pooled(url):
+    return redis.asyncio.Redis(connection_pool=seawall.asyncio.ConnectionPool.from_url(url))
+
+
+def alone(url):
+    return connected(url, single_connection_client=True)
+
+
+@pytest.mark.parametrize("made", [pooled, alone], ids=lambda way: way.__name__)
+def test_a_set_over_a_connection_that_was_handed_out_is_sent_once(run, server, made):
+    async def main():
+        async with Relay(server.port) as relay:
+            client = made(relay.url)
+            await client.set("kept", "v")
+            relay.lose_reply_to = b"kept"
+            with pytest.raises(redis.ConnectionError) as failure:
+                await client.set("kept", "w")
+            assert failure.value.may_have_run is True
+            assert relay.lost == 1
+            relay.lose_reply_to = b"kept"
+            assert await client.get("kept") == b"w"
+            assert relay.lost == 2
+            await client.aclose()
+            await client.connection_pool.disconnect()
 
     run(main())
 
