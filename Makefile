@@ -33,7 +33,7 @@ test-apps: ## run the tests with Django, Celery, RQ, FastAPI and Flask alone (tw
 	@scripts/python.sh
 	@.venv/bin/python -m pytest -q crates/seawall-python/tests/apps
 
-suite: setup ## run redis-py's own tests through our classes, and compare (a quarter of an hour)
+suite: setup ## run redis-py's own tests through our classes, and compare (half an hour)
 	@scripts/python.sh
 	@.venv/bin/python crates/seawall-python/tests/suite/run.py
 
