@@ -57,7 +57,7 @@ silent. What was asked may have run, or may still run.",
     class(
         Failure::WriteFailed,
         "The connection had ended before the request was written, and the client had not noticed. Mostly it ended while idle. \
-Of what was written in part, nothing ran.",
+A command that was not wholly written did not run; of a pipeline the first ones may have.",
         &[Code(201), Code(401)],
     ),
     class(
