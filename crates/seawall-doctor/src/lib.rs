@@ -23,6 +23,7 @@ pub mod report;
 mod rested;
 mod rule;
 mod settings;
+pub mod sources;
 pub mod stamp;
 mod startup;
 mod symptoms;

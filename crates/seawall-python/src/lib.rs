@@ -8,6 +8,7 @@ mod aio;
 mod attempts;
 mod calls;
 mod command_line;
+mod doctor;
 mod events;
 mod greenlet;
 mod ground;
@@ -42,6 +43,7 @@ fn _ext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(pack::pack, module)?)?;
     module.add_function(wrap_pyfunction!(many::answers, module)?)?;
     module.add_function(wrap_pyfunction!(command_line::command_line, module)?)?;
+    module.add_function(wrap_pyfunction!(doctor::diagnose, module)?)?;
     module.add_function(wrap_pyfunction!(events::install_drain, module)?)?;
     module.add_function(wrap_pyfunction!(events::events_bell, module)?)?;
     module.add_function(wrap_pyfunction!(events::events_ring, module)?)?;

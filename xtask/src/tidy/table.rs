@@ -118,6 +118,7 @@ pub(crate) const TABLE: &[Row] = &[
         uses: &[
             "seawall",
             "seawall-cli",
+            "seawall-doctor",
             "seawall-model",
             "seawall-policy",
             "seawall-wire",

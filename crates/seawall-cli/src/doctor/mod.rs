@@ -1,6 +1,5 @@
 mod diff;
 mod form;
-mod sources;
 mod whole_file;
 
 use std::path::PathBuf;
@@ -8,13 +7,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
 use seawall_doctor::finding::Verdict;
+use seawall_doctor::sources::{self, Patience};
 use seawall_doctor::stamp::Stamp;
 use seawall_doctor::{Diagnosis, diagnose};
 
 use form::Form;
-use sources::{Patience, Told};
 
-use crate::Exit;
+use crate::{Exit, output};
 
 /// Where the doctor looks if it is told nothing.
 const DEFAULT: &str = "redis://127.0.0.1:6379";
@@ -67,11 +66,15 @@ impl Doctor {
             within: Duration::from_secs(self.within),
             watching: self.watching.map(Duration::from_secs),
         };
-        let Told { facts, unread } = sources::look(&sources, patience, now);
-        if facts.had.is_empty() {
+        let told = sources::look(&sources, patience, now);
+        for trouble in &told.troubles {
+            output::fail(&trouble.what, &trouble.hint);
+        }
+        let unread = told.lacks_something();
+        if told.facts.had.is_empty() {
             return Exit::Unable;
         }
-        let mut diagnosis = diagnose(facts);
+        let mut diagnosis = diagnose(told.facts);
         diagnosis.made = Some(now);
         if let Some(Some(former)) = &former {
             diagnosis.compare(former);

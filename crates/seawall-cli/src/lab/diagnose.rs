@@ -13,7 +13,10 @@ use crate::{Door, Exit, output};
 /// look after, the server's log, the application's. Servers with which nothing is wrong are shown to it under load. Exit codes:
 /// 0 it was right and silent, 1 it was not, 2 could not run.
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(crate) struct Diagnose {
     /// The cases to run, by name; all of them, and ten healthy servers, if none is given
     #[arg(value_name = "CASE")]

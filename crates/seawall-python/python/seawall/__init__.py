@@ -56,12 +56,13 @@ _share.from_environment()
 
 if TYPE_CHECKING:
     from . import check as check
+    from . import doctor as doctor
 else:
 
     def __getattr__(name: str) -> object:
-        # For people who look at their set-up: nobody else pays for it.
-        if name == "check":
+        # For people who look at their set-up, or why it broke: nobody else pays for it.
+        if name in ("check", "doctor"):
             import importlib
 
-            return importlib.import_module(".check", __name__)
+            return importlib.import_module(f".{name}", __name__)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,193 @@
+//! Servers and files by their names: looks at each, whatever it is.
+
+use std::io::{self, IsTerminal};
+use std::path::Path;
+use std::time::Duration;
+
+use seawall_model::Target;
+
+use crate::facts::{Facts, Unseen};
+use crate::live::{self, Manner};
+use crate::read::{self, Given, Kind};
+use crate::stamp::Stamp;
+
+/// What the sources told, all together.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// What is known now.
+    pub facts: Facts,
+    /// What could not be read.
+    pub troubles: Vec<Trouble>,
+}
+
+impl Told {
+    /// Whether something that was asked for could not be read.
+    pub fn lacks_something(&self) -> bool {
+        self.troubles.iter().any(|trouble| trouble.lost)
+    }
+
+    fn trouble(&mut self, what: impl Into<String>, hint: impl Into<String>) {
+        self.troubles.push(Trouble {
+            what: what.into(),
+            hint: hint.into(),
+            lost: true,
+        });
+    }
+}
+
+/// A source that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// Which, and why.
+    pub what: String,
+    /// What to do.
+    pub hint: String,
+    /// Somebody asked for it: of a folder's files those are left out that no one can read.
+    pub lost: bool,
+}
+
+/// How long a server is looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// How long its answers may take, together.
+    pub within: Duration,
+    /// How long its counters are watched.
+    pub watching: Option<Duration>,
+}
+
+/// Looks at each of them, once: URLs of servers, paths of files and folders, `-` for standard input.
+pub fn look(sources: &[String], patience: Patience, now: Stamp) -> Told {
+    let mut told = Told::default();
+    for source in sources {
+        if source.contains("://") {
+            of_url(source, patience, now, &mut told);
+        } else {
+            of_file(source, Given { now }, &mut told);
+        }
+    }
+    told
+}
+
+fn of_url(url: &str, patience: Patience, now: Stamp, told: &mut Told) {
+    let manner = Manner {
+        now,
+        within: patience.within,
+        between: patience.watching.unwrap_or(live::BETWEEN),
+    };
+    match Target::parse(url) {
+        Ok(target) => match live::look_as(&target, manner) {
+            Ok(facts) => told.facts.add(facts),
+            Err(unset) => told.trouble(unset.to_string(), unset.hint()),
+        },
+        Err(error) => told.trouble(error.to_string(), error.hint()),
+    }
+}
+
+fn of_file(path: &str, given: Given, told: &mut Told) {
+    if path == "-" {
+        if io::stdin().is_terminal() {
+            let hint = "redis-cli INFO | seawall doctor -";
+            told.trouble("nothing is piped into standard input", hint);
+            return;
+        }
+        let read = read::file("standard input", io::stdin().lock(), given);
+        add(path, read, told);
+        return;
+    }
+    let place = Path::new(path);
+    if place.is_dir() {
+        of_folder(place, given, told);
+        return;
+    }
+    let name = place.file_name().unwrap_or_default();
+    add(
+        path,
+        read::path(place, &name.to_string_lossy(), given),
+        told,
+    );
+}
+
+fn add(path: &str, read: io::Result<(Kind, Facts)>, told: &mut Told) {
+    match read {
+        Ok((Kind::Empty, _)) => told.trouble(
+            format!("{path} is empty"),
+            "a log that was rotated goes on in another file: path.1, path.gz",
+        ),
+        Ok((Kind::Unknown, _)) => told.trouble(
+            format!("{path} holds nothing that the doctor knows"),
+            "logs of Redis, of applications and of the kernel are known, what INFO, CLIENT LIST and CONFIG GET answered, and \
+             JSON of kubectl, docker inspect and providers",
+        ),
+        Ok((_, facts)) => told.facts.add(facts),
+        Err(error) => told.trouble(format!("{path} cannot be read: {error}"), hint(&error)),
+    }
+}
+
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "read it as somebody who may: sudo cat FILE | seawall doctor -"
+        }
+        io::ErrorKind::NotFound => "give a URL (redis://..) or the path of a file or folder",
+        _ => "",
+    }
+}
+
+/// All files of a folder. Those that hold nothing that is known are counted, and no failure: any may lie there.
+fn of_folder(path: &Path, given: Given, told: &mut Told) {
+    let found = match read::folder(path) {
+        Ok(found) => found,
+        Err(error) => {
+            let what = format!("{} cannot be read: {error}", path.display());
+            told.trouble(what, hint(&error));
+            return;
+        }
+    };
+    let mut closed = !found.closed.is_empty();
+    for (path, error) in &found.closed {
+        let what = format!("{} cannot be read: {error}", path.display());
+        told.trouble(what, hint(error));
+    }
+    let mut known = 0;
+    for file in &found.files {
+        let name = file.strip_prefix(path).unwrap_or(file);
+        match read::path(file, &name.to_string_lossy(), given) {
+            Ok((Kind::Unknown | Kind::Empty, _)) => {}
+            Ok((_, facts)) => {
+                known += 1;
+                told.facts.add(facts);
+            }
+            Err(error) => {
+                let lost = error.kind() != io::ErrorKind::Unsupported;
+                closed |= lost;
+                told.troubles.push(Trouble {
+                    what: format!("{} cannot be read: {error}", file.display()),
+                    hint: hint(&error).to_owned(),
+                    lost,
+                });
+            }
+        }
+    }
+    let more = match found.more {
+        0 => String::new(),
+        more => format!(", and {more} more were not looked at: give them by name"),
+    };
+    let path = path.display();
+    let all = found.files.len();
+    if closed {
+        told.facts.unseen.push(Unseen {
+            what: format!("some files of {path}"),
+            why: "they could not be read".to_owned(),
+            how: format!("as somebody who may: sudo seawall doctor {path}"),
+        });
+    }
+    if known == 0 {
+        let what =
+            format!("none of the {all} files of {path} holds anything that the doctor knows");
+        told.trouble(what, "");
+        return;
+    }
+    told.facts.assumed.insert(format!(
+        "{path}: {known} of its {all} files hold something that is known{more}"
+    ));
+}
