@@ -91,7 +91,7 @@ def run(name: str, way: str, part: str, tests: list[str], processes: int) -> dic
         environment |= {"SEAWALL_OTHERS": way, "SEAWALL_OTHERS_SETTINGS": part}
         environment["PYTHONPATH"] = os.pathsep.join([str(HERE), str(extras()), environment.get("PYTHONPATH", "")])
         with (TARGET / f"others-{label}.log").open("wb") as log:
-            subprocess.run(
+            done = subprocess.run(
                 command,
                 cwd=source(name),
                 env=environment,
@@ -100,8 +100,9 @@ def run(name: str, way: str, part: str, tests: list[str], processes: int) -> dic
                 stderr=subprocess.STDOUT,
                 preexec_fn=die_with_parent,
             )
-        if not report.exists():
-            sys.exit(f"others: pytest ended before any test: see {log.name}")
+        # 1: some failed.
+        if done.returncode not in (0, 1) or not report.exists():
+            sys.exit(f"others: pytest ended with {done.returncode}: see {log.name}")
         return outcomes(report, log.name)
 
 
