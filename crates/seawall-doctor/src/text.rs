@@ -18,6 +18,8 @@ pub struct Text {
     pub keeps: Keeps,
     /// Other libraries write so too: it counts only where something beside it names Redis.
     pub shared: bool,
+    /// It tells of a call that failed: it counts as a failure where it stands in an application's log.
+    pub fails: bool,
 }
 
 /// What is kept of a line. Keys and values may stand in it: no more than is asked for.
@@ -31,6 +33,8 @@ pub enum Keeps {
     Word,
     /// What stands after the words, where that is the server's own: the text of an errno, of OpenSSL.
     Rest,
+    /// The last number of the line: for how long, how much.
+    Amount,
 }
 
 impl Text {
@@ -55,7 +59,15 @@ impl Text {
             words,
             keeps: Keeps::Nothing,
             shared: false,
+            fails: true,
         }
+    }
+
+    /// Of no failed call: what else applications, their workers and their machines write.
+    #[must_use]
+    pub const fn no_failure(mut self) -> Self {
+        self.fails = false;
+        self
     }
 
     /// Other libraries than Redis's clients write so too: it counts only where something beside it, in the line, the
@@ -101,6 +113,7 @@ impl Said {
                 Keeps::Nothing | Keeps::Peer => String::new(),
                 Keeps::Word => clean(after.split_whitespace().next().unwrap_or("")),
                 Keeps::Rest => clean(after.trim()),
+                Keeps::Amount => last_number(after).to_owned(),
             },
         })
     }
@@ -113,6 +126,23 @@ impl Said {
             .unwrap_or(self.rest.len());
         self.rest[..end].parse().ok()
     }
+
+    /// The number that [`Keeps::Amount`] keeps.
+    pub fn amount(&self) -> Option<f64> {
+        self.rest.parse().ok()
+    }
+}
+
+/// `5.12` of `took 5.12 seconds`.
+fn last_number(words: &str) -> &str {
+    let part = |c: char| c.is_ascii_digit() || c == '.' || c == '-';
+    let end = words
+        .rfind(|c: char| c.is_ascii_digit())
+        .map_or(0, |at| at + 1);
+    let start = words[..end].rfind(|c| !part(c)).map_or(0, |at| {
+        at + words[at..].chars().next().map_or(1, char::len_utf8)
+    });
+    &words[start..end]
 }
 
 /// No longer than anybody reads, and without what a terminal would obey.
@@ -203,6 +233,17 @@ mod tests {
         assert_eq!(said(Keeps::Word).rest, "accept:");
         assert_eq!(said(Keeps::Rest).rest, "accept: Too many open files");
         assert_eq!(Said::of(&text, "nothing of it", None), None);
+    }
+
+    #[test]
+    fn an_amount_is_the_lines_last_number() {
+        let amount = |line: &str| {
+            let text = Text::client("Executing").keeping(Keeps::Amount);
+            Said::of(&text, line, None)?.amount()
+        };
+        assert_eq!(amount("Executing <Task 1> took 5.120 seconds"), Some(5.12));
+        assert_eq!(amount("Executing é5"), Some(5.0));
+        assert_eq!(amount("Executing nothing"), None);
     }
 
     #[test]

@@ -71,14 +71,17 @@ impl Application {
         let record = record::around(hit, opened, self.given.now);
         self.zoneless |= record.told.is_some_and(|told| !told.zoned);
         let at = record.told.map(|told| told.at);
-        let said: Vec<_> = self
+        let (said, besides): (Vec<_>, Vec<_>) = self
             .listened()
             .said(&opened.text, None)
             .map(|what| {
                 let place = self.place(hit.number);
                 Fact { at, place, what }
             })
-            .collect();
+            .partition(|fact| fact.what.text.fails);
+        for fact in besides {
+            self.said.push(fact.what.text, fact);
+        }
         let heard_own = said.iter().any(|fact| !fact.what.text.shared);
         let known = meaning(&opened.text);
         let named = names_redis(&opened.text);
