@@ -31,6 +31,7 @@ mod symptoms;
 mod testing;
 pub mod text;
 pub mod timeline;
+mod tls;
 pub mod uptime;
 
 #[expect(

@@ -5,6 +5,10 @@ use crate::finding::{Confidence, Finding, Verdict};
 use crate::heard;
 use crate::rule::{Code, Rule};
 
+/// From so many bytes on what a closed client had sent is a pipeline: the request itself is still counted when its reply
+/// outgrows the limit, and a server reads 16 kB at once of who sends on and on.
+pub(crate) const PIPELINE_BYTES: u64 = 8 * 1024;
+
 /// A finding about the clients that were closed over their output buffer limit and that `is` picks: proof, since each line
 /// names its connection. The first of them comes along. Claim and advice are the rule's.
 pub(crate) fn closed<'a>(
@@ -77,6 +81,7 @@ fn known(facts: &Facts, class: &str) -> Option<String> {
     Some(four.join(" "))
 }
 
-fn hard(facts: &Facts, class: &str) -> Option<u64> {
+/// Its hard limit in bytes; 0 is none.
+pub(crate) fn hard(facts: &Facts, class: &str) -> Option<u64> {
     known(facts, class)?.split(' ').nth(1)?.parse().ok()
 }

@@ -1,6 +1,6 @@
 //! The server cannot be talked to, and does not say why.
 
-use crate::facts::{Facts, Failure, Reach, TlsTrouble};
+use crate::facts::{Facts, Failure, Reach};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
 
@@ -45,22 +45,6 @@ fn check(facts: &Facts) -> Vec<Finding> {
                 "what listens there is no Redis",
                 what.clone(),
                 "check host and port of the URL; a port of TLS wants rediss://",
-            ),
-            Reach::Tls(trouble) => (
-                "TLS could not be agreed on",
-                trouble.to_string(),
-                match trouble {
-                    TlsTrouble::PlainPort => {
-                        "use redis://, or the port that tls-port of the server's settings names"
-                    }
-                    TlsTrouble::TlsPort => "use rediss:// (redis-cli --tls)",
-                    TlsTrouble::OursMissing | TlsTrouble::OursRefused(_) => {
-                        "add tls_cert_file=FILE&tls_key_file=FILE to the URL, or set tls-auth-clients optional"
-                    }
-                    _ => {
-                        "look at the certificate (openssl s_client -connect HOST:PORT), and at the URL's tls_ca_file and tls_server_name"
-                    }
-                },
             ),
             Reach::TurnedAway(words) if !is_anothers(words) => (
                 "the server turned the doctor away",

@@ -67,6 +67,16 @@ fn of_look(look: &Look, told: usize) -> Option<Finding> {
     let room = look
         .number("maxclients")
         .or_else(|| look.setting("maxclients"));
+    if let Some(rose) = look.rose_by("rejected_connections")
+        && room.is_some_and(|room| connected * 100 >= room * RISK_PERCENT)
+    {
+        let finding = Finding::new(RULE.code, RULE.title, Verdict::Cause, Confidence::Strong)
+            .at(look.at)
+            .claims(format!("{connected} connections are in use, and rejected_connections {rose}: the server turns clients away now."))
+            .supported(look.place("INFO"), format!("rejected_connections {rose}"))
+            .supported(look.place("INFO"), format!("connected_clients {connected}"));
+        return Some(advised(finding, Some(look)));
+    }
     let full = room.is_some_and(|room| connected * 100 >= room * 95);
     let of = room.map_or_else(String::new, |room| format!(" of {room}"));
     if told > 0 && rejected > 0 {
@@ -152,6 +162,7 @@ fn largest(look: &Look) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::Before;
     use crate::testing::{application, pasted, verdicts};
 
     const TOLD: &str =
@@ -171,6 +182,32 @@ mod tests {
             verdicts(check(&facts)),
             [(Verdict::Cause, Confidence::Strong)]
         );
+    }
+
+    #[test]
+    fn a_counter_that_rises_while_the_server_is_full_needs_no_clients_word() {
+        let mut facts = info(99, 7);
+        let look = &mut facts.looks[0];
+        look.info.insert("run_id".to_owned(), "a".to_owned());
+        look.before = Some(Before {
+            source: "earlier.txt".into(),
+            info: look.info.clone(),
+            span: std::time::Duration::from_secs(10),
+        });
+        assert_eq!(
+            verdicts(check(&facts)),
+            [(Verdict::Risk, Confidence::Possible)]
+        );
+        let look = &mut facts.looks[0];
+        look.info
+            .insert("rejected_connections".to_owned(), "9".to_owned());
+        let found = check(&facts);
+        assert!(
+            found[0].claim.contains("rose by 2 in 10 s"),
+            "{}",
+            found[0].claim
+        );
+        assert_eq!(verdicts(found), [(Verdict::Cause, Confidence::Strong)]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The client speaks TLS, and the port does not.
 
-use crate::facts::{Facts, Failure};
+use crate::facts::{Facts, Failure, Reach, TlsTrouble};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::heard::{Heard, counted};
 use crate::rule::{Code, Need, Rule};
@@ -64,6 +64,21 @@ fn check(facts: &Facts) -> Vec<Finding> {
         .looks
         .iter()
         .find(|look| look.config.get("tls-port").is_some_and(|port| port == "0"));
+    let met = facts
+        .looks
+        .iter()
+        .find(|look| look.reach == Reach::Tls(TlsTrouble::PlainPort));
+    if let Some(look) = met {
+        let finding = Finding::new(RULE.code, RULE.title, Verdict::Cause, Confidence::Proved)
+            .at(look.at)
+            .struck(&*look.source)
+            .claims(format!(
+                "The doctor spoke TLS to {}, and it does not. Proved: the doctor met it itself.",
+                look.source
+            ))
+            .supported(look.place("connect"), "the port speaks no TLS");
+        return vec![advised(finding)];
+    }
     let timeouts = facts.failures(Failure::ConnectTimeout).count();
     let finding = match (&told, &unread) {
         (Some(told), Some(unread)) => told
@@ -90,11 +105,13 @@ fn check(facts: &Facts) -> Vec<Finding> {
             "tls-port 0: the server has no port of TLS",
         );
     }
-    vec![
-        finding
+    vec![advised(finding)]
+}
+
+fn advised(finding: Finding) -> Finding {
+    finding
             .fix("redis:// instead of rediss:// in the URL (ssl=False), or the port that speaks TLS (redis-cli CONFIG GET tls-port)", "without TLS passwords and data are readable on the way", "the old URL")
-            .checked_by("redis-cli --tls -h HOST -p PORT PING answers on a port of TLS, redis-cli without --tls on a plain one"),
-    ]
+            .checked_by("redis-cli --tls -h HOST -p PORT PING answers on a port of TLS, redis-cli without --tls on a plain one")
 }
 
 #[cfg(test)]

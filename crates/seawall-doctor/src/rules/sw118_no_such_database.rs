@@ -41,9 +41,9 @@ fn check(facts: &Facts) -> Vec<Finding> {
     };
     vec![
         heard
-            .finding(&RULE, Verdict::Cause, Confidence::Strong)
+            .finding(&RULE, Verdict::Cause, Confidence::Likely)
             .claims(format!(
-                "{} refused its database: {why}. Strong: the server's own words, in the client's log.",
+                "{} refused its database: {why}. Likely: the server's own words, in the client's log alone.",
                 counted(heard.lines.len(), "connection was", "connections were")
             ))
             .fix("database 0 in the URL (redis://HOST:PORT/0), and a prefix of the keys instead of a database", "keys of the other database are not seen there", "the old URL")
@@ -64,7 +64,7 @@ mod tests {
     fn a_number_that_is_too_high_and_a_cluster_are_told_apart() {
         let found = check(&application(TOLD));
         assert!(found[0].claim.contains("not below"), "{}", found[0].claim);
-        assert_eq!(verdicts(found), [(Verdict::Cause, Confidence::Strong)]);
+        assert_eq!(verdicts(found), [(Verdict::Cause, Confidence::Likely)]);
         let cluster = TOLD.replace(
             "DB index is out of range",
             "SELECT is not allowed in cluster mode",

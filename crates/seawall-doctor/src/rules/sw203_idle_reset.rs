@@ -12,10 +12,7 @@ pub(super) const RULE: Rule = Rule {
     explanation: "Some balancers answer the first packet after a rest with a reset (AWS NLB after 350 s, an Azure load balancer with \
 TCP reset, IPVS on the same bridge): the call fails at once, the next one works. The server knows of nothing and still lists the \
 connection. The server's own `timeout` is the look-alike: it sends an end of stream, and only a second write is reset.",
-    messages: &[
-        "Connection reset by peer",
-        "Broken pipe",
-    ],
+    messages: &["Connection reset by peer", "Broken pipe"],
     needs: &[Need::ClientLog, Need::Server],
     brings: &[],
     sources: &["docs.aws.amazon.com: NLB idle timeout", "moby#37466"],

@@ -1,7 +1,7 @@
 //! A subscriber does not read fast enough, and is closed.
 
 use crate::facts::{Facts, Peer, bytes};
-use crate::finding::Finding;
+use crate::finding::{Confidence, Finding, Verdict};
 use crate::limits;
 use crate::rule::{Code, Need, Rule};
 use crate::text::Text;
@@ -31,6 +31,10 @@ its way. Join by address, never by time.",
 
 fn check(facts: &Facts) -> Vec<Finding> {
     let Some((finding, place, peer)) = limits::closed(facts, &RULE, Peer::subscribes) else {
+        let close = close(facts);
+        if !close.is_empty() {
+            return close;
+        }
         return limits::ruled_out(facts, RULE.code, "a slow subscriber");
     };
     let finding = finding.claims(format!(
@@ -51,10 +55,44 @@ fn check(facts: &Facts) -> Vec<Finding> {
     ]
 }
 
+/// Subscribers that are half way to their limit: nothing broke yet.
+fn close(facts: &Facts) -> Vec<Finding> {
+    let limit = limits::hard(facts, "pubsub").filter(|limit| *limit > 0);
+    let Some(limit) = limit else {
+        return Vec::new();
+    };
+    facts
+        .looks
+        .iter()
+        .filter_map(|look| {
+            let slow = |peer: &&Peer| peer.subscribes() && peer.output_bytes > limit / 2;
+            let slow: Vec<_> = look.clients.iter().filter(slow).collect();
+            let worst = slow.iter().max_by_key(|peer| peer.output_bytes)?;
+            let mut finding = Finding::new(
+                RULE.code,
+                "a subscriber is half way to its output limit",
+                Verdict::Risk,
+                Confidence::Possible,
+            )
+            .at(look.at)
+            .claims(format!(
+                "{} has not read {} of {}: it is closed at the limit, and what waits is lost.",
+                worst.label(),
+                bytes(worst.output_bytes),
+                bytes(limit)
+            ));
+            for peer in &slow {
+                let says = format!("{}: omem {}", peer.label(), bytes(peer.output_bytes));
+                finding = finding.struck(peer.label()).supported(look.place("CLIENT LIST"), says);
+            }
+            Some(finding.fix("let the subscriber only take messages off the socket, into a bounded queue, and work elsewhere", "", ""))
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::{Confidence, Verdict};
     use crate::testing::{application, log, pasted, verdicts};
 
     const CLOSED: &str = "9:M 23 Nov 2026 02:58:11.042 # Client id=8821 addr=10.0.0.7:51234 laddr=10.0.0.2:6379 fd=9 name=metrics \
@@ -90,6 +128,20 @@ ASAP for overcoming of output buffer limits.\n";
             verdicts(check(&log(&CLOSED.replace("flags=P", "flags=N")))),
             []
         );
+    }
+
+    #[test]
+    fn one_that_is_half_way_there_is_a_risk() {
+        let row = |omem: u64| {
+            pasted(&format!(
+                "id=3 addr=10.0.0.7:51234 name=metrics age=90 idle=0 flags=P sub=1 omem={omem} cmd=subscribe\nclient-output-buffer-limit\nnormal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60\n"
+            ))
+        };
+        assert_eq!(
+            verdicts(check(&row(20_000_000))),
+            [(Verdict::Risk, Confidence::Possible)]
+        );
+        assert_eq!(verdicts(check(&row(1_000_000))), []);
     }
 
     #[test]

@@ -2,7 +2,15 @@
 
 use crate::facts::{Facts, Failure, Reach};
 use crate::finding::{Confidence, Finding, Verdict};
+use crate::heard::{Heard, counted};
 use crate::rule::{Code, Need, Rule};
+use crate::text::Text;
+
+/// The server was sent none at all.
+const NO_LOGIN: [Text; 2] = [
+    Text::client("NOAUTH "),
+    Text::client("Authentication required").shared(),
+];
 
 pub(super) const RULE: Rule = Rule {
     code: Code(901),
@@ -16,7 +24,7 @@ the password was changed, or an ACL was. Trying again mends nothing and fills th
         "Authentication required",
     ],
     needs: &[Need::Server, Need::ClientLog],
-    brings: &[],
+    texts: &NO_LOGIN,
     sources: &["redis: acl.c"],
     check,
     ..Rule::PLAIN
@@ -41,31 +49,73 @@ fn check(facts: &Facts) -> Vec<Finding> {
         found.push(advised(finding));
     }
     let told: Vec<_> = facts.failures(Failure::Auth).collect();
-    if let (Some(first), true) = (told.first(), found.is_empty()) {
-        let mut finding = Finding::new(RULE.code, RULE.title, Verdict::Cause, Confidence::Likely)
-            .claims(format!(
-                "{} calls were refused for their login.",
-                told.len()
-            ))
-            .supported(first.place.clone(), "the first of them");
-        for fact in &told {
-            finding = finding.at(fact.at);
-        }
-        found.push(advised(finding));
+    let denied: Vec<_> = facts
+        .looks
+        .iter()
+        .flat_map(|look| look.denied.iter().map(move |one| (look, one)))
+        .filter(|(_, one)| one.reason == "auth")
+        .collect();
+    if !found.is_empty() || told.is_empty() && denied.is_empty() {
+        return found;
     }
+    let (verdict, confidence) = match (told.is_empty(), denied.is_empty()) {
+        (false, false) => (Verdict::Cause, Confidence::Strong),
+        (false, true) => (Verdict::Cause, Confidence::Likely),
+        // Somebody could not log in some time; whether it is an application, nobody says.
+        (true, _) => (Verdict::Risk, Confidence::Possible),
+    };
+    let mut finding = Finding::new(RULE.code, RULE.title, verdict, confidence);
+    for fact in &told {
+        finding = finding.at(fact.at);
+    }
+    if let Some(first) = told.first() {
+        finding = finding.supported(first.place.clone(), "the first of them");
+    }
+    for (look, one) in &denied {
+        let says = format!(
+            "user {} at {} could not log in, {} times",
+            one.user, one.addr, one.count
+        );
+        finding = finding
+            .at(one.at)
+            .struck(format!("user {} at {}", one.user, host(&one.addr)))
+            .supported(look.place("ACL LOG"), says);
+    }
+    let silent = Heard::of(facts, &NO_LOGIN).map_or(0, |heard| heard.lines.len());
+    let why = if silent > 0 && silent >= told.len() {
+        "no password was sent"
+    } else {
+        "the password is not that user's, or the user is off"
+    };
+    let claim = match told.len() {
+        0 => format!(
+            "ACL LOG tells of logins that were refused: {}.",
+            finding.whom()
+        ),
+        count => format!(
+            "{} refused for the login: {why}.",
+            counted(count, "call was", "calls were")
+        ),
+    };
+    found.push(advised(finding.claims(claim)));
     found
+}
+
+fn host(addr: &str) -> &str {
+    addr.rsplit_once(':').map_or(addr, |(host, _)| host)
 }
 
 fn advised(finding: Finding) -> Finding {
     finding
-        .fix("compare the secret that the process has with redis-cli ACL GETUSER NAME; redis-cli ACL LOG tells who was refused", "", "")
+        .fix("compare the secret that the process has with redis-cli ACL GETUSER NAME (its hash: printf %s PASSWORD | sha256sum); all clients at once: the password was changed; one alone: it was not started anew since", "", "")
+        .fix("a change without an outage: ACL SETUSER NAME '>NEW' beside the old one, all clients to the new one, then ACL SETUSER NAME '<OLD'", "until then both are accepted", "redis-cli ACL SETUSER NAME '<NEW'")
         .checked_by("redis-cli --user NAME --askpass PING answers")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::Look;
+    use crate::facts::{Denied, Look};
     use crate::testing::{application, verdicts};
 
     #[test]
@@ -87,6 +137,38 @@ mod tests {
             verdicts(check(&told)),
             [(Verdict::Cause, Confidence::Likely)]
         );
+    }
+
+    #[test]
+    fn the_acls_log_names_who_and_makes_it_strong() {
+        let mut look = Look::new("cache:6379", None, Reach::Answered);
+        look.denied.push(Denied {
+            at: None,
+            count: 4,
+            reason: "auth".to_owned(),
+            context: "toplevel".to_owned(),
+            command: None,
+            user: "app".to_owned(),
+            addr: "10.0.0.7:51234".to_owned(),
+            age_ms: 1_000,
+        });
+        let mut facts = Facts::default();
+        facts.looks.push(look);
+        assert_eq!(
+            verdicts(check(&facts)),
+            [(Verdict::Risk, Confidence::Possible)]
+        );
+        facts.add(application(
+            "2026-11-23T02:58:11Z redis.exceptions.AuthenticationError: Authentication required.\n",
+        ));
+        let found = check(&facts);
+        assert!(
+            found[0].claim.contains("no password was sent"),
+            "{}",
+            found[0].claim
+        );
+        assert_eq!(found[0].whom(), "user app at 10.0.0.7");
+        assert_eq!(verdicts(found), [(Verdict::Cause, Confidence::Strong)]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The doctor before real servers that are really broken.
 
+mod closed;
 mod looking;
 mod tls;
 

@@ -144,12 +144,13 @@ fn tls_to_a_plain_port_and_plain_to_a_port_of_tls_are_named() {
     let within = Duration::from_secs(3);
     let tls = looked(&url(plain, "tls_verify=none"), within);
     assert_eq!(tls.looks[0].reach, Reach::Tls(TlsTrouble::PlainPort));
-    assert_eq!(first(&diagnose(tls)).0, "SW102");
+    assert_eq!(first(&diagnose(tls)).0, "SW109");
 
     let addr = secured.server.tls_addr().expect("it speaks TLS");
     for login in ["", ":hunter2@"] {
         let target = Target::parse(&format!("redis://{login}{addr}")).expect("the URL is right");
         assert_eq!(trouble(&target), TlsTrouble::TlsPort);
+        assert_eq!(first(&diagnose(looked(&target, within))).0, "SW108");
     }
 }
 
