@@ -80,6 +80,10 @@ pub struct Peer {
     pub output_bytes: u64,
     /// Bytes that it has sent, and that are not executed.
     pub query_bytes: u64,
+    /// Commands that it has queued since MULTI.
+    pub queued: u64,
+    /// The database that it is in.
+    pub database: Option<u32>,
 }
 
 impl Peer {
@@ -341,6 +345,15 @@ pub fn span(seconds: u64) -> String {
         120..7_200 => format!("{} min", seconds / 60),
         7_200..172_800 => format!("{} h", seconds / 3_600),
         _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// How often: `once`, `5 times`.
+pub fn times(count: usize) -> String {
+    match count {
+        1 => "once".to_owned(),
+        2 => "twice".to_owned(),
+        _ => format!("{count} times"),
     }
 }
 

@@ -112,6 +112,8 @@ pub struct Finding {
     pub check: String,
     /// The code that brought it about, if another finding did.
     pub behind: Option<Code>,
+    /// Data are lost by it and no call fails: it is not held against the times at which calls failed.
+    pub silent: bool,
 }
 
 impl Finding {
@@ -136,6 +138,7 @@ impl Finding {
             fixes: Vec::new(),
             check: String::new(),
             behind: None,
+            silent: false,
         }
     }
 
@@ -223,6 +226,13 @@ impl Finding {
             risk: risk.to_owned(),
             undo: undo.into(),
         });
+        self
+    }
+
+    /// Says that data are lost by it and no call fails.
+    #[must_use]
+    pub fn silently(mut self) -> Self {
+        self.silent = true;
         self
     }
 

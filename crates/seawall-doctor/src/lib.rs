@@ -7,16 +7,20 @@
 //! The doctor writes nothing to a server. Keys and values never get into a fact.
 
 pub mod baseline;
+mod commands;
 pub mod container;
 mod evidence;
 pub mod explain;
 pub mod facts;
 pub mod finding;
+mod forks;
 mod heard;
 mod judge;
+mod lifetimes;
 mod limits;
 pub mod live;
 pub mod lives;
+mod memory;
 pub mod provider;
 pub mod read;
 pub mod report;
@@ -24,6 +28,7 @@ mod rested;
 mod rule;
 mod settings;
 pub mod sources;
+mod stall;
 pub mod stamp;
 mod startup;
 mod symptoms;

@@ -70,7 +70,7 @@ impl Facts {
 }
 
 /// A log's name without what rotation appends: `redis.log` of `redis.log.2.gz` and of `redis.log-20261123`.
-fn unrotated(name: &str) -> &str {
+pub(crate) fn unrotated(name: &str) -> &str {
     let mut name = name;
     loop {
         let shorter = [".gz", ".zst", ".xz", ".bz2", ".old", ".log"]

@@ -24,7 +24,7 @@ impl Stamp {
 
     /// How many seconds lie between the two.
     pub fn seconds_to(self, other: Self) -> f64 {
-        (other.0 - self.0) as f64 / 1_000.0
+        other.0.saturating_sub(self.0) as f64 / 1_000.0
     }
 
     /// This much later, or earlier.

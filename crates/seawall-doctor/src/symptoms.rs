@@ -21,7 +21,7 @@ pub(crate) fn weigh(findings: &mut [Finding], facts: &Facts) {
     if at.is_empty() || at.len() as u64 != facts.failures {
         return;
     }
-    for finding in findings {
+    for finding in findings.iter_mut().filter(|finding| !finding.silent) {
         let Some((from, to)) = finding.window.filter(|_| finding.verdict == Verdict::Cause) else {
             continue;
         };

@@ -7,7 +7,7 @@ use crate::case::Case;
 pub(super) const CASE: Case = Case {
     name: "failed-save",
     story: "a snapshot cannot be written, and the server refuses writes (MISCONF)",
-    truth: &[Code(701)],
+    truth: &[Code(706), Code(701)],
     config: &[("save", "3600 1"), ("appendonly", "no")],
     act: |bed| {
         let mut client = bed.client();

@@ -9,7 +9,6 @@ const RULE_TO_COME: &[&str] = &[
     "acl-refusal",
     "blocking-read",
     "client-kill",
-    "flushall",
     "leaked-connections",
     "replica-loop",
     "server-timeout",

@@ -366,5 +366,7 @@ pub(super) fn peer(text: &str) -> Option<Peer> {
         idle: number("idle=").unwrap_or(0),
         output_bytes: number("omem=").unwrap_or(0),
         query_bytes: number("qbuf=").unwrap_or(0),
+        queued: number("multi=").unwrap_or(0),
+        database: word("db=").parse().ok(),
     })
 }

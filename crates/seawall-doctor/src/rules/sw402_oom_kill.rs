@@ -3,6 +3,7 @@
 use crate::container::{ContainerNews, News, Reason};
 use crate::facts::{Fact, Facts, KernelLine, Line, ServerLine, bytes};
 use crate::finding::{Confidence, Finding, Verdict};
+use crate::forks::forks;
 use crate::rule::{Code, Need, Rule};
 
 pub(super) const RULE: Rule = Rule {
@@ -105,10 +106,15 @@ fn by_container(facts: &Facts) -> Vec<Finding> {
 
 fn by_kernel(facts: &Facts) -> Vec<Finding> {
     let mut found = Vec::new();
+    let forks = forks(facts);
     for fact in &facts.kernel_log {
         let KernelLine::OomKilled { pid, name, cgroup } = &fact.what else {
             continue;
         };
+        // The child that saved was killed, and the server lived on: that is another rule's.
+        if forks.iter().any(|fork| fork.child == Some(u64::from(*pid))) {
+            continue;
+        }
         let server = facts
             .server_log
             .iter()
@@ -204,6 +210,16 @@ mod tests {
             verdicts(check(&kernel(&KILL.replace("redis-server", "java")))),
             []
         );
+    }
+
+    #[test]
+    fn a_child_that_saved_is_not_the_server() {
+        let mut facts = kernel(KILL);
+        facts.add(log(
+            "9:M 23 Nov 2026 02:50:11.042 * Background saving started by pid 4711\n\
+             4711:C 23 Nov 2026 02:50:12.042 * Ready to accept connections\n",
+        ));
+        assert_eq!(verdicts(check(&facts)), []);
     }
 
     #[test]

@@ -2,21 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use crate::facts::{Facts, Failure, Slow};
-use crate::finding::{Confidence, Finding, Verdict};
+use crate::commands::{self, Kind, host};
+use crate::facts::{Facts, Slow, times};
+use crate::finding::Finding;
 use crate::rule::{Code, Need, Rule};
-
-/// A command below this is felt by nobody: a tenth of a second.
-const FELT_MICROS: u64 = 100_000;
-
-/// A timeout so many seconds around the command is its doing: timeouts are told when they end.
-const AROUND_S: i64 = 15;
+use crate::stall::{self, Stall};
 
 pub(super) const RULE: Rule = Rule {
     code: Code(601),
     title: "a slow command held up all others",
     explanation: "The server runs one command at a time. While KEYS, a large SORT, a script or a huge range runs, everybody \
-waits, and calls time out that did nothing wrong. SLOWLOG keeps the last ones; it does not count the time that others waited.",
+waits, and calls time out that did nothing wrong. SLOWLOG keeps the last ones; it does not count the time that others waited. \
+With `slowlog-log-slower-than` above 100 ms or -1 it is blind for this; the latency monitor's event `command` still tells that \
+there was one, not which.",
     messages: &[
         "Timeout reading from socket",
         "Timeout reading from",
@@ -24,79 +22,78 @@ waits, and calls time out that did nothing wrong. SLOWLOG keeps the last ones; i
         "Read timed out",
         "i/o timeout",
     ],
-    needs: &[Need::Server],
-    brings: &[],
-    sources: &["redis: slowlog.c"],
+    needs: &[Need::Server, Need::ClientLog],
+    sources: &["redis: slowlog.c", "github.com/ovh/cds#7833"],
     check,
     ..Rule::PLAIN
 };
 
 fn check(facts: &Facts) -> Vec<Finding> {
-    let timeouts: Vec<_> = facts
-        .failures(Failure::ReadTimeout)
-        .filter_map(|fact| Some((fact, fact.at?)))
-        .collect();
     let mut found = Vec::new();
     for look in &facts.looks {
-        let mut worst: BTreeMap<&str, Vec<&Slow>> = BTreeMap::new();
-        for slow in look.slow.iter().filter(|slow| slow.micros >= FELT_MICROS) {
-            worst.entry(&slow.command).or_default().push(slow);
+        let mut by_command: BTreeMap<&str, Vec<(&Slow, Stall)>> = BTreeMap::new();
+        let other = commands::slow(look, Kind::Other);
+        // A script that outran its limit is another rule's, which can say how to end it.
+        let scripts = commands::slow(look, Kind::Script).filter(|_| !commands::outran(facts));
+        for (slow, stall) in other.chain(scripts) {
+            let runs = by_command.entry(slow.command.as_str()).or_default();
+            runs.push((slow, stall));
         }
-        for (command, runs) in worst {
-            let longest = runs.iter().map(|slow| slow.micros).max().unwrap_or(0);
-            let struck = timeouts.iter().find_map(|(fact, at)| {
-                let slow = runs.iter().find(|slow| near(slow, at.0))?;
-                Some((*fact, *slow))
-            });
-            let verdict = if struck.is_some() {
-                Verdict::Cause
-            } else {
-                Verdict::Risk
-            };
-            let confidence = if struck.is_some() {
-                Confidence::Strong
-            } else {
-                Confidence::Possible
-            };
-            let says = format!(
-                "{command} ran {} times for 0.1 s or more, {:.2} s at the longest",
-                runs.len(),
-                longest as f64 / 1e6
-            );
-            let mut finding = Finding::new(
-                RULE.code,
-                format!("{} ({command})", RULE.title),
-                verdict,
-                confidence,
-            )
-            .claims(format!("{says}; nothing else runs meanwhile."))
-            .supported(look.place("SLOWLOG"), says);
-            for slow in &runs {
-                finding = finding.at(Some(slow.at)).struck(host(&slow.addr));
-            }
-            if let Some((fact, slow)) = struck {
-                let words = format!(
-                    "a call timed out within {AROUND_S} s of the one at {}",
-                    slow.at
-                );
-                finding = finding.supported(fact.place.clone(), words);
-            }
-            found.push(finding.fix(instead_of(command), "", "").checked_by(
-                "redis-cli SLOWLOG RESET, then SLOWLOG GET after an hour: it does not come again",
-            ));
+        for (command, runs) in by_command {
+            found.extend(of_command(facts, command, &runs));
         }
     }
+    found.extend(unnamed(facts));
     found
 }
 
-fn near(slow: &Slow, millis: i64) -> bool {
-    let from = slow.at.plus_seconds(-1).0;
-    let to = slow.at.plus_seconds(AROUND_S).0 + i64::try_from(slow.micros / 1_000).unwrap_or(0);
-    (from..=to).contains(&millis)
+fn of_command(facts: &Facts, command: &str, runs: &[(&Slow, Stall)]) -> Option<Finding> {
+    let longest = runs.iter().map(|(slow, _)| slow.micros).max()?;
+    let stalls: Vec<_> = runs.iter().map(|(_, stall)| stall.clone()).collect();
+    let mut finding = stall::finding(facts, &RULE, &stalls)?.claims(format!(
+        "{command} ran {} for 0.1 s or more, {:.2} s at the longest; nothing else runs meanwhile.",
+        times(runs.len()),
+        longest as f64 / 1e6
+    ));
+    finding.title = format!("{} ({command})", RULE.title);
+    for (slow, _) in runs {
+        finding = finding.struck(host(&slow.addr));
+    }
+    Some(advised(finding.fix(instead_of(command), "", "")))
 }
 
-fn host(addr: &str) -> &str {
-    addr.rsplit_once(':').map_or(addr, |(host, _)| host)
+/// What the latency monitor saw and SLOWLOG did not keep.
+fn unnamed(facts: &Facts) -> Option<Finding> {
+    let mut stalls = stall::monitored(facts, &["command"]);
+    stalls.retain(|stall| {
+        let entry = |slow: &Slow| (slow.micros / 1_000).saturating_add(1_000) >= stall.millis;
+        let around = |slow: &Slow| {
+            let millis = i64::try_from(slow.micros / 1_000).unwrap_or(0);
+            let end = slow.at.0.saturating_add(millis);
+            end.abs_diff(stall.at.0) <= 2_000
+        };
+        let mut kept = facts.looks.iter().flat_map(|look| &look.slow);
+        !kept.any(|slow| entry(slow) && around(slow))
+    });
+    // It was that script, as far as is known.
+    if commands::outran(facts) {
+        return None;
+    }
+    let finding = stall::finding(facts, &RULE, &stalls)?.claims(format!(
+        "A command took {}, and nothing else ran meanwhile; SLOWLOG did not keep which one.",
+        stall::longest(&stalls)
+    ));
+    Some(advised(finding.fix(
+        "redis-cli CONFIG SET slowlog-log-slower-than 50000; redis-cli CONFIG SET slowlog-max-len 1024: the next one is kept",
+        "",
+        "redis-cli CONFIG SET slowlog-log-slower-than <old>",
+    )))
+}
+
+fn advised(finding: Finding) -> Finding {
+    finding.checked_by(
+        "redis-cli SLOWLOG RESET, then SLOWLOG GET after an hour: it does not come again",
+    )
 }
 
 fn instead_of(command: &str) -> &'static str {
@@ -106,7 +103,11 @@ fn instead_of(command: &str) -> &'static str {
         "HGETALL" | "HVALS" | "HKEYS" => "HSCAN or HMGET of the fields that are wanted",
         "LRANGE" | "ZRANGE" | "ZREVRANGE" | "ZRANGEBYSCORE" => "windows of some hundreds",
         "EVAL" | "EVALSHA" | "FCALL" => "a shorter script, over fewer keys",
-        "DEL" => "UNLINK instead of DEL for large values",
+        "DEBUG" => "nobody has a reason to run DEBUG on a live server: ACL SETUSER <user> -debug",
+        "SORT" => "SORT on a replica, or a sorted set that is kept sorted",
+        "ZUNIONSTORE" | "ZINTERSTORE" | "SUNIONSTORE" | "SINTERSTORE" => {
+            "smaller sets, or the union on a replica or in the application"
+        }
         "FLUSHALL" | "FLUSHDB" => "FLUSHALL ASYNC, FLUSHDB ASYNC",
         _ => "ask for less at a time, or on a replica",
     }
@@ -115,49 +116,52 @@ fn instead_of(command: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Look, Reach};
-    use crate::stamp::Stamp;
-    use crate::testing::{application, verdicts};
-
-    fn slow(micros: u64) -> Facts {
-        let mut look = Look::new("cache:6379", None, Reach::Answered);
-        let at = Stamp::of((2026, 11, 23), (2, 58, 6), 0).expect("a date");
-        look.slow.push(Slow {
-            at,
-            micros,
-            command: "KEYS".to_owned(),
-            addr: "10.0.0.7:5".to_owned(),
-        });
-        let mut facts = Facts::default();
-        facts.looks.push(look);
-        facts
-    }
+    use crate::finding::{Confidence, Verdict};
+    use crate::testing::{latency, slowlog, timeout, together, verdicts};
 
     #[test]
     fn a_timeout_beside_it_makes_it_the_cause() {
-        let mut facts = slow(4_000_000);
         assert_eq!(
-            verdicts(check(&facts)),
+            verdicts(check(&slowlog("keys", 4_000))),
             [(Verdict::Risk, Confidence::Possible)]
         );
-        facts.add(application(
-            "2026-11-23T02:58:11Z TimeoutError: Timeout reading from cache:6379\n",
-        ));
-        let found = check(&facts);
+        let found = check(&together([slowlog("keys", 4_000), timeout("02:58:11")]));
         assert!(found[0].fixes[0].action.contains("SCAN"));
+        assert!(found[0].claim.contains("4.00 s"), "{}", found[0].claim);
+        assert_eq!(found[0].whom(), "10.0.0.7");
         assert_eq!(verdicts(found), [(Verdict::Cause, Confidence::Strong)]);
     }
 
     #[test]
     fn a_timeout_hours_later_is_not_its_doing_and_a_short_one_is_felt_by_nobody() {
-        let mut facts = slow(4_000_000);
-        facts.add(application(
-            "2026-11-23T05:58:11Z TimeoutError: Timeout reading from cache:6379\n",
-        ));
+        let facts = together([slowlog("keys", 4_000), timeout("05:58:11")]);
         assert_eq!(
             verdicts(check(&facts)),
             [(Verdict::Risk, Confidence::Possible)]
         );
-        assert_eq!(verdicts(check(&slow(20_000))), []);
+        assert_eq!(verdicts(check(&slowlog("keys", 20))), []);
+    }
+
+    #[test]
+    fn the_latency_monitor_knows_of_one_that_slowlog_did_not_keep() {
+        let seen = || latency("command", 4_000);
+        let found = check(&together([seen(), timeout("02:58:07")]));
+        assert!(found[0].claim.contains("4000 ms"), "{}", found[0].claim);
+        assert_eq!(verdicts(found), [(Verdict::Cause, Confidence::Strong)]);
+        // The same one is told once: the two replies were pasted into one file.
+        let mut both = seen();
+        let entry = slowlog("keys", 4_000).looks.remove(0).slow.remove(0);
+        both.looks[0].slow.push(Slow {
+            at: entry.at.plus_seconds(-4),
+            ..entry
+        });
+        assert_eq!(check(&both).len(), 1);
+    }
+
+    #[test]
+    fn what_another_rule_knows_is_left_to_it() {
+        for command in ["bgsave", "del", "exec", "get"] {
+            assert_eq!(verdicts(check(&slowlog(command, 4_000))), []);
+        }
     }
 }

@@ -8,10 +8,10 @@ pub(super) const RULE: Rule = Rule {
     code: Code(701),
     title: "Redis refused writes: its last save failed",
     explanation: "With `stop-writes-on-bgsave-error yes` (the default) a failed save makes the server answer writes with \
-MISCONF until one succeeds. Reads go on. The log says why it failed: no space, no permission, no memory to fork.",
+MISCONF until one succeeds. Reads go on. The log says why it failed: no space, no permission, no memory to fork, a killed child; \
+each of them has a code of its own.",
     messages: &[
         "MISCONF Redis is configured to save RDB snapshots",
-        "MISCONF Errors writing to the AOF file",
         "unable to persist",
     ],
     needs: &[Need::Server, Need::ServerLog, Need::ClientLog],
@@ -31,9 +31,6 @@ fn check(facts: &Facts) -> Vec<Finding> {
     let why: Vec<_> = facts
         .lines(|line| match line {
             Line::ForkFailed(why) => Some(format!("it could not fork: {why}")),
-            Line::AofFailed(why) => {
-                Some(format!("the append-only file could not be written: {why}"))
-            }
             Line::SaveFailed => Some("a save in the background failed".to_owned()),
             _ => None,
         })

@@ -1,6 +1,8 @@
 //! The doctor before real servers that are really broken.
 
 mod closed;
+mod extremes;
+mod keeping;
 mod looking;
 mod tls;
 
