@@ -11,6 +11,14 @@ pub(crate) fn out(text: impl Display) -> io::Result<()> {
     }
 }
 
+/// The same for who goes on and on: `false` once the reader has gone.
+pub(crate) fn out_while_read(text: impl Display) -> io::Result<bool> {
+    match writeln!(io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        other => other.map(|()| true),
+    }
+}
+
 /// Many lines, to standard output; no more of them once the reader has gone.
 pub(crate) fn out_all(lines: impl IntoIterator<Item = String>) -> io::Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());

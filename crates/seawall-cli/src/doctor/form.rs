@@ -59,7 +59,7 @@ impl Form {
         told.and(self.page(diagnosis))
     }
 
-    fn page(&self, diagnosis: &Diagnosis) -> Result<(), Exit> {
+    pub(super) fn page(&self, diagnosis: &Diagnosis) -> Result<(), Exit> {
         let Some(path) = &self.html else {
             return Ok(());
         };

@@ -1,7 +1,10 @@
 mod diff;
 mod form;
+mod kept;
+mod watch;
 mod whole_file;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,9 +12,11 @@ use clap::{Args, Subcommand};
 use seawall_doctor::finding::Verdict;
 use seawall_doctor::sources::{self, Patience};
 use seawall_doctor::stamp::Stamp;
-use seawall_doctor::{Diagnosis, diagnose};
+use seawall_doctor::{Diagnosis, Facts, diagnose};
 
 use form::Form;
+use kept::Kept;
+use watch::{Servers, Signals, Watched};
 
 use crate::{Exit, output};
 
@@ -36,6 +41,9 @@ pub(crate) struct Doctor {
     /// A former report, as --json printed it: say what is new, still there and gone
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
+    /// Look again every N seconds, 5 by default, and print what changed; SIGINT and SIGTERM end it
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "5", conflicts_with_all = ["json", "markdown", "sarif", "junit"])]
+    watch: Option<String>,
     /// How long a look at one server may take, in seconds
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=60))]
     within: u64,
@@ -50,40 +58,177 @@ enum Command {
 }
 
 impl Doctor {
-    pub(crate) fn run(self) -> Exit {
+    pub(crate) fn run(mut self) -> Exit {
         if let Some(Command::Diff(diff)) = self.command {
             return diff.run();
         }
+        let every = match self.every() {
+            Ok(every) => every,
+            Err(unable) => return unable,
+        };
         // What is wrong with it is said before anything else; the report comes all the same.
         let former = self.baseline.as_deref().map(diff::read);
-        let sources = if self.sources.is_empty() {
-            vec![DEFAULT.to_owned()]
-        } else {
-            self.sources
+        let mut visits = Visits {
+            sources: self.sources,
+            patience: Patience {
+                within: Duration::from_secs(self.within),
+                watching: self.watching.map(Duration::from_secs),
+            },
+            kept: every.is_some().then(Kept::default),
+            said: BTreeSet::new(),
         };
-        let now = now();
-        let patience = Patience {
-            within: Duration::from_secs(self.within),
-            watching: self.watching.map(Duration::from_secs),
-        };
-        let told = sources::look(&sources, patience, now);
-        for trouble in &told.troubles {
-            output::fail(&trouble.what, &trouble.hint);
+        if visits.sources.is_empty() {
+            visits.sources.push(DEFAULT.to_owned());
         }
-        let unread = told.lacks_something();
-        if told.facts.had.is_empty() {
+        let Some(mut visit) = visits.next() else {
             return Exit::Unable;
-        }
-        let mut diagnosis = diagnose(told.facts);
-        diagnosis.made = Some(now);
+        };
         if let Some(Some(former)) = &former {
-            diagnosis.compare(former);
+            visit.diagnosis.compare(former);
         }
-        let told = self.form.tell(&diagnosis);
-        match told {
-            Ok(()) if unread || former == Some(None) => Exit::Unable,
-            Ok(()) => exit(&diagnosis),
-            Err(untold) => untold,
+        if let Err(untold) = self.form.tell(&visit.diagnosis) {
+            return untold;
+        }
+        match every {
+            Some(every) => watch(visits, visit, &self.form, every),
+            None if former == Some(None) => Exit::Unable,
+            None => visit.exit(),
+        }
+    }
+
+    /// How often to look again, if at all. What stands behind `--watch` and is no number is a source.
+    fn every(&mut self) -> Result<Option<Duration>, Exit> {
+        let Some(word) = self.watch.take() else {
+            return Ok(None);
+        };
+        let seconds = match word.parse() {
+            Ok(seconds @ 1..=EVERY_S_MAX) => seconds,
+            Ok(seconds) => {
+                let words = format!("--watch {seconds}: a look every 1 to {EVERY_S_MAX} s");
+                output::fail(words, "");
+                return Err(Exit::Unable);
+            }
+            Err(_) => {
+                self.sources.push(word);
+                EVERY_S
+            }
+        };
+        Ok(Some(Duration::from_secs(seconds)))
+    }
+}
+
+/// How often `--watch` looks unless it is told (as its `default_missing_value` says): often enough for who waits before a
+/// terminal, and no load.
+const EVERY_S: u64 = 5;
+const EVERY_S_MAX: u64 = 86_400;
+
+/// Looks at the same sources.
+struct Visits {
+    sources: Vec<String>,
+    patience: Patience,
+    /// What files told, if there is more than one look.
+    kept: Option<Kept>,
+    /// What was wrong with a source is said once.
+    said: BTreeSet<String>,
+}
+
+/// What one of them found.
+struct Visit {
+    diagnosis: Diagnosis,
+    servers: Servers,
+    unread: bool,
+}
+
+impl Visits {
+    /// `None` if there was nothing to see; why was said.
+    fn next(&mut self) -> Option<Visit> {
+        let now = now();
+        let mut facts = Facts::default();
+        let mut unread = false;
+        for source in &self.sources {
+            let ask = || sources::look(std::slice::from_ref(source), self.patience, now);
+            let told = match &mut self.kept {
+                Some(kept) if !source.contains("://") => kept.of(source, ask),
+                _ => ask(),
+            };
+            unread |= told.lacks_something();
+            for trouble in &told.troubles {
+                if self.said.insert(trouble.what.clone()) {
+                    output::fail(&trouble.what, &trouble.hint);
+                }
+            }
+            facts.add(told.facts);
+        }
+        if facts.had.is_empty() {
+            return None;
+        }
+        let servers = Servers::of(&facts);
+        let mut diagnosis = diagnose(facts);
+        diagnosis.made = Some(now);
+        Some(Visit {
+            diagnosis,
+            servers,
+            unread,
+        })
+    }
+}
+
+impl Visit {
+    fn exit(&self) -> Exit {
+        if self.unread {
+            Exit::Unable
+        } else {
+            exit(&self.diagnosis)
+        }
+    }
+}
+
+/// Looks again and again, and prints what changed, until a signal comes or nobody reads any more.
+fn watch(mut visits: Visits, first: Visit, form: &Form, every: Duration) -> Exit {
+    let mut last = first.exit();
+    let failed = |error: std::io::Error| {
+        output::fail(format_args!("nothing can be watched any more: {error}"), "");
+        Exit::Unable
+    };
+    let mut signals = match Signals::caught() {
+        Ok(signals) => signals,
+        Err(error) => return failed(error),
+    };
+    output::note(format_args!(
+        "watching, every {} s; Ctrl-C ends it",
+        every.as_secs()
+    ));
+    let mut seen = Watched::new(first.servers, &first.diagnosis);
+    loop {
+        match signals.came_within(every) {
+            Ok(true) => return last,
+            Ok(false) => {}
+            Err(error) => return failed(error),
+        }
+        let Some(visit) = visits.next() else {
+            continue;
+        };
+        last = visit.exit();
+        let now = Watched::new(visit.servers, &visit.diagnosis);
+        let changes = seen.changes(&now, &visit.diagnosis);
+        seen = now;
+        if changes.is_empty() {
+            continue;
+        }
+        let at = visit
+            .diagnosis
+            .made
+            .map_or_else(String::new, |made| made.to_string());
+        let at = at.get(..19).unwrap_or_default();
+        for line in changes {
+            match output::out_while_read(format_args!("{at}Z  {line}")) {
+                Ok(true) => {}
+                Ok(false) => return last,
+                Err(error) => return failed(error),
+            }
+        }
+        if let Err(unwritten) = form.page(&visit.diagnosis) {
+            last = unwritten;
         }
     }
 }
