@@ -30,35 +30,35 @@ pub(super) const ALL: &[Class] = &[
     class(
         Failure::Refused,
         "The host answered that no process listens on that port. Nothing was sent, nothing ran.",
-        &[Code(401), Code(408), Code(402), Code(101)],
+        &[Code(401), Code(408), Code(402), Code(101), Code(103)],
     ),
     class(
         Failure::ConnectTimeout,
         "No connection came about in time: the host did not answer, or its queue of new connections was full. Nothing ran.",
-        &[Code(102), Code(107)],
+        &[Code(102), Code(107), Code(115)],
     ),
     class(
         Failure::Reset,
         "The other end, or something between, answered that it knows no such connection (RST). Bytes that were under way are \
 lost: what was asked may have run.",
-        &[Code(408), Code(402), Code(105)],
+        &[Code(203), Code(408), Code(402), Code(105)],
     ),
     class(
         Failure::Closed,
         "The other end closed the connection in order (FIN) before the reply came. What was asked may have run.",
-        &[Code(401), Code(301), Code(201), Code(302)],
+        &[Code(401), Code(204), Code(201), Code(301), Code(302)],
     ),
     class(
         Failure::ReadTimeout,
         "The connection stands, and no reply came in time: the server was busy or stopped, the command slow, or the network \
 silent. What was asked may have run, or may still run.",
-        &[Code(601), Code(102)],
+        &[Code(601), Code(202), Code(206), Code(208), Code(102)],
     ),
     class(
         Failure::WriteFailed,
         "The connection had ended before the request was written, and the client had not noticed. Mostly it ended while idle. \
 A command that was not wholly written did not run; of a pipeline the first ones may have.",
-        &[Code(201), Code(401)],
+        &[Code(201), Code(204), Code(203), Code(401)],
     ),
     class(
         Failure::PoolExhausted,
@@ -68,7 +68,7 @@ A command that was not wholly written did not run; of a pipeline the first ones 
     class(
         Failure::NameUnknown,
         "The host's name has no address, or the name service did not answer. Nothing was sent.",
-        &[],
+        &[Code(114)],
     ),
     class(
         Failure::MaxClients,
@@ -84,7 +84,7 @@ A command that was not wholly written did not run; of a pipeline the first ones 
         Failure::ReadOnly,
         "The server is a replica now and refuses writes: there was a failover, and the client still talks to the old address. \
 The write did not run.",
-        &[Code(801)],
+        &[Code(801), Code(821)],
     ),
     class(
         Failure::OutOfMemory,
@@ -109,7 +109,7 @@ The write did not run.",
     class(
         Failure::Cluster,
         "The cluster has no node that serves the key's slot. Nothing ran.",
-        &[],
+        &[Code(831), Code(837)],
     ),
     class(
         Failure::Busy,
@@ -119,28 +119,28 @@ The write did not run.",
     class(
         Failure::NoLocalPort,
         "This host has no free port left towards that server: connections are opened and closed too fast. Nothing was sent.",
-        &[],
+        &[Code(112), Code(9)],
     ),
     class(
         Failure::Unreachable,
         "There is no way to that host from here: a route, a firewall, or the host itself. Nothing was sent.",
-        &[],
+        &[Code(115), Code(206)],
     ),
     class(
         Failure::Tls,
         "Client and server did not agree on TLS: one of them does not speak it, or a certificate was not accepted. Nothing ran.",
-        &[Code(108)],
+        &[Code(109), Code(108)],
     ),
     class(
         Failure::Protocol,
         "What came is no reply of Redis's: two threads or processes share a connection, a reply was left unread, or something \
 else listens on that port.",
-        &[Code(108)],
+        &[Code(3), Code(108)],
     ),
     class(
         Failure::NotConnected,
         "The client had no connection and gave up: its last error before this one says why.",
-        &[Code(101), Code(102), Code(401)],
+        &[Code(101), Code(102), Code(401), Code(827)],
     ),
 ];
 
