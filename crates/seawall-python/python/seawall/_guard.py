@@ -522,12 +522,16 @@ _GONE_MAX = 1_024
 _lock = threading.RLock()
 
 
+def _of_the_gone() -> dict[str, dict[str, Any]]:
+    return {name: dict(counted) for name, counted in _gone.items()}
+
+
 def by_name() -> dict[str, dict[str, Any]]:
     """The stats of every guard of this process; those of one name are one, in the worst of their states."""
     # Guards first: one that goes away in between is held here, and not yet among the gone.
     alive = all_guards()
     with _lock:
-        found = {name: dict(counted) for name, counted in _gone.items()}
+        found = _of_the_gone()
     for guard in alive:
         _join(found, guard.stats())
     return found

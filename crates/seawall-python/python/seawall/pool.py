@@ -191,7 +191,8 @@ class ConnectionPool(_ConnectionPool):
         """A connection object, as soon as one is free, and whether it was made for this. Who comes first is served
         first.
         """
-        # No condition and no queue of the library's: an exception from outside leaves their lock held.
+        # No condition and no queue of the library's: an exception from outside leaves their lock held. For the same reason
+        # no loop stands under a lock but in a function of its own (tests/test_locks.py).
         with self._lock:
             if not self._waiting and self._used.at_most() < self.max_connections:
                 return self._take_free()
@@ -203,7 +204,7 @@ class ConnectionPool(_ConnectionPool):
                 now = time.monotonic()
                 with self._lock:
                     waiter.looked = now
-                    self._waiting = [other for other in self._waiting if now - other.looked < _GONE]
+                    self._forget_the_gone(now)
                     if waiter not in self._waiting:
                         self._waiting.append(waiter)
                     if self._waiting.index(waiter) < self.max_connections - len(self._used):
@@ -215,7 +216,13 @@ class ConnectionPool(_ConnectionPool):
                 waiter.bell.acquire(timeout=min(rest, _LOOK_ANEW))
         finally:
             with self._lock:
-                self._waiting = [other for other in self._waiting if other is not waiter]
+                self._forget(waiter)
+
+    def _forget_the_gone(self, now: float) -> None:
+        self._waiting = [other for other in self._waiting if now - other.looked < _GONE]
+
+    def _forget(self, waiter: _Waiter) -> None:
+        self._waiting = [other for other in self._waiting if other is not waiter]
 
     def _take_free(self) -> tuple[Any, bool]:
         made = not self._available_connections
@@ -264,10 +271,13 @@ class ConnectionPool(_ConnectionPool):
 
     def _ring(self) -> None:
         with self._lock:
-            free = self.max_connections - len(self._in_use_connections)
-            for waiter in self._waiting[:free]:
-                if waiter.bell.locked():
-                    waiter.bell.release()
+            self._ring_those_in_front()
+
+    def _ring_those_in_front(self) -> None:
+        free = self.max_connections - len(self._in_use_connections)
+        for waiter in self._waiting[:free]:
+            if waiter.bell.locked():
+                waiter.bell.release()
 
     def disconnect(self, inuse_connections: bool = True) -> None:
         """Closes the connections that were handed out, and what rests in the engine's pool unless another client of the
@@ -293,11 +303,14 @@ class ConnectionPool(_ConnectionPool):
         if link is not None:
             link.renew()
         with self._lock:
-            for connection in self._get_free_connections():
-                if connection.is_connected:
-                    connection.disconnect()
-            for connection in self._get_in_use_connections():
-                connection.set_re_auth_token(token)
+            self._log_in_anew(token)
+
+    def _log_in_anew(self, token: Any) -> None:
+        for connection in self._get_free_connections():
+            if connection.is_connected:
+                connection.disconnect()
+        for connection in self._get_in_use_connections():
+            connection.set_re_auth_token(token)
 
     # -- redis-py's metrics --
 
