@@ -7,7 +7,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 
 target := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help setup demo lab-peers test test-apps suite lint format format-check clippy docs tidy deny dist bench bench-python
+.PHONY: help setup demo diagnose lab-peers test test-apps suite lint format format-check clippy docs tidy deny dist bench bench-python
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,10 @@ setup: ## check for Rust, and fetch a server into .venv if none is installed
 demo: setup ## break a real Redis under load, and show what the callers saw (one minute)
 	@cargo build --locked --profile profiling --package seawall-cli
 	@$(target)/profiling/seawall lab run --demo
+
+diagnose: setup ## break a real Redis in known ways, and hold what the doctor says against the truth (one minute)
+	@cargo build --locked --profile profiling --package seawall-cli
+	@$(target)/profiling/seawall lab diagnose
 
 lab-peers: setup ## put Python's Redis clients through the lab, and write docs/lab-peers.md (a quarter of an hour)
 	@scripts/python.sh

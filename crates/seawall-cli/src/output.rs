@@ -40,6 +40,13 @@ pub(crate) fn note(text: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
+/// A question, to standard error, without a line feed behind it.
+pub(crate) fn ask(question: &str) {
+    let mut err = io::stderr().lock();
+    let _ = err.write_all(question.as_bytes());
+    let _ = err.flush();
+}
+
 /// An error with its hint, as every command tells it.
 pub(crate) fn fail(error: impl Display, hint: &str) {
     note(format_args!("seawall: {error}"));

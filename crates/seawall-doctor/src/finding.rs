@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::facts::Place;
+use crate::mend::Change;
 use crate::rule::Code;
 use crate::stamp::Stamp;
 
@@ -81,6 +82,8 @@ pub struct Fix {
     pub risk: String,
     /// How to take it back; empty where there is nothing to take back.
     pub undo: String,
+    /// The same as a change of a live server's setting, where it is one that the doctor can make.
+    pub change: Option<Change>,
 }
 
 /// What a rule found.
@@ -221,8 +224,10 @@ impl Finding {
     /// Adds what to do.
     #[must_use]
     pub fn fix(mut self, action: impl Into<String>, risk: &str, undo: impl Into<String>) -> Self {
+        let action = action.into();
         self.fixes.push(Fix {
-            action: action.into(),
+            change: Change::of(&action),
+            action,
             risk: risk.to_owned(),
             undo: undo.into(),
         });

@@ -4,8 +4,10 @@
 //! kernel's. The rules are pure and look at nothing but facts; [`diagnose`] ranks what they find. Which source a fact came
 //! from first never changes a verdict.
 //!
-//! The doctor writes nothing to a server. Keys and values never get into a fact.
+//! The doctor writes nothing to a server, but for [`mend`], which changes a setting that somebody said yes to. Keys and values
+//! never get into a fact.
 
+pub mod audit;
 pub mod baseline;
 mod commands;
 pub mod container;
@@ -21,6 +23,7 @@ mod limits;
 pub mod live;
 pub mod lives;
 mod memory;
+pub mod mend;
 pub mod provider;
 pub mod read;
 pub mod report;

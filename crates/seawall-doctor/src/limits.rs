@@ -1,6 +1,6 @@
 //! `client-output-buffer-limit`, which several rules speak of.
 
-use crate::facts::{Facts, Line, Peer, Place, bytes};
+use crate::facts::{Facts, Line, Look, Peer, Place, bytes};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::heard;
 use crate::rule::{Code, Rule};
@@ -54,6 +54,32 @@ pub(crate) fn of_class(facts: &Facts, class: &str) -> String {
 pub(crate) fn undo(facts: &Facts, class: &str) -> String {
     let old = known(facts, class).unwrap_or_else(|| format!("{class} <hard> <soft> <seconds>"));
     format!("redis-cli CONFIG SET client-output-buffer-limit '{old}'")
+}
+
+/// Twice the limits of that class, as CONFIG SET takes them; `or` where they are not known, or there are none.
+pub(crate) fn twice(facts: &Facts, class: &str, or: &str) -> String {
+    let limits = known(facts, class).unwrap_or_default();
+    let numbers: Vec<u64> = limits
+        .split(' ')
+        .filter_map(|word| word.parse().ok())
+        .collect();
+    match numbers[..] {
+        [hard, soft, seconds] if hard > 0 => {
+            let (hard, soft) = (hard.saturating_mul(2), soft.saturating_mul(2));
+            format!("'{class} {hard} {soft} {seconds}'")
+        }
+        _ => format!("'{or}'"),
+    }
+}
+
+/// Twice a setting that is a number; `<more>` where it is not known.
+pub(crate) fn twice_as_much(look: Option<&Look>, setting: &str) -> String {
+    look.and_then(|look| look.setting(setting))
+        .filter(|now| *now > 0)
+        .map_or_else(
+            || "<more>".to_owned(),
+            |now| now.saturating_mul(2).to_string(),
+        )
 }
 
 /// Nobody was closed over such a limit, as far as a server that counts it tells.

@@ -36,6 +36,11 @@ pub(super) struct Form {
 }
 
 impl Form {
+    /// Whether it is JSON that was asked for.
+    pub(super) fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// Tells it; whoever cannot be told hears why on standard error.
     pub(super) fn tell(&self, diagnosis: &Diagnosis) -> Result<(), Exit> {
         let words = if self.json {

@@ -1,6 +1,10 @@
+mod acts;
+mod audit;
 mod diff;
+mod fix;
 mod form;
 mod kept;
+mod undo;
 mod watch;
 mod whole_file;
 
@@ -14,6 +18,7 @@ use seawall_doctor::sources::{self, Patience};
 use seawall_doctor::stamp::Stamp;
 use seawall_doctor::{Diagnosis, Facts, diagnose};
 
+use acts::Acts;
 use form::Form;
 use kept::Kept;
 use watch::{Servers, Signals, Watched};
@@ -26,8 +31,8 @@ const DEFAULT: &str = "redis://127.0.0.1:6379";
 /// Say why connections broke: from a server, its log, an application's log, the kernel's log.
 ///
 /// Files are recognised by their content, and their order changes nothing: logs of Redis and Valkey, of applications, of the
-/// kernel (journalctl -k), what INFO, CLIENT LIST and CONFIG GET answered. The doctor only reads. Exit codes: 0 nothing
-/// found, 1 something broke, 2 could not run, 3 only risks.
+/// kernel (journalctl -k), what INFO, CLIENT LIST and CONFIG GET answered. Without --fix and --undo the doctor only reads.
+/// Exit codes: 0 nothing found, 1 something broke, 2 could not run, 3 only risks.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Doctor {
@@ -50,6 +55,8 @@ pub(crate) struct Doctor {
     /// How long a server's counters are watched, in seconds; a third of one unless told
     #[arg(long = "for", value_name = "N", value_parser = clap::value_parser!(u64).range(1..=3600))]
     watching: Option<u64>,
+    #[command(flatten)]
+    acts: Acts,
 }
 
 #[derive(Debug, Subcommand)]
@@ -62,6 +69,10 @@ impl Doctor {
         if let Some(Command::Diff(diff)) = self.command {
             return diff.run();
         }
+        let within = Duration::from_secs(self.within);
+        if let Some(ended) = self.acts.undone(&self.sources, within) {
+            return ended;
+        }
         let every = match self.every() {
             Ok(every) => every,
             Err(unable) => return unable,
@@ -71,7 +82,7 @@ impl Doctor {
         let mut visits = Visits {
             sources: self.sources,
             patience: Patience {
-                within: Duration::from_secs(self.within),
+                within,
                 watching: self.watching.map(Duration::from_secs),
             },
             kept: every.is_some().then(Kept::default),
@@ -79,6 +90,11 @@ impl Doctor {
         };
         if visits.sources.is_empty() {
             visits.sources.push(DEFAULT.to_owned());
+        }
+        if self.acts.audit {
+            return self
+                .acts
+                .audited(&visits.sources, visits.patience, self.form.is_json());
         }
         let Some(mut visit) = visits.next() else {
             return Exit::Unable;
@@ -88,6 +104,9 @@ impl Doctor {
         }
         if let Err(untold) = self.form.tell(&visit.diagnosis) {
             return untold;
+        }
+        if let Some(ended) = self.acts.fixed(&visit.diagnosis, &visits.sources, within) {
+            return ended;
         }
         match every {
             Some(every) => watch(visits, visit, &self.form, every),

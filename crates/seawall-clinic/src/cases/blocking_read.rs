@@ -7,7 +7,7 @@ use crate::case::Case;
 pub(super) const CASE: Case = Case {
     name: "blocking-read",
     story: "a worker waits for a job for longer than its socket timeout",
-    truth: &[Code(205)],
+    truth: &[Code(208)],
     act: |bed| {
         let mut workers: Vec<_> = (0..3).map(|_| bed.client()).collect();
         for worker in &mut workers {

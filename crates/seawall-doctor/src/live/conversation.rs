@@ -33,7 +33,7 @@ fn limits() -> Limits {
 }
 
 /// One connection, and nothing more than one question at a time.
-pub(super) struct Conversation {
+pub(crate) struct Conversation {
     stream: Box<dyn Wire>,
     unread: Vec<u8>,
     until: Instant,
@@ -63,7 +63,7 @@ impl Wire for UnixStream {
 
 /// Why a question has no answer.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Trouble {
+pub(crate) enum Trouble {
     #[error("refused ({})", .0.kind.word())]
     Refused(ServerError),
     #[error("not answered in time")]
@@ -151,7 +151,7 @@ impl Conversation {
         self.cost
     }
 
-    pub(super) fn ask(&mut self, words: &[&str]) -> Result<Value, Trouble> {
+    pub(crate) fn ask(&mut self, words: &[&str]) -> Result<Value, Trouble> {
         let mut answers = self.ask_several(&[words]);
         answers.pop().unwrap_or(Err(Trouble::Over))
     }

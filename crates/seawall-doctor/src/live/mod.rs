@@ -15,7 +15,8 @@ use seawall_model::{Security, Target};
 use crate::facts::{Facts, Look, Reach, TlsTrouble};
 use crate::rule::Need;
 use crate::stamp::Stamp;
-use conversation::{Conversation, WORDLESS};
+pub(crate) use conversation::Conversation;
+use conversation::WORDLESS;
 use trust::Plan;
 pub use trust::Unset;
 
@@ -32,6 +33,16 @@ pub struct Manner {
     pub within: Duration,
     /// How long lies between the two INFO.
     pub between: Duration,
+}
+
+/// A conversation with a server that has let us in, until then.
+pub(crate) fn converse(
+    target: &Target,
+    until: Instant,
+) -> Result<Result<Conversation, Reach>, Unset> {
+    let plan = Plan::of(target)?;
+    let begun = Conversation::begin(target.endpoint(), plan.as_ref(), until);
+    Ok(begun.and_then(|mut conversation| conversation.log_in(target).map(|()| conversation)))
 }
 
 /// Looks at a server, and is through by the end of `within`, whatever it does.

@@ -68,6 +68,9 @@ fn of_finding(finding: &Finding) -> Value {
         "contradicts": evidence(&finding.contradicts),
         "fixes": finding.fixes.iter().map(|fix| json!({
             "action": fix.action, "risk": fix.risk, "undo": fix.undo,
+            "change": fix.change.as_ref().map(|change| json!({
+                "setting": change.setting, "value": change.value(), "command": change.command(),
+            })),
         })).collect::<Vec<_>>(),
         "check": finding.check,
         "behind": finding.behind.map(|code| code.to_string()),

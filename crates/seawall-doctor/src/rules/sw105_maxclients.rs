@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::facts::{Facts, Failure, Look, Reach};
 use crate::finding::{Confidence, Finding, Verdict};
+use crate::limits;
 use crate::rule::{Code, Need, Rule};
 
 /// From so many hundredths of maxclients on it is a risk.
@@ -138,7 +139,10 @@ fn advised(finding: Finding, look: Option<&Look>) -> Finding {
         .map_or("<old>", String::as_str);
     finding
         .fix(
-            "stop-gap: redis-cli CONFIG SET maxclients <more>",
+            format!(
+                "stop-gap: redis-cli CONFIG SET maxclients {}",
+                limits::twice_as_much(look, "maxclients")
+            ),
             "each client takes 20 to 40 kB; the limit of open files must allow 32 more than that",
             format!("redis-cli CONFIG SET maxclients {old}"),
         )

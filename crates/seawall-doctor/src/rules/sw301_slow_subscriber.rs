@@ -47,7 +47,10 @@ fn check(facts: &Facts) -> Vec<Finding> {
         finding
             .fix("let the subscriber only take messages off the socket, into a bounded queue, and work elsewhere", "", "")
             .fix(
-                "stop-gap: redis-cli CONFIG SET client-output-buffer-limit 'pubsub 64mb 16mb 120'",
+                format!(
+                    "stop-gap: redis-cli CONFIG SET client-output-buffer-limit {}",
+                    limits::twice(facts, "pubsub", "pubsub 64mb 16mb 120")
+                ),
                 "each slow subscriber may take that much of the server's memory",
                 limits::undo(facts, "pubsub"),
             )

@@ -43,7 +43,10 @@ fn check(facts: &Facts) -> Vec<Finding> {
         finding
             .fix("ask for less at a time: HSCAN, SSCAN, LRANGE in windows, GETRANGE; read a pipeline's replies while sending it", "", "")
             .fix(
-                "stop-gap: redis-cli CONFIG SET client-output-buffer-limit 'normal <more> 0 0'",
+                format!(
+                    "stop-gap: redis-cli CONFIG SET client-output-buffer-limit {}",
+                    limits::twice(facts, "normal", "normal <more> 0 0")
+                ),
                 "each such client may take that much of the server's memory",
                 limits::undo(facts, "normal"),
             )

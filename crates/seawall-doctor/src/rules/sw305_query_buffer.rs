@@ -3,6 +3,7 @@
 use crate::facts::{Facts, Line, bytes};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::heard;
+use crate::limits;
 use crate::rule::{Code, Need, Rule};
 
 pub(super) const RULE: Rule = Rule {
@@ -58,7 +59,10 @@ fn check(facts: &Facts) -> Vec<Finding> {
             .claims(format!("Redis closed {who} since more came than it takes unexecuted. Proved: the log names the connection."))
             .fix("send less at a time: smaller values, shorter pipelines and transactions", "", "")
             .fix(
-                "stop-gap: redis-cli CONFIG SET client-query-buffer-limit <more>",
+                format!(
+                    "stop-gap: redis-cli CONFIG SET client-query-buffer-limit {}",
+                    limits::twice_as_much(facts.looks.first(), "client-query-buffer-limit")
+                ),
                 "each such client may take that much of the server's memory",
                 format!("redis-cli CONFIG SET client-query-buffer-limit {old}"),
             )

@@ -4,6 +4,7 @@ mod closed;
 mod extremes;
 mod keeping;
 mod looking;
+mod mending;
 mod tls;
 
 use std::fs::File;
