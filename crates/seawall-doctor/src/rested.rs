@@ -60,6 +60,22 @@ impl<'a> Rested<'a> {
     pub(crate) fn by_device(facts: &'a Facts, kinds: &[Failure]) -> Option<Self> {
         Self::of(facts, kinds, DEVICE_MIN)
             .filter(|rested| rested.lines.len() >= 3 && rested.below * 10 <= rested.lines.len())
+            .filter(|rested| !rested.at_one_moment())
+    }
+
+    /// Whether all of them may have broken at one moment, and were only noticed later: then it was an event (a restart of what
+    /// stands between, a failover), and no limit.
+    fn at_one_moment(&self) -> bool {
+        let since = |fact: &&Fact<ClientLine>| {
+            let rest = i64::try_from(fact.what.idle?).ok()?;
+            Some((fact.at?.0.saturating_sub(rest), fact.at?.0))
+        };
+        let spans: Option<Vec<_>> = self.lines.iter().map(since).collect();
+        spans.is_some_and(|spans| {
+            let began = spans.iter().map(|(from, _)| *from).max();
+            let first = spans.iter().map(|(_, to)| *to).min();
+            began <= first
+        })
     }
 
     /// The shortest rest after which one broke, in whole seconds.

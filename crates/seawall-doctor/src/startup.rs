@@ -1,4 +1,4 @@
-//! What a server says when it does not start.
+//! What a server says when it does not start, or ends without its farewell.
 
 use crate::facts::{Fact, Facts};
 use crate::text::{Keeps, Said, Text};
@@ -40,13 +40,19 @@ pub(crate) const LISTENING: [Text; 2] = [
 /// Its certificates cannot be used.
 pub(crate) const TLS: Text = Text::server("Failed to configure TLS");
 
-/// Why that process ended at its start by itself, if it did.
+/// A signal came while it was loading.
+pub(crate) const LOADING: Text = Text::server("Received shutdown signal during loading");
+
+/// A second signal came.
+pub(crate) const INSISTED: Text = Text::server("You insist... exiting now");
+
+/// Why that process ended without its farewell, if it says so: nobody killed it then.
 pub(crate) fn gave_up(facts: &Facts, pid: Option<u32>) -> Option<&Fact<Said>> {
     let ends = |text: &Text| {
         DATA.contains(text)
             || CONFIGURATION.contains(text)
             || LISTENING.contains(text)
-            || [NEWER, TLS].contains(text)
+            || [NEWER, TLS, LOADING, INSISTED].contains(text)
     };
     facts
         .said

@@ -43,8 +43,12 @@ mod tests {
     use crate::testing::{application, pasted, verdicts};
 
     fn resets(idle: impl IntoIterator<Item = u64>) -> Facts {
-        let lines = idle.into_iter().map(|idle| {
-            format!("2026-11-23T02:58:11Z connection.lost endpoint=10.0.0.2:6379 cause=idle-reset Connection reset by peer idle_ms={idle}\n")
+        let lines = idle.into_iter().enumerate().map(|(at, idle)| {
+            format!(
+                "2026-11-23T{:02}:{}0:11Z connection.lost endpoint=10.0.0.2:6379 cause=idle-reset Connection reset by peer idle_ms={idle}\n",
+                at / 6,
+                at % 6
+            )
         });
         application(&lines.collect::<String>())
     }
@@ -75,6 +79,13 @@ mod tests {
             found[0].claim
         );
         assert_eq!(verdicts(found), [(Verdict::Cause, Confidence::Strong)]);
+    }
+
+    #[test]
+    fn resets_that_one_event_explains_prove_no_limit() {
+        let at_once =
+            "2026-11-23T02:58:11Z redis: Connection reset by peer idle_ms=400000\n".repeat(9);
+        assert_eq!(verdicts(check(&application(&at_once))), []);
     }
 
     #[test]

@@ -58,8 +58,11 @@ mod tests {
     use crate::testing::{application, pasted, verdicts};
 
     fn closed(idle: &[u64]) -> Facts {
-        let lines = idle.iter().map(|idle| {
-            format!("2026-11-23T02:58:11Z Connection closed by server. idle_ms={idle}\n")
+        let lines = idle.iter().enumerate().map(|(at, idle)| {
+            format!(
+                "2026-11-23T{:02}:58:11Z Connection closed by server. idle_ms={idle}\n",
+                2 * at
+            )
         });
         application(&lines.collect::<String>())
     }

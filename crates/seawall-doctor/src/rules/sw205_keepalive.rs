@@ -72,9 +72,10 @@ mod tests {
     }
 
     fn resets() -> Facts {
-        application(
-            &"2026-11-23T02:58:11Z redis: Connection reset by peer idle_ms=245000\n".repeat(3),
-        )
+        let lines = (0..3).map(|hour| {
+            format!("2026-11-23T0{hour}:58:11Z redis: Connection reset by peer idle_ms=245000\n")
+        });
+        application(&lines.collect::<String>())
     }
 
     #[test]

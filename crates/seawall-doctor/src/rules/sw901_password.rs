@@ -61,7 +61,8 @@ fn check(facts: &Facts) -> Vec<Finding> {
     let (verdict, confidence) = match (told.is_empty(), denied.is_empty()) {
         (false, false) => (Verdict::Cause, Confidence::Strong),
         (false, true) => (Verdict::Cause, Confidence::Likely),
-        // Somebody could not log in some time; whether it is an application, nobody says.
+        // Somebody mistyped a password; more of it is a risk.
+        (true, _) if denied.iter().map(|(_, one)| one.count).sum::<u64>() < 3 => return found,
         (true, _) => (Verdict::Risk, Confidence::Possible),
     };
     let mut finding = Finding::new(RULE.code, RULE.title, verdict, confidence);
@@ -154,6 +155,9 @@ mod tests {
         });
         let mut facts = Facts::default();
         facts.looks.push(look);
+        facts.looks[0].denied[0].count = 1;
+        assert_eq!(verdicts(check(&facts)), []);
+        facts.looks[0].denied[0].count = 4;
         assert_eq!(
             verdicts(check(&facts)),
             [(Verdict::Risk, Confidence::Possible)]

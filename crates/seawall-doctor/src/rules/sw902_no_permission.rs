@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::facts::Facts;
+use crate::facts::{Denied, Facts};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::heard::{Heard, counted};
 use crate::rule::{Code, Need, Rule};
@@ -33,13 +33,32 @@ Trying again mends nothing. ACL LOG names user, command and address; never the r
     ..Rule::PLAIN
 };
 
+/// What the doctor itself asks, and no application.
+const OURS: [&str; 9] = [
+    "info",
+    "config|get",
+    "client|list",
+    "slowlog|get",
+    "latency|latest",
+    "memory|stats",
+    "acl|log",
+    "role",
+    "cluster|info",
+];
+
+/// Whether that is the doctor's own refusal, of this look or one before: a user of few rights is asked with.
+fn is_ours(one: &Denied, told: bool) -> bool {
+    let name = one.command.as_deref().unwrap_or("");
+    OURS.contains(&name) || !told && name == "client|setname"
+}
+
 fn check(facts: &Facts) -> Vec<Finding> {
     let heard = Heard::of(facts, &TOLD);
     let denied: Vec<_> = facts
         .looks
         .iter()
         .flat_map(|look| look.denied.iter().map(move |one| (look, one)))
-        .filter(|(_, one)| one.reason != "auth")
+        .filter(|(_, one)| one.reason != "auth" && !is_ours(one, heard.is_some()))
         .collect();
     let (verdict, confidence) = match (&heard, denied.is_empty()) {
         (None, true) => return Vec::new(),
@@ -102,7 +121,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Denied, Look, Reach};
+    use crate::facts::{Look, Reach};
     use crate::testing::{application, verdicts};
 
     const TOLD: &str = "2026-11-23T02:58:11Z redis.exceptions.NoPermissionError: this user has no permissions to run the 'set' command\n";
@@ -134,6 +153,17 @@ mod tests {
         assert_eq!(found[0].fixes[0].action, "redis-cli ACL SETUSER app +set");
         assert_eq!(found[0].fixes[0].undo, "redis-cli ACL SETUSER app -set");
         assert_eq!(verdicts(found), [(Verdict::Cause, Confidence::Strong)]);
+    }
+
+    #[test]
+    fn what_the_doctor_itself_was_refused_is_no_finding() {
+        let mut look = denied("command");
+        for name in ["config|get", "client|setname"] {
+            look.denied[0].command = Some(name.to_owned());
+            let mut facts = Facts::default();
+            facts.looks.push(look.clone());
+            assert_eq!(verdicts(check(&facts)), [], "{name}");
+        }
     }
 
     #[test]

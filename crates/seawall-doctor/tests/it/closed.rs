@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use seawall_doctor::finding::{Confidence, Finding, Verdict};
 use seawall_doctor::{Diagnosis, Facts, diagnose};
+use seawall_lab::world::Server;
 
 use super::{
     GUARD, all_of, application, ask, connect, first, log_of, looked_at, now, proved, server, until,
@@ -23,9 +24,9 @@ fn addr(stream: &TcpStream) -> String {
     stream.local_addr().expect("a socket").to_string()
 }
 
-/// What a client of Go's would write.
-fn told(stream: &TcpStream, how: &str) -> String {
-    let peer = stream.peer_addr().expect("a socket");
+/// What a client of Go's would write. A socket that was reset no longer knows its peer.
+fn told(server: &Server, stream: &TcpStream, how: &str) -> String {
+    let peer = server.addr();
     format!(
         "{} redis: read tcp {}->{peer}: {how}\n",
         now(),
@@ -51,7 +52,7 @@ fn a_pipeline_that_nobody_reads_is_told_from_one_large_reply() {
     });
     let diagnosis = all_of(
         &server,
-        application(&told(&client, "read: connection reset by peer")),
+        application(&told(&server, &client, "read: connection reset by peer")),
     );
     assert_eq!(first(&diagnosis), proved("SW303"));
     let finding = of(&diagnosis, 303);
@@ -130,7 +131,10 @@ fn clients_that_somebody_killed_are_told_from_a_restart() {
         assert!(ask(client, "PING").starts_with("+PONG"));
     }
     server.client_kill_all().expect("it is told");
-    let text: String = killed.iter().map(|client| told(client, "EOF")).collect();
+    let text: String = killed
+        .iter()
+        .map(|client| told(&server, client, "EOF"))
+        .collect();
     let mut facts = looked_at(&server);
     // As if it had been up for a day: a server that began a moment ago may have ended them by that.
     facts.looks[0]

@@ -317,6 +317,12 @@ fn what_an_acl_refuses_is_said_with_what_it_leaves_open() {
         "{unseen:?}"
     );
     assert!(!facts.looks[0].info.is_empty());
+    let diagnosis = diagnose(facts);
+    assert_eq!(
+        diagnosis.findings,
+        [],
+        "its own refusals are no finding of the doctor's"
+    );
 }
 
 #[test]
