@@ -2,11 +2,25 @@
 
 use crate::facts::{ClientLine, Fact, Facts, Failure, Line, Look, Place};
 use crate::finding::{Confidence, Finding, Verdict};
-use crate::rule::Rule;
+use crate::rule::{Code, Rule};
 use crate::stamp::Stamp;
+use crate::text::{Keeps, Text};
 
 /// What is shorter is felt by nobody, in milliseconds.
 pub(crate) const FELT_MS: u64 = 100;
+
+/// What a stall brings about: pools run dry, replicas and Sentinels give the server up, a cluster fails over.
+pub(crate) const BRINGS: &[Code] = &[
+    Code(1),
+    Code(804),
+    Code(813),
+    Code(821),
+    Code(822),
+    Code(837),
+];
+
+/// A Sentinel has no valid answer any more.
+pub(crate) const DOWN: Text = Text::server("+sdown master ").keeping(Keeps::Rest);
 
 /// So many seconds around a stall a timeout is its doing: timeouts are told when they end, and clocks differ.
 const BEFORE_S: i64 = 1;
@@ -26,10 +40,14 @@ pub(crate) struct Stall {
 }
 
 impl Stall {
-    fn holds(&self, at: Stamp) -> bool {
+    fn began(&self) -> Stamp {
         let millis = i64::try_from(self.millis).unwrap_or(0);
-        let from = self.at.plus_seconds(-BEFORE_S).0.saturating_sub(millis);
-        (from..=self.at.plus_seconds(AFTER_S).0).contains(&at.0)
+        Stamp(self.at.0.saturating_sub(millis))
+    }
+
+    fn holds(&self, at: Stamp) -> bool {
+        let from = self.began().plus_seconds(-BEFORE_S);
+        (from..=self.at.plus_seconds(AFTER_S)).contains(&at)
     }
 }
 
@@ -59,7 +77,14 @@ fn felt(facts: &Facts) -> Vec<Felt> {
             says,
         })
     });
-    timeouts.chain(lost).collect()
+    let down = facts.said(&DOWN).filter_map(|fact| {
+        Some(Felt {
+            at: fact.at?,
+            place: fact.place.clone(),
+            says: "a Sentinel had no answer of it meanwhile",
+        })
+    });
+    timeouts.chain(lost).chain(down).collect()
 }
 
 /// Whether a call timed out around one of these.
@@ -91,6 +116,7 @@ pub(crate) fn finding(facts: &Facts, rule: &Rule, stalls: &[Stall]) -> Option<Fi
         .collect();
     if pairs.is_empty() {
         let finding = Finding::new(rule.code, rule.title, Verdict::Risk, Confidence::Possible)
+            .at(Some(longest.began()))
             .at(Some(longest.at))
             .supported(longest.place.clone(), longest.says.as_str());
         return Some(finding);
@@ -104,6 +130,7 @@ pub(crate) fn finding(facts: &Facts, rule: &Rule, stalls: &[Stall]) -> Option<Fi
     let mut finding = Finding::new(rule.code, rule.title, Verdict::Cause, confidence);
     for (stall, felt) in pairs {
         finding = finding
+            .at(Some(stall.began()))
             .at(Some(stall.at))
             .supported(stall.place.clone(), stall.says.as_str())
             .supported(felt.place.clone(), felt.says);

@@ -17,6 +17,7 @@ its expiry, unless the `lazyfree-lazy-*` settings leave it to a thread. SLOWLOG 
 expire-del.",
     messages: &["Timeout reading from socket", "Timeout reading from"],
     needs: &[Need::Server, Need::ClientLog],
+    brings: stall::BRINGS,
     sources: &["redis: lazyfree.c, db.c, evict.c"],
     check,
     ..Rule::PLAIN

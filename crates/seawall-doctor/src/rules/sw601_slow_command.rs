@@ -23,6 +23,7 @@ there was one, not which.",
         "i/o timeout",
     ],
     needs: &[Need::Server, Need::ClientLog],
+    brings: stall::BRINGS,
     sources: &["redis: slowlog.c", "github.com/ovh/cds#7833"],
     check,
     ..Rule::PLAIN

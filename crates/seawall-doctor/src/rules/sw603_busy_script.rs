@@ -4,6 +4,7 @@ use crate::commands::{self, Kind, OUTRAN, host};
 use crate::facts::{Facts, Reach};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
+use crate::stall;
 use crate::text::Text;
 
 const BUSY: Text = Text::client("is busy running a script");
@@ -23,6 +24,7 @@ things.",
         "Timeout reading from",
     ],
     needs: &[Need::ServerLog, Need::ClientLog, Need::Server],
+    brings: stall::BRINGS,
     texts: &[OUTRAN[0], OUTRAN[1], BUSY, UNKILLABLE],
     sources: &["redis: script.c, scriptInterrupt"],
     check,

@@ -16,6 +16,7 @@ pub(super) const RULE: Rule = Rule {
 LIST how much a client has queued. redis-py's pipeline is a transaction unless it says `transaction=False`.",
     messages: &["Timeout reading from socket", "Timeout reading from"],
     needs: &[Need::Server, Need::ClientLog],
+    brings: stall::BRINGS,
     sources: &["redis: multi.c"],
     check,
     ..Rule::PLAIN

@@ -20,6 +20,7 @@ one time to live by a job, or up to midnight) the turns grow, and everybody wait
 `expired_stale_perc` and `expired_time_cap_reached_count` of INFO tell that it does not keep up.",
     messages: &["Timeout reading from socket", "Timeout reading from"],
     needs: &[Need::Server, Need::ClientLog],
+    brings: stall::BRINGS,
     sources: &["redis: expire.c activeExpireCycle"],
     check,
     ..Rule::PLAIN

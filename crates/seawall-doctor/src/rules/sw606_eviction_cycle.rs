@@ -15,6 +15,7 @@ pub(super) const RULE: Rule = Rule {
 time. The latency monitor calls it eviction-cycle; `total_eviction_exceeded_time` of INFO (7.0) counts the time above the limit.",
     messages: &["Timeout reading from socket", "Timeout reading from"],
     needs: &[Need::Server, Need::ClientLog],
+    brings: stall::BRINGS,
     sources: &["redis: evict.c performEvictions"],
     check,
     ..Rule::PLAIN

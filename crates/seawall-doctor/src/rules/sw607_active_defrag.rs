@@ -16,6 +16,7 @@ pub(super) const RULE: Rule = Rule {
 tells how many hundredths it takes now.",
     messages: &["Timeout reading from socket", "Timeout reading from"],
     needs: &[Need::Server, Need::ClientLog],
+    brings: stall::BRINGS,
     sources: &["redis: defrag.c"],
     check,
     ..Rule::PLAIN

@@ -24,6 +24,7 @@ becomes a long wait for everybody. `used_cpu_user_main_thread` and `used_cpu_sys
 only with reading and writing sockets (io-threads).",
     messages: &["Timeout reading from socket", "Timeout reading from"],
     needs: &[Need::Server, Need::ClientLog],
+    brings: stall::BRINGS,
     sources: &["redis: server.c genRedisInfoString"],
     check,
     ..Rule::PLAIN

@@ -16,6 +16,7 @@ pub(super) const RULE: Rule = Rule {
 another machine (steal), or its memory had to come back from swap.",
     messages: &["Timeout reading from socket", "Timeout reading from"],
     needs: &[Need::Server, Need::ClientLog],
+    brings: stall::BRINGS,
     sources: &["redis: latency.c, latency doctor's fast-command"],
     check,
     ..Rule::PLAIN

@@ -31,6 +31,7 @@ pub(super) const RULE: Rule = Rule {
 list, a module's thread, the file system under the append-only file or under nodes.conf.",
     messages: &["Timeout reading from socket", "Timeout reading from"],
     needs: &[Need::Server, Need::ClientLog],
+    brings: stall::BRINGS,
     sources: &["redis: latency.c"],
     check,
     ..Rule::PLAIN

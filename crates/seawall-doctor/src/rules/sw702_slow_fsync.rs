@@ -27,7 +27,7 @@ take the server for down over it.",
         "Command timed out",
     ],
     needs: &[Need::ServerLog, Need::Server, Need::ClientLog],
-    brings: &[],
+    brings: stall::BRINGS,
     sources: &[
         "redis: aof.c flushAppendOnlyFile",
         "redis#368",

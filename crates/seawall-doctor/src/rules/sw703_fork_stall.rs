@@ -25,7 +25,15 @@ huge pages. `started by pid` comes into the log when the fork is through; SLOWLO
         "Read timed out",
     ],
     needs: &[Need::Server, Need::ServerLog, Need::ClientLog],
-    texts: forks::TEXTS,
+    brings: stall::BRINGS,
+    texts: &[
+        forks::TEXTS[0],
+        forks::TEXTS[1],
+        forks::TEXTS[2],
+        forks::TEXTS[3],
+        forks::TEXTS[4],
+        stall::DOWN,
+    ],
     sources: &["redis: server.c redisFork", "redis#9030", "redis#1154"],
     check,
     ..Rule::PLAIN
@@ -125,7 +133,8 @@ fn advised(finding: Finding) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{latency, log, pasted, timeout, together, verdicts};
+    use crate::judge::diagnose;
+    use crate::testing::{application, latency, log, pasted, timeout, together, verdicts};
 
     fn saved(about: &str, through: &str) -> Facts {
         log(&format!(
@@ -143,6 +152,55 @@ mod tests {
         assert_eq!(
             verdicts(check(&slow())),
             [(Verdict::Risk, Confidence::Possible)]
+        );
+    }
+
+    #[test]
+    fn what_it_brings_about_is_told_as_such() {
+        let slow = saved("02:58:02.000", "02:58:36.500");
+        let sentinel = log(
+            "7:X 23 Nov 2026 02:58:32.100 # +sdown master shop 10.0.0.1 6379\n\
+             7:X 23 Nov 2026 02:58:33.200 # +switch-master shop 10.0.0.1 6379 10.0.0.2 6379\n",
+        );
+        let dry = application(
+            "2026-11-23T02:58:31Z redis.exceptions.MaxConnectionsError: Too many connections\n",
+        );
+        let found = diagnose(together([
+            slow,
+            renamed(sentinel),
+            dry,
+            timeout("02:58:30"),
+        ]));
+        let first = found.first().expect("a cause");
+        assert_eq!((first.code.0, first.confidence), (703, Confidence::Strong));
+        let mut behind: Vec<_> = found
+            .findings
+            .iter()
+            .filter(|finding| finding.behind == Some(RULE.code))
+            .map(|finding| finding.code.0)
+            .collect();
+        behind.sort_unstable();
+        assert_eq!(behind, [1, 821]);
+    }
+
+    /// Another log than that of the server.
+    fn renamed(mut facts: Facts) -> Facts {
+        for fact in &mut facts.said {
+            fact.place.source = "sentinel.log".into();
+        }
+        for fact in &mut facts.server_log {
+            fact.place.source = "sentinel.log".into();
+        }
+        facts
+    }
+
+    #[test]
+    fn a_sentinel_that_had_no_answer_is_another_witness() {
+        let sentinel = log("7:X 23 Nov 2026 02:58:32.100 # +sdown master shop 10.0.0.1 6379\n");
+        let all = together([saved("02:58:02.000", "02:58:36.500"), renamed(sentinel)]);
+        assert_eq!(
+            verdicts(check(&all)),
+            [(Verdict::Cause, Confidence::Strong)]
         );
     }
 

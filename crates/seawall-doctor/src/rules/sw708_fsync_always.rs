@@ -12,6 +12,7 @@ pub(super) const RULE: Rule = Rule {
 makes everybody wait that long, readers too. The latency monitor calls it aof-fsync-always.",
     messages: &["Timeout reading from socket", "Timeout reading from"],
     needs: &[Need::Server, Need::ClientLog],
+    brings: stall::BRINGS,
     sources: &["redis: aof.c flushAppendOnlyFile"],
     check,
     ..Rule::PLAIN

@@ -13,6 +13,7 @@ network file systems) that takes seconds, and nothing is answered meanwhile. The
 aof-rename or aof-rewrite-diff-write.",
     messages: &["Timeout reading from socket", "Timeout reading from"],
     needs: &[Need::Server, Need::ClientLog],
+    brings: stall::BRINGS,
     sources: &["redis: rdb.c rdbRemoveTempFile, aof.c", "redis#9503"],
     check,
     ..Rule::PLAIN
