@@ -169,7 +169,7 @@ fn missing(facts: &Facts) -> Vec<Unseen> {
 
 /// The rules that a source of that kind alone can prove: the first few by their codes, since there are many.
 fn open(need: Need) -> String {
-    const NAMED: usize = 3;
+    const NAMED: usize = 2;
     let rules = crate::rules().iter();
     let all: Vec<_> = rules
         .filter(|rule| rule.needs.first() == Some(&need))

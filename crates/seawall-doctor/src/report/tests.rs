@@ -325,7 +325,13 @@ fn the_first_screen_is_one_screen_however_much_was_found() {
         .iter()
         .flat_map(|one| vec![one.clone(); 40])
         .collect();
-    diagnosis.ruled_out = vec![diagnosis.ruled_out[0].clone(); 40];
+    let out = diagnosis.ruled_out[0].clone();
+    diagnosis.ruled_out = (0..40)
+        .map(|number| Finding {
+            title: format!("{number} {}", out.title),
+            ..out.clone()
+        })
+        .collect();
     diagnosis.unseen = vec![diagnosis.unseen[0].clone(); 40];
     diagnosis.assumed = vec![diagnosis.assumed[0].clone(); 40];
     let text = text(&diagnosis, false);
@@ -335,6 +341,62 @@ fn the_first_screen_is_one_screen_however_much_was_found() {
         text.lines().all(|line| line.chars().count() <= 100),
         "{text}"
     );
+}
+
+/// Whether it is one screen of a terminal, in which nothing but a command is wider than 100 columns.
+fn is_a_screen(text: &str, lines: std::ops::RangeInclusive<usize>) {
+    assert!(lines.contains(&text.lines().count()), "{text}");
+    for line in text.lines().filter(|line| line.chars().count() > 100) {
+        assert!(line.contains("redis-cli "), "{line}");
+    }
+}
+
+#[test]
+fn an_incident_and_a_healthy_server_are_a_screen_each() {
+    use crate::testing::{application, kernel, log, pasted};
+    let info = |run: &str, up: u32| {
+        pasted(&format!(
+            "# Server\nredis_version:7.2.5\nrun_id:{run}\nuptime_in_seconds:{up}\ntcp_port:6379\n# Clients\nconnected_clients:520\n\
+             maxclients:10000\n# Memory\nused_memory:15100000000\nmaxmemory:0\n# Stats\nrejected_connections:0\n\
+             evicted_clients:0\nclient_output_buffer_limit_disconnections:0\n# Replication\nrole:master\n"
+        ))
+    };
+    let healthy = crate::diagnose(info("aaaaaaaaaaaaaaaa", 86_400 * 41));
+    is_a_screen(&text(&healthy, false), 5..=40);
+
+    let mut facts = log(
+        "4711:M 23 Nov 2026 01:12:00.042 * Ready to accept connections\n\
+4711:M 23 Nov 2026 02:53:20.241 # Client id=8821 addr=10.0.0.7:51234 name=metrics flags=P omem=33600000 cmd=subscribe scheduled \
+to be closed ASAP for overcoming of output buffer limits.\n\
+4711:M 23 Nov 2026 02:55:00.310 * Asynchronous AOF fsync is taking too long (disk is busy?). Writing the AOF buffer without \
+waiting for fsync to complete, this may slow down Redis.\n\
+5120:C 23 Nov 2026 02:58:17.158 * oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo\n\
+5120:M 23 Nov 2026 02:58:51.092 * DB loaded from append only file: 33.482 seconds\n",
+    );
+    facts.add(kernel(
+        "2026-11-23T02:58:00+0000 db1 kernel: TCP: request_sock_TCP: Possible SYN flooding on port 6379. Sending cookies.\n\
+         2026-11-23T02:58:11+0000 db1 kernel: Out of memory: Killed process 4711 (redis-server) total-vm:9kB, anon-rss:8kB\n",
+    ));
+    let told = [
+        (
+            11,
+            "redis.exceptions.ConnectionError: Connection closed by server.",
+        ),
+        (
+            12,
+            "redis.exceptions.ConnectionError: Error 111 connecting to cache:6379. Connection refused.",
+        ),
+        (
+            20,
+            "redis.exceptions.BusyLoadingError: Redis is loading the dataset in memory",
+        ),
+    ];
+    let told = told.map(|(second, words)| {
+        format!("2026-11-23T02:58:{second}.042Z ERROR {words}\n").repeat(40)
+    });
+    facts.add(application(&told.concat()));
+    facts.add(info("bbbbbbbbbbbbbbbb", 90));
+    is_a_screen(&text(&crate::diagnose(facts), false), 20..=40);
 }
 
 #[test]

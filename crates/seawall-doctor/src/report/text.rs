@@ -1,5 +1,6 @@
 //! The first screen: what an operator asks, in that order.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::words::{NOTHING, Piece, broke, clean, gone, marked, pieces, risks, scope, shown};
@@ -182,13 +183,19 @@ impl Page {
     }
 
     fn ruled_out(&mut self, diagnosis: &Diagnosis) {
+        let mut titles = BTreeSet::new();
+        // Of several looks that rule out the same one is enough here.
+        let apart = diagnosis.ruled_out.iter();
+        let apart: Vec<_> = apart
+            .filter(|out| self.long || titles.insert(&out.title))
+            .collect();
         let most = self.at_most(RULED_OUT);
-        for (place, out) in diagnosis.ruled_out.iter().take(most).enumerate() {
+        for (place, out) in apart.iter().take(most).enumerate() {
             let says = out.supports.first().map_or("", |evidence| &evidence.says);
             let words = format!("{}: {says}", out.title);
             self.listed(place, "NOT IT", &words);
         }
-        let left = diagnosis.ruled_out.len().saturating_sub(most);
+        let left = apart.len().saturating_sub(most);
         self.left_out(left as u64, "ruled out");
     }
 

@@ -23,7 +23,10 @@ pub(super) enum Piece<'a> {
 const PROGRAMS: &[&str] = &[
     "redis-cli ",
     "valkey-cli ",
-    "seawall ",
+    "seawall doctor ",
+    "seawall explain ",
+    "seawall logs ",
+    "seawall collect ",
     "kubectl ",
     "journalctl ",
     "systemctl ",
@@ -43,21 +46,76 @@ const PROGRAMS: &[&str] = &[
 
 /// What no command goes on with, outside quotes and angle brackets.
 const ENDS: &[&str] = &[
-    ", ", ": ", "; ", " (", ". ", " and ", " or ", " then ", " if ", " where ", " when ",
-    " while ", " until ", " before ", " after ", " shows ", " tells ", " stays ", " is ",
+    ", ",
+    ": ",
+    "; ",
+    " (",
+    ". ",
+    " a ",
+    " alone",
+    " and ",
+    " answer",
+    " at ",
+    " before ",
+    " after ",
+    " beside ",
+    " by ",
+    " ends ",
+    " for ",
+    " from ",
+    " goes ",
+    " grows",
+    " had ",
+    " if ",
+    " is ",
+    " makes ",
+    " names ",
+    " of ",
+    " on a ",
+    " on each",
+    " on every",
+    " on it",
+    " on th",
+    " or ",
+    " over ",
+    " prints ",
+    " reads ",
+    " says ",
+    " shows ",
+    " so that ",
+    " stays ",
+    " takes ",
+    " tells ",
+    " the ",
+    " then ",
+    " to ",
+    " until ",
+    " when ",
+    " where ",
+    " while ",
+    " with ",
+    " without ",
+    " works",
 ];
 
 /// Takes a sentence apart; together the pieces are the sentence.
 pub(super) fn pieces(words: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut rest = words;
-    while let Some(start) = command_start(rest) {
+    let mut looked_at = 0;
+    while let Some((start, program)) = command_start(rest, looked_at) {
         let end = start + command_length(&rest[start..]);
+        if rest[start..end].len() <= program.trim_end().len() {
+            // The program's name alone: somebody speaks of it.
+            looked_at = start + program.len();
+            continue;
+        }
         if start > 0 {
             pieces.push(Piece::Prose(&rest[..start]));
         }
         pieces.push(Piece::Command(&rest[start..end]));
         rest = &rest[end..];
+        looked_at = 0;
     }
     if !rest.is_empty() {
         pieces.push(Piece::Prose(rest));
@@ -65,15 +123,16 @@ pub(super) fn pieces(words: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
-fn command_start(words: &str) -> Option<usize> {
+fn command_start(words: &str, from: usize) -> Option<(usize, &'static str)> {
     let begins_word = |at: usize| at == 0 || words[..at].ends_with([' ', '(', '`', '"']);
     PROGRAMS
         .iter()
         .filter_map(|program| {
             let mut places = words.match_indices(program).map(|(at, _)| at);
-            places.find(|at| begins_word(*at))
+            let at = places.find(|at| *at >= from && begins_word(*at))?;
+            Some((at, *program))
         })
-        .min()
+        .min_by_key(|(at, _)| *at)
 }
 
 fn command_length(words: &str) -> usize {
@@ -84,10 +143,12 @@ fn command_length(words: &str) -> usize {
         match (quote, c) {
             (Some(open), _) if c == open => quote = None,
             (Some(_), _) => {}
-            (None, '\'' | '"') if rest[1..].contains(c) => quote = Some(c),
             (None, '<') if rest.contains('>') => angles += 1,
             (None, '>') if angles > 0 => angles -= 1,
             (None, _) if angles > 0 => {}
+            (None, '\'' | '"') if words[..at].ends_with([' ', '=']) && rest[1..].contains(c) => {
+                quote = Some(c);
+            }
             (None, '`' | ')') => return at,
             _ if ENDS.iter().any(|end| rest.starts_with(end)) => return at,
             _ => {}
@@ -228,6 +289,23 @@ mod tests {
                 vec!["redis-cli CLIENT LIST"],
             ),
             ("no redis-client does that", vec![]),
+            ("redis-cli on the server's host works", vec![]),
+            ("what CONFIG SET alone changed is lost", vec![]),
+            (
+                "redis-cli CONFIG SET maxmemory <60 to 75 % of the container's limit>, in the chart's values too",
+                vec!["redis-cli CONFIG SET maxmemory <60 to 75 % of the container's limit>"],
+            ),
+            (
+                "redis-cli ACL SETUSER default on '>PASSWORD', or redis-cli --tls PING answers from the host",
+                vec![
+                    "redis-cli ACL SETUSER default on '>PASSWORD'",
+                    "redis-cli --tls PING",
+                ],
+            ),
+            (
+                "redis-cli CONFIG SET replica-priority 100 on a replica that may take over",
+                vec!["redis-cli CONFIG SET replica-priority 100"],
+            ),
             ("ask redis-cli INFO.", vec!["redis-cli INFO"]),
             ("it's redis-cli PING, isn't it", vec!["redis-cli PING"]),
         ];
