@@ -6,6 +6,7 @@
 //! It is a library, so that the Python wheel can offer the same command line: what differs between the two is a [`Door`].
 
 mod check;
+mod collect;
 mod doctor;
 mod exit;
 mod explain;
@@ -31,6 +32,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Check),
+    Collect(collect::Collect),
     Doctor(doctor::Doctor),
     Explain(explain::Explain),
     Journal(journal::Journal),
@@ -66,6 +68,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>, door: &Door) -> Exit {
     match Cli::try_parse_from(words) {
         Ok(Cli { command }) => match command {
             Command::Check(check) => check.run(),
+            Command::Collect(collect) => collect.run(),
             Command::Doctor(doctor) => doctor.run(),
             Command::Explain(explain) => explain.run(),
             Command::Journal(journal) => journal.run(),

@@ -11,11 +11,13 @@ use crate::rule::Need;
 use crate::stamp::Stamp;
 use crate::text::{Said, Text};
 
+mod host;
 mod look;
 mod pair;
 mod server;
 mod tls;
 
+pub use host::Host;
 pub use look::{Before, CommandStats, Cost, Look};
 pub use server::{ClusterNode, Denied, LatencyEvent, Role, Watched, addr, flagged};
 pub use tls::TlsTrouble;
@@ -449,6 +451,8 @@ pub struct Facts {
     pub provider: Vec<Fact<ProviderEvent>>,
     /// Logs whose times have no zone, and are taken as UTC.
     pub zoneless: BTreeSet<Arc<str>>,
+    /// Hosts.
+    pub hosts: Vec<Host>,
     /// What could not be looked at.
     pub unseen: Vec<Unseen>,
     /// What was inferred to read them: a time zone, a year.
@@ -473,6 +477,7 @@ impl Facts {
         }
         self.containers.extend(other.containers);
         self.provider.extend(other.provider);
+        self.hosts.extend(other.hosts);
         self.unseen.extend(other.unseen);
         self.assumed.extend(other.assumed);
         self.had.extend(other.had);
@@ -483,6 +488,29 @@ impl Facts {
         self.zoneless.insert(Arc::clone(source));
         self.assumed
             .insert(format!("{source}: its times are taken as UTC ({why})"));
+    }
+
+    /// Says in which zone the times of logs without one are, in seconds east of UTC.
+    pub(crate) fn in_zone(&mut self, east: i64) {
+        let zoneless = std::mem::take(&mut self.zoneless);
+        let shift = |place: &Place, at: &mut Option<Stamp>| {
+            if zoneless.contains(&place.source) {
+                *at = at.map(|at| at.plus_seconds(-east));
+            }
+        };
+        for fact in &mut self.server_log {
+            shift(&fact.place, &mut fact.at);
+        }
+        for fact in &mut self.said {
+            shift(&fact.place, &mut fact.at);
+        }
+        for source in &zoneless {
+            if let Some((from, to)) = self.spans.get_mut(source) {
+                (*from, *to) = (from.plus_seconds(-east), to.plus_seconds(-east));
+            }
+            let start = format!("{source}: its times are taken as UTC");
+            self.assumed.retain(|words| !words.starts_with(&start));
+        }
     }
 
     /// Puts everything into its order.
@@ -497,6 +525,8 @@ impl Facts {
         self.containers.dedup();
         self.provider.sort();
         self.provider.dedup();
+        self.hosts.sort();
+        self.hosts.dedup();
         self.unseen.sort();
         self.unseen.dedup();
     }

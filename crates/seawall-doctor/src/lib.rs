@@ -10,6 +10,7 @@
 pub mod audit;
 pub mod baseline;
 mod commands;
+pub mod collect;
 pub mod container;
 mod evidence;
 pub mod explain;

@@ -33,6 +33,8 @@ pub enum Need {
     Containers,
     /// What the server's provider did to it.
     Provider,
+    /// The server's host.
+    Host,
 }
 
 impl Need {
@@ -52,6 +54,10 @@ impl Need {
             Self::Provider => (
                 "its provider's events",
                 "aws elasticache describe-events --duration 1440 > events.json, then: seawall doctor events.json",
+            ),
+            Self::Host => (
+                "the server's host",
+                "seawall collect --script > collect.sh; sh collect.sh (on the server's host), then: seawall doctor BUNDLE",
             ),
             Self::Kernel => (
                 "the kernel's log",

@@ -17,6 +17,7 @@ use crate::rule::Need;
 use crate::stamp::Stamp;
 pub(crate) use conversation::Conversation;
 use conversation::WORDLESS;
+pub(crate) use questions::unlock;
 use trust::Plan;
 pub use trust::Unset;
 

@@ -266,7 +266,7 @@ fn elements(value: &Value) -> &[Value] {
 }
 
 /// The line of an ACL that permits it.
-fn unlock(words: &[&str]) -> String {
+pub(crate) fn unlock(words: &[&str]) -> String {
     let managed = match words[0] {
         "INFO" => {
             " (managed services: their own metrics, or redis-cli INFO of an administrator > info.txt)"

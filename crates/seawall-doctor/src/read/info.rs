@@ -156,6 +156,17 @@ impl Pasted {
         }
     }
 
+    /// The look at hand.
+    pub(super) fn look(&mut self) -> &mut Look {
+        &mut self.look
+    }
+
+    /// What comes next begins anew.
+    pub(super) fn pause(&mut self) {
+        self.end_of_reply();
+        self.setting = None;
+    }
+
     fn end_of_reply(&mut self) {
         for value in cli::replies(&std::mem::take(&mut self.reply)) {
             reply::recognised(&mut self.look, &value);

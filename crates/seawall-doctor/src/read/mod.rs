@@ -1,6 +1,7 @@
 //! Files, recognised by their content.
 
 mod application;
+mod bundle;
 mod call;
 pub(crate) mod cli;
 mod client_texts;
@@ -54,6 +55,8 @@ pub enum Kind {
     Kernel,
     /// An application's log.
     Application,
+    /// What the script of `seawall collect` collected.
+    Bundle,
     /// JSON that tells of containers, or of what a provider did.
     Document,
     /// Nothing at all.
@@ -82,6 +85,12 @@ fn of_text(name: &str, mut input: impl Read, given: Given) -> io::Result<(Kind, 
     input.by_ref().take(HEAD).read_to_end(&mut head)?;
     if head.is_empty() {
         return Ok((Kind::Empty, Facts::default()));
+    }
+    if bundle::begins(&head) {
+        let mut facts = Facts::default();
+        let input = BufReader::with_capacity(256 * 1024, Cursor::new(head).chain(input));
+        bundle::read(name, input, given, &mut facts)?;
+        return Ok((Kind::Bundle, facts));
     }
     if document::begins(&head) {
         let mut facts = Facts::default();
@@ -123,7 +132,7 @@ fn of_text(name: &str, mut input: impl Read, given: Given) -> io::Result<(Kind, 
             let application = application::Application::new(name, given);
             searched(application, &first, input, given, &mut facts)?;
         }
-        Kind::Document | Kind::Empty | Kind::Unknown => {}
+        Kind::Bundle | Kind::Document | Kind::Empty | Kind::Unknown => {}
     }
     Ok((kind, facts))
 }

@@ -3,6 +3,7 @@
 mod closed;
 mod extremes;
 mod keeping;
+mod bundle;
 mod looking;
 mod mending;
 mod tls;
