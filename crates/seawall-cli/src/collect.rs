@@ -11,13 +11,17 @@ use crate::{Exit, output};
 #[derive(Debug, Args)]
 pub(crate) struct Collect {
     /// Print the script: `seawall collect --script > collect.sh; sh collect.sh -h HOST -p PORT`
-    #[arg(long, required = true)]
+    #[arg(long)]
     script: bool,
 }
 
 impl Collect {
-    #[expect(clippy::unused_self, reason = "every command is run by its value")]
     pub(crate) fn run(self) -> Exit {
+        if !self.script {
+            let hint = "seawall collect --script > collect.sh, and on the host: sh collect.sh -h HOST -p PORT";
+            output::fail("it is the script that collects", hint);
+            return Exit::Unable;
+        }
         match output::out(collect::script().trim_end()) {
             Ok(()) => Exit::Well,
             Err(error) => {

@@ -251,6 +251,15 @@ impl Failure {
     }
 }
 
+/// A connection by the number that its server gave it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Connection {
+    /// `CLIENT ID`.
+    pub id: u64,
+    /// The server's run id, hashed: every process counts anew.
+    pub run: Option<u64>,
+}
+
 /// A line of an application's log that tells of a failed call.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ClientLine {
@@ -266,6 +275,8 @@ pub struct ClientLine {
     pub command: Option<String>,
     /// The process, worker or container that told it.
     pub process: Option<String>,
+    /// The connection, as the server knows it.
+    pub connection: Option<Connection>,
 }
 
 impl ClientLine {
@@ -278,6 +289,7 @@ impl ClientLine {
             idle: None,
             command: None,
             process: None,
+            connection: None,
         }
     }
 }

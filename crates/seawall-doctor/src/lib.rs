@@ -9,8 +9,8 @@
 
 pub mod audit;
 pub mod baseline;
-mod commands;
 pub mod collect;
+mod commands;
 pub mod container;
 mod evidence;
 pub mod explain;
@@ -25,6 +25,7 @@ pub mod live;
 pub mod lives;
 mod memory;
 pub mod mend;
+pub mod nearby;
 pub mod provider;
 pub mod read;
 pub mod report;

@@ -39,6 +39,7 @@ pub(crate) fn closed<'a>(
         .iter()
         .map(|(fact, peer)| (peer.addr.clone(), fact.at));
     let finding = heard::joined(finding, facts, peers);
+    let finding = heard::with_journals(finding, facts, &closed);
     Some((finding, &first.place, peer))
 }
 

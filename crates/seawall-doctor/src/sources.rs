@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use seawall_model::Target;
 
-use crate::facts::{Facts, Unseen};
+use crate::facts::{Facts, Look, Reach, Unseen};
 use crate::live::{self, Manner};
+use crate::nearby;
 use crate::read::{self, Given, Kind};
 use crate::stamp::Stamp;
 
@@ -44,6 +45,65 @@ pub struct Trouble {
     pub hint: String,
     /// Somebody asked for it: of a folder's files those are left out that no one can read.
     pub lost: bool,
+}
+
+/// A log of a server that runs on this host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Log {
+    /// Where the server or the system has it.
+    Auto,
+    /// That file.
+    File(String),
+}
+
+impl From<String> for Log {
+    fn from(words: String) -> Self {
+        if words == "auto" {
+            Self::Auto
+        } else {
+            Self::File(words)
+        }
+    }
+}
+
+/// What of this host is looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Nearby {
+    /// The host, whether or not a server runs on it.
+    pub always: bool,
+    /// The server's log.
+    pub redis_log: Option<Log>,
+    /// The kernel's log.
+    pub kernel: Option<Log>,
+}
+
+/// Reads what this host has of the servers that were looked at: what it tells of itself, if one of them runs on it, and
+/// the logs that are asked for.
+pub fn nearby(looks: &[Look], nearby: &Nearby, now: Stamp) -> Told {
+    let given = Given { now };
+    let mut told = Told::default();
+    let asked = looks.iter().filter(|look| look.reach == Reach::Answered);
+    let here = asked.clone().find(|look| nearby::process(look).is_some());
+    if here.is_some() || nearby.always {
+        told.facts.add(nearby::host(here, now));
+    }
+    match &nearby.redis_log {
+        Some(Log::Auto) if asked.clone().next().is_none() => told.trouble(
+            "the server's log is looked for where the server says, and none answered",
+            "--redis-log PATH",
+        ),
+        Some(Log::Auto) => {
+            asked.for_each(|look| told.facts.add(nearby::server_log(look, given)));
+        }
+        Some(Log::File(path)) => of_file(path, given, &mut told),
+        None => {}
+    }
+    match &nearby.kernel {
+        Some(Log::Auto) => told.facts.add(nearby::kernel_log(given)),
+        Some(Log::File(path)) => of_file(path, given, &mut told),
+        None => {}
+    }
+    told
 }
 
 /// How long a server is looked at.

@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
 use seawall_doctor::finding::Verdict;
-use seawall_doctor::sources::{self, Patience};
+use seawall_doctor::sources::{self, Log, Nearby, Patience, Told};
 use seawall_doctor::stamp::Stamp;
 use seawall_doctor::{Diagnosis, Facts, diagnose};
 
@@ -57,6 +57,15 @@ pub(crate) struct Doctor {
     watching: Option<u64>,
     #[command(flatten)]
     acts: Acts,
+    /// The server's log: its path, or `auto` if the server runs on this host and says where it is
+    #[arg(long, value_name = "auto|PATH")]
+    redis_log: Option<String>,
+    /// The kernel's log: its path, or `auto` for that of this host
+    #[arg(long, value_name = "auto|PATH")]
+    kernel: Option<String>,
+    /// A folder of Seawall's journals [default: without any source, what `SEAWALL_STATE_DIR` says]
+    #[arg(long, value_name = "DIR")]
+    journal: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -79,8 +88,20 @@ impl Doctor {
         };
         // What is wrong with it is said before anything else; the report comes all the same.
         let former = self.baseline.as_deref().map(diff::read);
+        let alone = self.sources.is_empty();
+        if alone {
+            self.sources.push(DEFAULT.to_owned());
+        }
+        let journal = self.journal.or_else(|| alone.then(state_dir).flatten());
+        self.sources
+            .extend(journal.map(|path| path.display().to_string()));
         let mut visits = Visits {
             sources: self.sources,
+            nearby: Nearby {
+                always: alone,
+                redis_log: self.redis_log.map(Log::from),
+                kernel: self.kernel.map(Log::from),
+            },
             patience: Patience {
                 within,
                 watching: self.watching.map(Duration::from_secs),
@@ -88,9 +109,6 @@ impl Doctor {
             kept: every.is_some().then(Kept::default),
             said: BTreeSet::new(),
         };
-        if visits.sources.is_empty() {
-            visits.sources.push(DEFAULT.to_owned());
-        }
         if self.acts.audit {
             return self
                 .acts
@@ -144,6 +162,7 @@ const EVERY_S_MAX: u64 = 86_400;
 /// Looks at the same sources.
 struct Visits {
     sources: Vec<String>,
+    nearby: Nearby,
     patience: Patience,
     /// What files told, if there is more than one look.
     kept: Option<Kept>,
@@ -171,13 +190,13 @@ impl Visits {
                 _ => ask(),
             };
             unread |= told.lacks_something();
-            for trouble in &told.troubles {
-                if self.said.insert(trouble.what.clone()) {
-                    output::fail(&trouble.what, &trouble.hint);
-                }
-            }
+            say(&told, &mut self.said);
             facts.add(told.facts);
         }
+        let told = sources::nearby(&facts.looks, &self.nearby, now);
+        unread |= told.lacks_something();
+        say(&told, &mut self.said);
+        facts.add(told.facts);
         if facts.had.is_empty() {
             return None;
         }
@@ -189,6 +208,15 @@ impl Visits {
             servers,
             unread,
         })
+    }
+}
+
+/// Says what is wrong with a source, once.
+fn say(told: &Told, said: &mut BTreeSet<String>) {
+    for trouble in &told.troubles {
+        if said.insert(trouble.what.clone()) {
+            output::fail(&trouble.what, &trouble.hint);
+        }
     }
 }
 
@@ -261,6 +289,15 @@ fn exit(diagnosis: &Diagnosis) -> Exit {
         Some(Verdict::Risk) => Exit::Risk,
         Some(_) => Exit::Short,
     }
+}
+
+/// Where this user's journals are, if there are any.
+fn state_dir() -> Option<PathBuf> {
+    let dir = PathBuf::from(std::env::var_os("SEAWALL_STATE_DIR").filter(|dir| !dir.is_empty())?);
+    let mut files = dir.read_dir().ok()?.flatten();
+    files
+        .any(|file| file.path().extension().is_some_and(|end| end == "journal"))
+        .then_some(dir)
 }
 
 fn now() -> Stamp {

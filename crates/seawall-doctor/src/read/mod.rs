@@ -10,6 +10,7 @@ mod document;
 mod envelope;
 mod info;
 mod input;
+mod journal;
 mod kernel;
 mod mixed;
 mod path;
@@ -57,6 +58,8 @@ pub enum Kind {
     Application,
     /// What the script of `seawall collect` collected.
     Bundle,
+    /// Seawall's own journal.
+    Journal,
     /// JSON that tells of containers, or of what a provider did.
     Document,
     /// Nothing at all.
@@ -85,6 +88,11 @@ fn of_text(name: &str, mut input: impl Read, given: Given) -> io::Result<(Kind, 
     input.by_ref().take(HEAD).read_to_end(&mut head)?;
     if head.is_empty() {
         return Ok((Kind::Empty, Facts::default()));
+    }
+    if journal::begins(&head) {
+        let mut facts = Facts::default();
+        journal::read(name, Cursor::new(head).chain(input), &mut facts)?;
+        return Ok((Kind::Journal, facts));
     }
     if bundle::begins(&head) {
         let mut facts = Facts::default();
@@ -132,7 +140,7 @@ fn of_text(name: &str, mut input: impl Read, given: Given) -> io::Result<(Kind, 
             let application = application::Application::new(name, given);
             searched(application, &first, input, given, &mut facts)?;
         }
-        Kind::Bundle | Kind::Document | Kind::Empty | Kind::Unknown => {}
+        Kind::Bundle | Kind::Journal | Kind::Document | Kind::Empty | Kind::Unknown => {}
     }
     Ok((kind, facts))
 }

@@ -48,6 +48,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
         .iter()
         .map(|(fact, peer)| (peer.addr.clone(), fact.at));
     let finding = heard::joined(finding, facts, peers);
+    let finding = heard::with_journals(finding, facts, &evicted);
     let old = facts
         .looks
         .iter()

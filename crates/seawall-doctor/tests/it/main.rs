@@ -1,11 +1,12 @@
 //! The doctor before real servers that are really broken.
 
+mod bundle;
 mod closed;
 mod extremes;
 mod keeping;
-mod bundle;
 mod looking;
 mod mending;
+mod nearby;
 mod tls;
 
 use std::fs::File;

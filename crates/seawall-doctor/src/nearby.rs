@@ -1,0 +1,326 @@
+//! What this machine tells of a server that runs on it: the host, the server's log, the kernel's.
+
+use std::fs;
+use std::io::Read;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use crate::facts::{Facts, Host, Look, Unseen};
+use crate::read::{self, Given};
+use crate::rule::Need;
+use crate::stamp::Stamp;
+
+/// So many lines of a journal, or of the kernel's log, are asked for.
+const LINES: &str = "5000";
+
+/// A file under /proc or /sys is no longer than this.
+const VALUE_BYTES_MAX: u64 = 64 * 1024;
+
+/// Single values, and where they stand.
+const VALUES: &[(&str, &str)] = &[
+    ("somaxconn", "/proc/sys/net/core/somaxconn"),
+    (
+        "tcp_max_syn_backlog",
+        "/proc/sys/net/ipv4/tcp_max_syn_backlog",
+    ),
+    (
+        "tcp_keepalive_time",
+        "/proc/sys/net/ipv4/tcp_keepalive_time",
+    ),
+    ("tcp_retries2", "/proc/sys/net/ipv4/tcp_retries2"),
+    ("tcp_tw_reuse", "/proc/sys/net/ipv4/tcp_tw_reuse"),
+    (
+        "ip_local_port_range",
+        "/proc/sys/net/ipv4/ip_local_port_range",
+    ),
+    ("overcommit_memory", "/proc/sys/vm/overcommit_memory"),
+    ("swappiness", "/proc/sys/vm/swappiness"),
+    (
+        "transparent_hugepage",
+        "/sys/kernel/mm/transparent_hugepage/enabled",
+    ),
+    (
+        "clocksource",
+        "/sys/devices/system/clocksource/clocksource0/current_clocksource",
+    ),
+    (
+        "nf_conntrack_count",
+        "/proc/sys/net/netfilter/nf_conntrack_count",
+    ),
+    (
+        "nf_conntrack_max",
+        "/proc/sys/net/netfilter/nf_conntrack_max",
+    ),
+    ("loadavg", "/proc/loadavg"),
+];
+
+/// Counters of /proc/net/netstat and /proc/net/snmp.
+const COUNTERS: &[&str] = &[
+    "ListenOverflows",
+    "ListenDrops",
+    "TCPTimeouts",
+    "TCPBacklogDrop",
+    "TCPReqQFullDrop",
+    "TCPReqQFullDoCookies",
+    "TCPAbortOnMemory",
+    "PruneCalled",
+    "RcvPruned",
+    "TCPSynRetrans",
+    "RetransSegs",
+    "OutSegs",
+];
+
+/// This host, and what it knows of the server's process if that runs here.
+pub fn host(look: Option<&Look>, now: Stamp) -> Facts {
+    let mut host = Host::new("this host", Some(now));
+    for (name, path) in VALUES {
+        if let Some(text) = text(path) {
+            host.take(&format!("{name}: {}", text.lines().next().unwrap_or("")));
+        }
+    }
+    columns(
+        &mut host,
+        "/proc/meminfo",
+        &["MemTotal", "MemAvailable", "SwapTotal", "SwapFree"],
+    );
+    sockets(&mut host);
+    for path in ["/proc/net/netstat", "/proc/net/snmp"] {
+        counters(&mut host, &text(path).unwrap_or_default());
+    }
+    if let Some(pid) = look.and_then(process) {
+        of_process(&mut host, pid);
+    }
+    let mut facts = Facts::default();
+    facts.had.insert(Need::Host);
+    facts.hosts.push(host);
+    facts
+}
+
+/// The server's process, if it runs here: its number names a server of that kind, which listens at that port.
+pub fn process(look: &Look) -> Option<u32> {
+    let pid: u32 = look.word("process_id")?.parse().ok()?;
+    let name = text(&format!("/proc/{pid}/comm"))?;
+    let is_server = ["redis", "valkey", "keydb"]
+        .iter()
+        .any(|kind| name.contains(kind));
+    // A number means another process elsewhere: the process must be as old as the server says.
+    let up = look.number("uptime_in_seconds")?;
+    let age = age(pid)?;
+    (is_server && age.abs_diff(up) <= 60).then_some(pid)
+}
+
+/// For how many seconds a process has run.
+fn age(pid: u32) -> Option<u64> {
+    let stat = text(&format!("/proc/{pid}/stat"))?;
+    // The name in brackets may hold anything.
+    let (_, rest) = stat.rsplit_once(") ")?;
+    let ticks: u64 = rest.split(' ').nth(19)?.parse().ok()?;
+    let uptime = text("/proc/uptime")?;
+    let seconds: u64 = uptime.split('.').next()?.parse().ok()?;
+    // A hundred ticks a second is what Linux tells programs, whatever it counts in.
+    seconds.checked_sub(ticks / 100)
+}
+
+fn of_process(host: &mut Host, pid: u32) {
+    let path = |file: &str| format!("/proc/{pid}/{file}");
+    host.take(&format!("pid: {pid}"));
+    for line in text(&path("limits")).unwrap_or_default().lines() {
+        if let Some(rest) = line.strip_prefix("Max open files") {
+            let soft = rest.split_whitespace().next().unwrap_or_default();
+            host.take(&format!("max_open_files: {soft}"));
+        }
+    }
+    if let Ok(open) = fs::read_dir(path("fd")) {
+        host.take(&format!("open_files: {}", open.count()));
+    }
+    if let Some(score) = text(&path("oom_score_adj")) {
+        host.take(&format!("oom_score_adj: {}", score.trim()));
+    }
+    columns(host, &path("status"), &["VmRSS", "VmSwap"]);
+    for line in text(&path("smaps_rollup")).unwrap_or_default().lines() {
+        if let Some(rest) = line.strip_prefix("AnonHugePages:") {
+            let pages = rest.split_whitespace().next().unwrap_or_default();
+            host.take(&format!("anon_huge_pages_kb: {pages}"));
+        }
+    }
+    let groups = text(&path("cgroup")).unwrap_or_default();
+    let Some(group) = groups.lines().find_map(|line| line.strip_prefix("0::")) else {
+        return;
+    };
+    let file = |name: &str| text(&format!("/sys/fs/cgroup{group}/{name}")).unwrap_or_default();
+    for (name, from) in [("max", "memory.max"), ("current", "memory.current")] {
+        let value = file(from);
+        if !value.is_empty() {
+            host.take(&format!("cgroup_memory_{name}: {}", value.trim()));
+        }
+    }
+    for line in file("memory.events").lines() {
+        if let Some((name @ ("oom" | "oom_kill" | "max"), count)) = line.split_once(' ') {
+            host.take(&format!("cgroup_{name}: {count}"));
+        }
+    }
+    for line in file("cpu.stat").lines() {
+        if let Some(count) = line.strip_prefix("nr_throttled ") {
+            host.take(&format!("cgroup_throttled: {count}"));
+        }
+    }
+}
+
+/// `MemTotal:   24683652 kB`
+fn columns(host: &mut Host, path: &str, names: &[&str]) {
+    for line in text(path).unwrap_or_default().lines() {
+        if let Some((name, rest)) = line.split_once(':')
+            && names.contains(&name)
+        {
+            let value = rest.split_whitespace().next().unwrap_or_default();
+            host.take(&format!("{}_kb: {value}", name.to_ascii_lowercase()));
+        }
+    }
+}
+
+/// `TCP: inuse 14 orphan 0 tw 860 alloc 50 mem 8`
+fn sockets(host: &mut Host) {
+    for line in text("/proc/net/sockstat").unwrap_or_default().lines() {
+        if let Some(rest) = line.strip_prefix("TCP: ") {
+            let words: Vec<_> = rest.split_whitespace().collect();
+            for pair in words.chunks_exact(2) {
+                host.take(&format!("sockets_{}: {}", pair[0], pair[1]));
+            }
+        }
+    }
+}
+
+/// A line of names, and a line of numbers below it.
+fn counters(host: &mut Host, text: &str) {
+    let lines: Vec<_> = text.lines().collect();
+    for pair in lines.chunks_exact(2) {
+        let (names, numbers) = (pair[0].split(' '), pair[1].split(' '));
+        for (name, number) in names.zip(numbers) {
+            if COUNTERS.contains(&name) {
+                host.take(&format!("{name}: {number}"));
+            }
+        }
+    }
+}
+
+fn text(path: &str) -> Option<String> {
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).ok()?;
+    file.take(VALUE_BYTES_MAX).read_to_end(&mut bytes).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The log of a server that runs here: where its settings say, else the system's journal.
+pub fn server_log(look: &Look, given: Given) -> Facts {
+    let what = format!("the log of {}", look.source);
+    let how = "seawall doctor --redis-log PATH, or as somebody who may read it";
+    if process(look).is_none() {
+        return unseen(what, "the server does not run on this host", how);
+    }
+    let Some(file) = look.config.get("logfile") else {
+        return unseen(
+            what,
+            "the server does not say where it is (CONFIG GET logfile)",
+            how,
+        );
+    };
+    if file.is_empty() {
+        let words = [
+            "--no-pager",
+            "-q",
+            "-o",
+            "cat",
+            "-n",
+            LINES,
+            "-u",
+            "redis*",
+            "-u",
+            "valkey*",
+        ];
+        return match said("journalctl", &words) {
+            Some(text) if !text.is_empty() => read_as("the journal of its unit", &text, given),
+            _ => unseen(
+                what,
+                "it goes to standard output, and no unit's journal has it",
+                how,
+            ),
+        };
+    }
+    let folder = look
+        .config
+        .get("dir")
+        .map(PathBuf::from)
+        .unwrap_or_default();
+    let path = folder.join(file);
+    match read::path(&path, &path.display().to_string(), given) {
+        Ok((_, facts)) => facts,
+        Err(error) => unseen(
+            what,
+            &format!("{} cannot be read: {error}", path.display()),
+            how,
+        ),
+    }
+}
+
+/// The kernel's log of this host.
+pub fn kernel_log(given: Given) -> Facts {
+    let journal = ["--no-pager", "-q", "-k", "-o", "short-iso", "-n", LINES];
+    let text = said("journalctl", &journal)
+        .filter(|text| !text.is_empty())
+        .or_else(|| said("dmesg", &["--time-format", "iso"]))
+        .unwrap_or_default();
+    if text.is_empty() {
+        return unseen(
+            "the kernel's log of this host".to_owned(),
+            "neither journalctl -k nor dmesg tells it to this user",
+            "sudo journalctl -k -o short-iso > kernel.log, then: seawall doctor kernel.log",
+        );
+    }
+    let mut facts = read_as("the kernel", &text, given);
+    facts.had.insert(Need::Kernel);
+    facts
+}
+
+fn read_as(name: &str, text: &str, given: Given) -> Facts {
+    read::file(name, text.as_bytes(), given).map_or_else(|_| Facts::default(), |(_, facts)| facts)
+}
+
+fn unseen(what: String, why: &str, how: &str) -> Facts {
+    Facts {
+        unseen: vec![Unseen {
+            what,
+            why: why.to_owned(),
+            how: how.to_owned(),
+        }],
+        ..Facts::default()
+    }
+}
+
+/// What a program says that asks nothing and is there. It inherits no input to ask for.
+fn said(program: &str, words: &[&str]) -> Option<String> {
+    let output = Command::new(program)
+        .args(words)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    output.status.success().then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_are_read_by_their_names() {
+        let mut host = Host::new("this host", None);
+        counters(
+            &mut host,
+            "TcpExt: SyncookiesSent ListenOverflows ListenDrops\nTcpExt: 0 606 607\nIpExt: InNoRoutes\nIpExt: 0\n",
+        );
+        assert_eq!(host.number("ListenOverflows"), Some(606));
+        assert_eq!(host.number("ListenDrops"), Some(607));
+        assert_eq!(host.number("SyncookiesSent"), None);
+    }
+}

@@ -1,0 +1,65 @@
+//! What this host tells of a server that runs on it.
+
+use seawall_doctor::read::Given;
+use seawall_doctor::{Need, diagnose, nearby};
+
+use crate::{looked_at, now, server};
+
+#[test]
+fn the_host_of_a_local_server_tells_of_its_process() {
+    let server = server(&[]);
+    let facts = looked_at(&server);
+    let look = &facts.looks[0];
+    assert_eq!(nearby::process(look), server.pid());
+    let told = nearby::host(Some(look), now());
+    let host = &told.hosts[0];
+    assert_eq!(host.pid, server.pid());
+    for name in [
+        "somaxconn",
+        "overcommit_memory",
+        "memtotal_kb",
+        "max_open_files",
+        "vmrss_kb",
+    ] {
+        assert!(host.number(name).is_some(), "{name}: {:?}", host.values);
+    }
+    assert!(host.number("open_files").is_some_and(|open| open > 3));
+    assert!(host.local_ports().is_some_and(|ports| ports > 0));
+}
+
+#[test]
+fn a_number_that_is_another_process_here_is_not_taken_for_the_server() {
+    let server = server(&[]);
+    let mut facts = looked_at(&server);
+    let look = &mut facts.looks[0];
+    look.info
+        .insert("process_id".to_owned(), std::process::id().to_string());
+    assert_eq!(nearby::process(look), None);
+    let pid = server.pid().expect("it runs").to_string();
+    look.info.insert("process_id".to_owned(), pid);
+    look.info
+        .insert("uptime_in_seconds".to_owned(), "86400".to_owned());
+    assert_eq!(nearby::process(look), None, "it is younger");
+    assert_eq!(nearby::host(Some(&*look), now()).hosts[0].pid, None);
+}
+
+#[test]
+fn the_log_is_found_where_the_server_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("own.log");
+    let server = server(&[
+        ("logfile", &path.display().to_string()),
+        ("loglevel", "notice"),
+    ]);
+    let facts = looked_at(&server);
+    let log = nearby::server_log(&facts.looks[0], Given { now: now() });
+    assert!(log.had.contains(&Need::ServerLog), "{log:?}");
+    let mut away = facts.looks[0].clone();
+    away.info.insert("process_id".to_owned(), "1".to_owned());
+    let log = nearby::server_log(&away, Given { now: now() });
+    assert!(log.unseen[0].why.contains("does not run on this host"));
+    // Whatever this user may read, it is told or said to be unseen.
+    let kernel = nearby::kernel_log(Given { now: now() });
+    assert!(kernel.had.contains(&Need::Kernel) || !kernel.unseen.is_empty());
+    let _ = diagnose(kernel);
+}
