@@ -24,6 +24,17 @@ impl Log {
         self.line(&format!("ERROR app redis.exceptions.{class}: {words}"));
     }
 
+    /// The same with a traceback in between, as `logging.exception` writes it.
+    fn traceback(&self, class: &str, words: &str, command: &str) {
+        let frame = format!(
+            "  File \"/app/.venv/lib/python3.12/site-packages/redis/commands/core.py\", line 2633, in {}",
+            command.to_lowercase()
+        );
+        self.line(&format!(
+            "ERROR app a call failed\nTraceback (most recent call last):\n{frame}\n    return self.execute_command(\nredis.exceptions.{class}: {words}"
+        ));
+    }
+
     /// Any line of it.
     pub(crate) fn line(&self, words: &str) {
         let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -46,6 +57,8 @@ pub(crate) struct Client {
     patience: Duration,
     stream: Option<TcpStream>,
     unread: Vec<u8>,
+    /// The command whose reply is waited for.
+    asked: String,
 }
 
 impl Client {
@@ -56,6 +69,7 @@ impl Client {
             patience: PATIENCE,
             stream: None,
             unread: Vec::new(),
+            asked: String::new(),
         }
     }
 
@@ -79,6 +93,9 @@ impl Client {
     /// Commands whose replies nobody reads yet. Whether they were taken.
     pub(crate) fn send(&mut self, commands: &[&[&str]]) -> bool {
         let mut bytes = Vec::new();
+        if let [[name, ..]] = commands {
+            (*name).clone_into(&mut self.asked);
+        }
         for words in commands {
             encode::command(&mut bytes, *words);
         }
@@ -206,7 +223,11 @@ impl Client {
                 format!("Error while reading from {addr} : ({errno}, '{text}')"),
             ),
         };
-        self.log.exception(class, &words);
+        if matches!(doing, Doing::Reading) && late && !self.asked.is_empty() {
+            self.log.traceback(class, &words, &self.asked);
+        } else {
+            self.log.exception(class, &words);
+        }
         false
     }
 
