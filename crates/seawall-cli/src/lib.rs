@@ -33,7 +33,7 @@ struct Cli {
 enum Command {
     Check(check::Check),
     Collect(collect::Collect),
-    Doctor(doctor::Doctor),
+    Doctor(Box<doctor::Doctor>),
     Explain(explain::Explain),
     Journal(journal::Journal),
     Lab(lab::Lab),

@@ -19,7 +19,9 @@ mod tls;
 
 pub use host::Host;
 pub use look::{Before, CommandStats, Cost, Look};
-pub use server::{ClusterNode, Denied, LatencyEvent, Role, Watched, addr, flagged};
+pub use server::{
+    ClusterNode, Denied, LatencyEvent, NameAnswer, Queue, Role, Watched, addr, flagged,
+};
 pub use tls::TlsTrouble;
 
 /// Where a fact stands: a file and its line, or a server and its command.
@@ -459,6 +461,8 @@ pub struct Facts {
     pub spans: BTreeMap<Arc<str>, (Stamp, Stamp)>,
     /// What became of containers.
     pub containers: Vec<Fact<ContainerNews>>,
+    /// What name services answered.
+    pub names: Vec<Fact<NameAnswer>>,
     /// What providers did to the servers that they run.
     pub provider: Vec<Fact<ProviderEvent>>,
     /// Logs whose times have no zone, and are taken as UTC.
@@ -490,6 +494,7 @@ impl Facts {
         self.containers.extend(other.containers);
         self.provider.extend(other.provider);
         self.hosts.extend(other.hosts);
+        self.names.extend(other.names);
         self.unseen.extend(other.unseen);
         self.assumed.extend(other.assumed);
         self.had.extend(other.had);
@@ -535,6 +540,8 @@ impl Facts {
         self.said.sort();
         self.containers.sort();
         self.containers.dedup();
+        self.names.sort();
+        self.names.dedup();
         self.provider.sort();
         self.provider.dedup();
         self.hosts.sort();

@@ -83,6 +83,43 @@ pub(crate) fn twice_as_much(look: Option<&Look>, setting: &str) -> String {
         )
 }
 
+/// Somebody was closed over such a limit between two looks, and a server that counts it tells no more: most likely one of
+/// those that `is` picks, if the fullest of all are among them. Claim and advice are the rule's.
+pub(crate) fn counted(facts: &Facts, rule: &Rule, is: impl Fn(&Peer) -> bool) -> Option<Finding> {
+    let counter = "client_output_buffer_limit_disconnections";
+    facts.looks.iter().find_map(|look| {
+        let says = format!("{counter} {}", look.rose_by(counter)?);
+        let fullest = look
+            .clients
+            .iter()
+            .map(|client| client.output_bytes)
+            .max()?;
+        let mut suspects = look
+            .clients
+            .iter()
+            .filter(|client| client.output_bytes == fullest && is(client));
+        let suspect = suspects.next()?;
+        let span = look
+            .before
+            .as_ref()
+            .map_or(0, |before| before.span.as_secs());
+        let since = look
+            .at
+            .map(|at| at.plus_seconds(-i64::try_from(span).unwrap_or(0)));
+        Some(
+            Finding::new(rule.code, rule.title, Verdict::Cause, Confidence::Likely)
+                .at(since)
+                .at(look.at)
+                .struck(&*look.source)
+                .supported(look.place("INFO"), says)
+                .supported(
+                    look.place("CLIENT LIST"),
+                    format!("{} has {} unread", suspect.label(), bytes(fullest)),
+                ),
+        )
+    })
+}
+
 /// Nobody was closed over such a limit, as far as a server that counts it tells.
 pub(crate) fn ruled_out(facts: &Facts, code: Code, title: &str) -> Vec<Finding> {
     let counter = "client_output_buffer_limit_disconnections";

@@ -117,10 +117,15 @@ pub struct Patience {
 
 /// Looks at each of them, once: URLs of servers, paths of files and folders, `-` for standard input.
 pub fn look(sources: &[String], patience: Patience, now: Stamp) -> Told {
+    look_with(sources, patience, &[], now)
+}
+
+/// As [`look`], and asks each server for the lengths of these queues, twice.
+pub fn look_with(sources: &[String], patience: Patience, queues: &[String], now: Stamp) -> Told {
     let mut told = Told::default();
     for source in sources {
         if source.contains("://") {
-            of_url(source, patience, now, &mut told);
+            of_url(source, patience, queues, now, &mut told);
         } else {
             of_file(source, Given { now }, &mut told);
         }
@@ -128,14 +133,14 @@ pub fn look(sources: &[String], patience: Patience, now: Stamp) -> Told {
     told
 }
 
-fn of_url(url: &str, patience: Patience, now: Stamp, told: &mut Told) {
+fn of_url(url: &str, patience: Patience, queues: &[String], now: Stamp, told: &mut Told) {
     let manner = Manner {
         now,
         within: patience.within,
         between: patience.watching.unwrap_or(live::BETWEEN),
     };
     match Target::parse(url) {
-        Ok(target) => match live::look_as(&target, manner) {
+        Ok(target) => match live::look_with(&target, manner, queues) {
             Ok(facts) => told.facts.add(facts),
             Err(unset) => told.trouble(unset.to_string(), unset.hint()),
         },

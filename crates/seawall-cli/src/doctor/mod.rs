@@ -55,6 +55,9 @@ pub(crate) struct Doctor {
     /// How long a server's counters are watched, in seconds; a third of one unless told
     #[arg(long = "for", value_name = "N", value_parser = clap::value_parser!(u64).range(1..=3600))]
     watching: Option<u64>,
+    /// Ask servers for the length of this queue (LLEN), twice: does a consumer still take from it? May be given several times
+    #[arg(long, value_name = "NAME")]
+    celery_queue: Vec<String>,
     #[command(flatten)]
     acts: Acts,
     /// The server's log: its path, or `auto` if the server runs on this host and says where it is
@@ -106,6 +109,7 @@ impl Doctor {
                 within,
                 watching: self.watching.map(Duration::from_secs),
             },
+            queues: self.celery_queue,
             kept: every.is_some().then(Kept::default),
             said: BTreeSet::new(),
         };
@@ -164,6 +168,8 @@ struct Visits {
     sources: Vec<String>,
     nearby: Nearby,
     patience: Patience,
+    /// The lengths of these are asked for.
+    queues: Vec<String>,
     /// What files told, if there is more than one look.
     kept: Option<Kept>,
     /// What was wrong with a source is said once.
@@ -184,7 +190,8 @@ impl Visits {
         let mut facts = Facts::default();
         let mut unread = false;
         for source in &self.sources {
-            let ask = || sources::look(std::slice::from_ref(source), self.patience, now);
+            let only = std::slice::from_ref(source);
+            let ask = || sources::look_with(only, self.patience, &self.queues, now);
             let told = match &mut self.kept {
                 Some(kept) if !source.contains("://") => kept.of(source, ask),
                 _ => ask(),

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::server::{ClusterNode, Denied, LatencyEvent, Role, Watched};
+use super::server::{ClusterNode, Denied, LatencyEvent, Queue, Role, Watched};
 use super::{Peer, Place, Reach, Slow, Spot, span};
 use crate::stamp::Stamp;
 
@@ -42,6 +42,10 @@ pub struct Look {
     pub nodes: Vec<ClusterNode>,
     /// What a Sentinel watches.
     pub watched: Vec<Watched>,
+    /// The lengths of the queues that were asked for by name.
+    pub queues: Vec<Queue>,
+    /// What answered where the server was asked by a name: the address for which that stands now.
+    pub address: Option<String>,
     /// What the look itself cost the server.
     pub cost: Cost,
 }
@@ -113,6 +117,8 @@ impl Look {
             cluster: BTreeMap::new(),
             nodes: Vec::new(),
             watched: Vec::new(),
+            queues: Vec::new(),
+            address: None,
             cost: Cost::default(),
         }
     }

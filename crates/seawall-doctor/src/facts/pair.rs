@@ -72,6 +72,7 @@ fn adopt(look: &mut Look, other: Look) {
     fill(&mut look.cluster, other.cluster);
     fill(&mut look.nodes, other.nodes);
     fill(&mut look.watched, other.watched);
+    fill(&mut look.queues, other.queues);
 }
 
 /// The server's own clock where it tells it, else how long it is up.

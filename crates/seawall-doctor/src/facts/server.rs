@@ -1,6 +1,7 @@
 //! What a server tells besides INFO: its latency monitor, whom it refused, its role, its cluster, what a Sentinel watches.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::stamp::Stamp;
 
@@ -125,6 +126,52 @@ impl Watched {
     pub fn is(&self, flag: &str) -> bool {
         flagged(&self.primary, flag)
     }
+}
+
+/// How long a queue is that an operator asked for by its name (LLEN).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Queue {
+    /// Its name, as the operator gave it.
+    pub name: String,
+    /// How many wait in it.
+    pub length: u64,
+    /// How many did before, and for how long ago that was where it is known.
+    pub earlier: Option<(u64, Option<Duration>)>,
+}
+
+impl Queue {
+    /// Whether more wait than before. `None` if it was looked at once.
+    pub fn grew(&self) -> Option<bool> {
+        let (before, _) = self.earlier?;
+        Some(self.length > before)
+    }
+
+    /// Takes a later length of the queue of that name.
+    pub(crate) fn note(queues: &mut Vec<Self>, name: &str, length: u64, after: Option<Duration>) {
+        if let Some(known) = queues.iter_mut().find(|queue| queue.name == name) {
+            let first = known.earlier.map_or(known.length, |(first, _)| first);
+            known.earlier = Some((first, after));
+            known.length = length;
+        } else if queues.len() < QUEUES_MAX {
+            queues.push(Self {
+                name: name.to_owned(),
+                length,
+                earlier: None,
+            });
+        }
+    }
+}
+
+/// Nobody watches more.
+const QUEUES_MAX: usize = 64;
+
+/// What a name stands for, as a name service answered.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NameAnswer {
+    /// The name.
+    pub name: String,
+    /// An address, or another name.
+    pub address: String,
 }
 
 /// `ip:port` of an instance that a Sentinel tells of.

@@ -1,7 +1,7 @@
 //! One connection to a server, and nothing more than one question at a time.
 
 use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc;
 use std::thread;
@@ -45,9 +45,18 @@ pub(crate) struct Conversation {
 pub(super) trait Wire: Read + Write + Send {
     /// From now on reads and writes take no longer than this.
     fn wait(&mut self, span: Duration) -> io::Result<()>;
+
+    /// Who answers, where that has an address.
+    fn peer(&self) -> Option<SocketAddr> {
+        None
+    }
 }
 
 impl Wire for TcpStream {
+    fn peer(&self) -> Option<SocketAddr> {
+        self.peer_addr().ok()
+    }
+
     fn wait(&mut self, span: Duration) -> io::Result<()> {
         self.set_read_timeout(Some(span))?;
         self.set_write_timeout(Some(span))
@@ -144,6 +153,11 @@ impl Conversation {
         // Servers before 2.6.9 and some managed ones refuse it, which harms nothing.
         let _ = self.ask(&["CLIENT", "SETNAME", "seawall-doctor"]);
         Ok(())
+    }
+
+    /// The address that answers.
+    pub(super) fn peer(&self) -> Option<String> {
+        self.stream.peer().map(|peer| peer.to_string())
     }
 
     /// What it cost so far.

@@ -8,9 +8,10 @@ mod questions;
 mod tls;
 mod trust;
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use seawall_model::{Security, Target};
+use seawall_model::{Endpoint, Security, Target};
 
 use crate::facts::{Facts, Look, Reach, TlsTrouble};
 use crate::rule::Need;
@@ -59,6 +60,11 @@ pub fn look(target: &Target, within: Duration, now: Stamp) -> Result<Facts, Unse
 
 /// Looks at a server. It is through by the end of `within` and `between` together, whatever the server does.
 pub fn look_as(target: &Target, manner: Manner) -> Result<Facts, Unset> {
+    look_with(target, manner, &[])
+}
+
+/// Looks at a server as [`look_as`], and asks it for the lengths of these queues (LLEN), twice.
+pub fn look_with(target: &Target, manner: Manner, queues: &[String]) -> Result<Facts, Unset> {
     let plan = Plan::of(target)?;
     let began = Instant::now();
     let mut facts = Facts::default();
@@ -71,8 +77,11 @@ pub fn look_as(target: &Target, manner: Manner) -> Result<Facts, Unset> {
         Ok(mut conversation) => {
             match conversation.log_in(target) {
                 Err(reach) => look.reach = reach,
-                Ok(()) => questions::ask_all(&mut conversation, &mut look, &mut facts, manner),
+                Ok(()) => {
+                    questions::ask_all(&mut conversation, &mut look, &mut facts, manner, queues);
+                }
             }
+            look.address = conversation.peer().filter(|_| named(target));
             look.cost = conversation.cost();
         }
     }
@@ -86,4 +95,12 @@ pub fn look_as(target: &Target, manner: Manner) -> Result<Facts, Unset> {
     look.cost.lasted = began.elapsed();
     facts.looks.push(look);
     Ok(facts)
+}
+
+/// Whether the server is asked by a name: what that stands for may change.
+fn named(target: &Target) -> bool {
+    match target.endpoint() {
+        Endpoint::Tcp { host, .. } => host.parse::<IpAddr>().is_err() && &**host != "localhost",
+        Endpoint::Unix { .. } => false,
+    }
 }

@@ -1,13 +1,13 @@
 //! What a server is asked, in which order, and what a refusal leaves open.
 
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use seawall_wire::Value;
 
 use super::Manner;
 use super::conversation::{Conversation, Trouble};
-use crate::facts::{Before, Facts, Look, Unseen, Watched};
+use crate::facts::{Before, Facts, Look, Queue, Unseen, Watched};
 use crate::read::{client, reply};
 use crate::settings::{FORMER, SETTINGS};
 use crate::stamp::Stamp;
@@ -28,6 +28,7 @@ pub(super) fn ask_all(
     look: &mut Look,
     facts: &mut Facts,
     manner: Manner,
+    queues: &[String],
 ) {
     let mut interview = Interview {
         conversation,
@@ -40,12 +41,14 @@ pub(super) fn ask_all(
         interview.sentinel(look);
     } else {
         interview.server(look, manner.now);
+        interview.queues(look, queues, None);
     }
     if look.info.is_empty() {
         return;
     }
     thread::sleep((first + manner.between).saturating_duration_since(Instant::now()));
     interview.info_again(look, first);
+    interview.queues(look, queues, Some(first.elapsed()));
 }
 
 struct Interview<'a> {
@@ -182,6 +185,22 @@ impl Interview<'_> {
         }
     }
 
+    /// Asks for the lengths of the queues that the operator named, and of nothing else that holds data.
+    fn queues(&mut self, look: &mut Look, names: &[String], after: Option<Duration>) {
+        for name in names {
+            let Some(length) = self.ask(&["LLEN", name], "whether that queue grows stays unknown")
+            else {
+                return;
+            };
+            if let Some(length) = length
+                .as_int()
+                .and_then(|length| u64::try_from(length).ok())
+            {
+                Queue::note(&mut look.queues, name, length, after);
+            }
+        }
+    }
+
     fn cluster(&mut self, look: &mut Look) {
         let leaves = "whether the cluster is whole stays unknown";
         if let Some(info) = self.ask(&["CLUSTER", "INFO"], leaves) {
@@ -275,7 +294,7 @@ pub(crate) fn unlock(words: &[&str]) -> String {
         _ => "",
     };
     let permits = match words {
-        ["INFO" | "ROLE", ..] => words[0].to_ascii_lowercase(),
+        ["INFO" | "ROLE" | "LLEN", ..] => words[0].to_ascii_lowercase(),
         [container, sub, ..] => format!("{container}|{sub}").to_ascii_lowercase(),
         _ => words.join("|").to_ascii_lowercase(),
     };

@@ -118,7 +118,11 @@ impl Application {
         let text = &*opened.text;
         what.server = what.server.take().or_else(|| call::server(text));
         what.local = what.local.take().or_else(|| call::local(text));
-        what.idle = what.idle.or_else(|| call::idle(text));
+        // A log of records has it in a field of its own, beside the text.
+        what.idle = what
+            .idle
+            .or_else(|| call::idle(text))
+            .or_else(|| call::idle(&hit.line));
         what.command = what
             .command
             .take()

@@ -2,8 +2,8 @@
 //! ROLE, CLUSTER INFO and CLUSTER NODES, as redis-cli shows them.
 
 use super::redis_log::peer;
-use super::{Given, cli, reply};
-use crate::facts::{Facts, Look, Reach};
+use super::{Given, asked, cli, reply};
+use crate::facts::{Fact, Facts, Look, NameAnswer, Place, Queue, Reach, Spot};
 use crate::rule::Need;
 use crate::settings::kept;
 use crate::stamp::Stamp;
@@ -18,12 +18,17 @@ const LOOKS_MAX: usize = 64;
 const CLIENTS_MAX: usize = 100_000;
 const FIELDS_MAX: usize = 20_000;
 
+/// So many answers of a name service are kept.
+const NAMES_MAX: usize = 64;
+
 /// Whether this is a line of such an answer.
 pub(super) fn is(line: &str) -> bool {
     is_client(line)
         || is_heading(line)
         || is_of_reply(line)
         || reply::node(line).is_some()
+        || asked::queue(line).is_some()
+        || asked::name(line).is_some()
         || field(line).is_some_and(|(name, _)| is_of_info(name) || is_of_cluster(name))
 }
 
@@ -122,6 +127,10 @@ pub(super) struct Pasted {
     setting: Option<&'static str>,
     /// The lines of a reply that goes on.
     reply: String,
+    /// A queue whose length the next line holds.
+    queue: Option<String>,
+    /// What names stand for.
+    names: Vec<NameAnswer>,
 }
 
 impl Pasted {
@@ -132,6 +141,8 @@ impl Pasted {
             look: Look::new(name, None, Reach::Pasted),
             setting: None,
             reply: String::new(),
+            queue: None,
+            names: Vec::new(),
         }
     }
 
@@ -139,7 +150,9 @@ impl Pasted {
         const ONCE: &[&str] = &["redis_version", "run_id", "uptime_in_seconds"];
         if ONCE.contains(&name) && self.look.info.contains_key(name) {
             let next = Look::new(&self.source, None, Reach::Pasted);
-            let look = std::mem::replace(&mut self.look, next);
+            let mut look = std::mem::replace(&mut self.look, next);
+            // A queue's later length finds the earlier one.
+            self.look.queues = std::mem::take(&mut look.queues);
             if self.earlier.len() < LOOKS_MAX {
                 self.earlier.push(look);
             }
@@ -183,7 +196,17 @@ impl Pasted {
         }
         self.end_of_reply();
         let line = line.trim().trim_matches('"');
-        if let Some(name) = self.setting.take() {
+        if let Some(name) = self.queue.take()
+            && let Some(length) = asked::length(line)
+        {
+            Queue::note(&mut self.look.queues, &name, length, None);
+        } else if let Some(name) = asked::queue(line) {
+            self.queue = Some(name.to_owned());
+        } else if let Some(answer) = asked::name(line) {
+            if self.names.len() < NAMES_MAX {
+                self.names.push(answer);
+            }
+        } else if let Some(name) = self.setting.take() {
             self.look.config.insert(name.to_owned(), line.to_owned());
         } else if is_client(line) {
             if self.look.clients.len() < CLIENTS_MAX {
@@ -205,6 +228,15 @@ impl Pasted {
     pub(super) fn end(&mut self, facts: &mut Facts) {
         self.end_of_reply();
         facts.had.insert(Need::Server);
+        let place = Place {
+            source: self.source.as_str().into(),
+            spot: Spot::Command("dig"),
+        };
+        facts.names.extend(self.names.drain(..).map(|what| Fact {
+            at: None,
+            place: place.clone(),
+            what,
+        }));
         let look = std::mem::replace(&mut self.look, Look::new("", None, Reach::Pasted));
         facts.looks.append(&mut self.earlier);
         facts.looks.push(look);

@@ -1,6 +1,7 @@
 //! Files, recognised by their content.
 
 mod application;
+mod asked;
 mod bundle;
 mod call;
 pub(crate) mod cli;

@@ -7,7 +7,7 @@ use crate::rule::{Code, Need, Rule};
 use crate::text::Text;
 
 const ASYNCIO: Text =
-    Text::client("called while another coroutine is already waiting for incoming data");
+    Text::client("called while another coroutine is already waiting for incoming data").shared();
 const GEVENT: Text = Text::client("This socket is already used by another greenlet");
 const EVENTLET: Text = Text::client("Second simultaneous read on fileno");
 const ALL: &[Text] = &[ASYNCIO, GEVENT, EVENTLET];

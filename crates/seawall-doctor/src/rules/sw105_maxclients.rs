@@ -68,18 +68,19 @@ fn of_look(look: &Look, told: usize) -> Option<Finding> {
     let room = look
         .number("maxclients")
         .or_else(|| look.setting("maxclients"));
-    if let Some(rose) = look.rose_by("rejected_connections")
-        && room.is_some_and(|room| connected * 100 >= room * RISK_PERCENT)
-    {
-        let finding = Finding::new(RULE.code, RULE.title, Verdict::Cause, Confidence::Strong)
-            .at(look.at)
-            .claims(format!("{connected} connections are in use, and rejected_connections {rose}: the server turns clients away now."))
-            .supported(look.place("INFO"), format!("rejected_connections {rose}"))
-            .supported(look.place("INFO"), format!("connected_clients {connected}"));
-        return Some(advised(finding, Some(look)));
-    }
     let full = room.is_some_and(|room| connected * 100 >= room * 95);
     let of = room.map_or_else(String::new, |room| format!(" of {room}"));
+    // It counts protected mode, too.
+    let tight = room.is_some_and(|room| connected * 100 >= room * RISK_PERCENT);
+    if let Some(by) = look
+        .rose("rejected_connections")
+        .filter(|by| *by > 0 && tight)
+    {
+        return Some(advised(
+            of_rise(look, by, &format!("{connected}{of} in use"), told),
+            Some(look),
+        ));
+    }
     if told > 0 && rejected > 0 {
         let finding = Finding::new(RULE.code, RULE.title, Verdict::Cause, Confidence::Strong)
             .claims(format!(
@@ -121,6 +122,80 @@ fn of_look(look: &Look, told: usize) -> Option<Finding> {
     })
 }
 
+/// Of two looks at one process, between which it turned clients away.
+fn of_rise(look: &Look, by: u64, in_use: &str, told: usize) -> Finding {
+    let confidence = if told > 0 {
+        Confidence::Proved
+    } else {
+        Confidence::Strong
+    };
+    let grew = look.rose("connected_clients").unwrap_or(0);
+    let span = look
+        .before
+        .as_ref()
+        .map_or(0, |before| before.span.as_secs());
+    let since = look
+        .at
+        .map(|at| at.plus_seconds(-i64::try_from(span).unwrap_or(0)));
+    let crowd = crowd(look).map_or_else(String::new, |words| format!(": {words}"));
+    Finding::new(RULE.code, RULE.title, Verdict::Cause, confidence)
+        .at(since)
+        .at(look.at)
+        .struck(&*look.source)
+        .claims(format!(
+            "Redis stayed up; +{} connections, {} rejected in {} ({in_use}){crowd}.",
+            thousands(grew),
+            thousands(by),
+            look.between().unwrap_or_default()
+        ))
+        .supported(
+            look.place("INFO"),
+            format!(
+                "rejected_connections {}; connected_clients rose by {grew}; the same run_id",
+                look.rose_by("rejected_connections").unwrap_or_default()
+            ),
+        )
+}
+
+/// `47 hosts hold 200 connections each: pods x workers x pool`, if most hosts hold about as many.
+fn crowd(look: &Look) -> Option<String> {
+    let mut counts: Vec<_> = owners(look).into_values().collect();
+    counts.sort_unstable();
+    let middle = *counts.get(counts.len() / 2)?;
+    let alike = |count: &&usize| **count * 10 >= middle * 8 && **count * 8 <= middle * 10;
+    let hosts = counts.iter().filter(alike).count();
+    (hosts >= 3 && middle >= 5).then(|| {
+        format!(
+            "{hosts} hosts hold about {middle} connections each: pods x workers x pool is more than there is room for"
+        )
+    })
+}
+
+/// How many connections each host holds.
+fn owners(look: &Look) -> BTreeMap<&str, usize> {
+    let mut owners: BTreeMap<&str, usize> = BTreeMap::new();
+    for client in &look.clients {
+        let host = client
+            .addr
+            .rsplit_once(':')
+            .map_or(&*client.addr, |(host, _)| host);
+        *owners.entry(host).or_default() += 1;
+    }
+    owners
+}
+
+/// `9,400`
+fn thousands(count: u64) -> String {
+    let digits = count.to_string();
+    let parts: Vec<_> = digits
+        .as_bytes()
+        .rchunks(3)
+        .rev()
+        .map(String::from_utf8_lossy)
+        .collect();
+    parts.join(",")
+}
+
 fn advised(finding: Finding, look: Option<&Look>) -> Finding {
     let finding = match look.and_then(largest) {
         Some(words) => finding.fix(
@@ -151,15 +226,7 @@ fn advised(finding: Finding, look: Option<&Look>) -> Finding {
 
 /// Who holds most connections.
 fn largest(look: &Look) -> Option<String> {
-    let mut owners: BTreeMap<&str, usize> = BTreeMap::new();
-    for client in &look.clients {
-        let host = client
-            .addr
-            .rsplit_once(':')
-            .map_or(&*client.addr, |(host, _)| host);
-        *owners.entry(host).or_default() += 1;
-    }
-    let (host, count) = owners.into_iter().max_by_key(|(_, count)| *count)?;
+    let (host, count) = owners(look).into_iter().max_by_key(|(_, count)| *count)?;
     Some(format!("{host} holds {count} of {}", look.clients.len()))
 }
 
@@ -207,7 +274,7 @@ mod tests {
             .insert("rejected_connections".to_owned(), "9".to_owned());
         let found = check(&facts);
         assert!(
-            found[0].claim.contains("rose by 2 in 10 s"),
+            found[0].claim.contains("2 rejected in 10 s"),
             "{}",
             found[0].claim
         );

@@ -31,6 +31,10 @@ its way. Join by address, never by time.",
 
 fn check(facts: &Facts) -> Vec<Finding> {
     let Some((finding, place, peer)) = limits::closed(facts, &RULE, Peer::subscribes) else {
+        if let Some(finding) = limits::counted(facts, &RULE, Peer::subscribes) {
+            let finding = finding.claims("Clients were closed over an output buffer limit, as the server's counter tells; whom, only its log would. Likely a subscriber: none of the others has as much unread.");
+            return vec![advised(facts, finding)];
+        }
         let close = close(facts);
         if !close.is_empty() {
             return close;
@@ -43,8 +47,11 @@ fn check(facts: &Facts) -> Vec<Finding> {
         bytes(peer.output_bytes),
         limits::of_class(facts, "pubsub"),
     ));
-    vec![
-        finding
+    vec![advised(facts, finding)]
+}
+
+fn advised(facts: &Facts, finding: Finding) -> Finding {
+    finding
             .fix("let the subscriber only take messages off the socket, into a bounded queue, and work elsewhere", "", "")
             .fix(
                 format!(
@@ -54,8 +61,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
                 "each slow subscriber may take that much of the server's memory",
                 limits::undo(facts, "pubsub"),
             )
-            .checked_by("omem of CLIENT LIST TYPE pubsub stays below a tenth of the limit, and the line does not come again"),
-    ]
+            .checked_by("omem of CLIENT LIST TYPE pubsub stays below a tenth of the limit, and the line does not come again")
 }
 
 /// Subscribers that are half way to their limit: nothing broke yet.
@@ -123,6 +129,31 @@ ASAP for overcoming of output buffer limits.\n";
             .collect();
         assert_eq!(says[1], "the client at 10.0.0.7:51234 noticed 41.0 s later");
         assert_eq!(says.len(), 2);
+    }
+
+    #[test]
+    fn a_counter_that_rose_is_likely_where_a_subscriber_is_the_fullest() {
+        let info = |up: u64, count: u64| {
+            format!(
+                "run_id:abc\nuptime_in_seconds:{up}\nclient_output_buffer_limit_disconnections:{count}\n"
+            )
+        };
+        let row = |flags: &str| {
+            format!(
+                "id=7 addr=10.0.0.7:51234 name=metrics idle=0 flags={flags} omem=21000000 cmd=subscribe\n"
+            )
+        };
+        let facts = |flags: &str| {
+            let mut facts = pasted(&info(1_000, 2));
+            facts.add(pasted(&format!("{}{}", info(1_240, 5), row(flags))));
+            facts.sort();
+            facts
+        };
+        assert_eq!(
+            verdicts(check(&facts("P"))),
+            [(Verdict::Cause, Confidence::Likely)]
+        );
+        assert_eq!(verdicts(check(&facts("N"))), []);
     }
 
     #[test]

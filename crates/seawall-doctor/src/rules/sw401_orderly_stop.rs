@@ -17,7 +17,7 @@ sends no such signal: its victim says no farewell.",
         "Socket closed unexpectedly",
     ],
     needs: &[Need::ServerLog],
-    brings: &[Code(101), Code(406), Code(410)],
+    brings: &[Code(101), Code(406), Code(410), Code(821)],
     sources: &["redis: server.c sigShutdownHandler"],
     check,
     ..Rule::PLAIN

@@ -19,7 +19,7 @@ tells.",
         "Connection refused",
     ],
     needs: &[Need::Kernel, Need::ServerLog, Need::Containers],
-    brings: &[Code(101), Code(406), Code(410)],
+    brings: &[Code(101), Code(406), Code(410), Code(821)],
     sources: &["linux: mm/oom_kill.c", "redis#2174"],
     check,
     ..Rule::PLAIN

@@ -25,7 +25,7 @@ of that version or of a module; `MEMORY ERROR DETECTED` and crashes at ever othe
         "Connection refused",
     ],
     needs: &[Need::ServerLog, Need::Kernel],
-    brings: &[Code(101), Code(406), Code(410)],
+    brings: &[Code(101), Code(406), Code(410), Code(821)],
     texts: &[ASSERTION, PANIC, BAD_MEMORY, SENT, MODULE, REDIS, VALKEY],
     sources: &["redis: debug.c", "linux: arch/x86/mm/fault.c"],
     check,

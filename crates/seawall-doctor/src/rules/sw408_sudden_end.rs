@@ -17,7 +17,7 @@ its own log tells. A container's runtime sends SIGKILL when a stop takes too lon
         "Connection refused",
     ],
     needs: &[Need::ServerLog],
-    brings: &[Code(101), Code(406), Code(410)],
+    brings: &[Code(101), Code(406), Code(410), Code(821)],
     sources: &["redis: server.c"],
     check,
     ..Rule::PLAIN

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use seawall_doctor::facts::{Look, Reach, Role};
+use seawall_doctor::finding::Confidence;
 use seawall_doctor::live::{self, Manner};
 use seawall_doctor::{diagnose, report};
 use seawall_model::Target;
@@ -223,4 +224,51 @@ fn of_a_crowd_only_subscribers_and_replicas_are_listed_and_that_is_said() {
             .iter()
             .any(|one| one.why.contains("are more than the 10000"))
     );
+}
+
+#[test]
+fn a_queue_that_was_named_is_asked_for_its_length_twice_and_no_other_is() {
+    let server = server(&[]);
+    let mut worker = connect(&server);
+    ask(&mut worker, "SUBSCRIBE celery.pidbox");
+    let mut web = connect(&server);
+    ask(&mut web, "LPUSH celery one two three");
+    let queues = ["celery".to_owned()];
+    let manner = Manner {
+        now: now(),
+        within: GUARD,
+        between: Duration::from_secs(1),
+    };
+    let facts = std::thread::scope(|threads| {
+        let target = target(&server, "");
+        let looking =
+            threads.spawn(move || live::look_with(&target, manner, &queues).expect("no TLS"));
+        while !looking.is_finished() {
+            ask(&mut web, "LPUSH celery four");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        looking.join().expect("it looks")
+    });
+    let queue = &facts.looks[0].queues[0];
+    assert_eq!((queue.name.as_str(), queue.grew()), ("celery", Some(true)));
+    assert_eq!(
+        facts.looks[0].calls("llen"),
+        Some(1),
+        "the second comes after INFO"
+    );
+    let diagnosis = diagnose(facts);
+    let found = diagnosis.findings.iter().any(|finding| {
+        finding.code.to_string() == "SW014" && finding.confidence == Confidence::Likely
+    });
+    assert!(found, "{}", report::text(&diagnosis, true));
+    let asked = || {
+        server
+            .info("commandstats")
+            .expect("it tells")
+            .get("cmdstat_llen")
+            .cloned()
+    };
+    let before = asked();
+    assert_eq!(looked_at(&server).looks[0].queues, []);
+    assert_eq!(asked(), before, "nobody named a queue");
 }

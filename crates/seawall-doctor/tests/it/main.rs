@@ -3,6 +3,7 @@
 mod bundle;
 mod closed;
 mod extremes;
+mod incidents;
 mod keeping;
 mod looking;
 mod mending;
