@@ -12,6 +12,7 @@ mod exit;
 mod explain;
 mod journal;
 mod lab;
+mod logs;
 mod output;
 
 use std::ffi::OsString;
@@ -37,6 +38,7 @@ enum Command {
     Explain(explain::Explain),
     Journal(journal::Journal),
     Lab(lab::Lab),
+    Logs(logs::Logs),
 }
 
 /// What the command line stands in.
@@ -73,6 +75,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>, door: &Door) -> Exit {
             Command::Explain(explain) => explain.run(),
             Command::Journal(journal) => journal.run(),
             Command::Lab(lab) => lab.run(door),
+            Command::Logs(logs) => logs.run(),
         },
         Err(error) => {
             // Help and version are asked for, and are no failure.

@@ -9,6 +9,7 @@ use crate::container::ContainerNews;
 use crate::provider::ProviderEvent;
 use crate::rule::Need;
 use crate::stamp::Stamp;
+use crate::tally::Tally;
 use crate::text::{Said, Text};
 
 mod host;
@@ -453,6 +454,8 @@ pub struct Facts {
     pub client_log: Vec<Fact<ClientLine>>,
     /// How many failures applications' logs tell of: also those of which too many were there to be kept.
     pub failures: u64,
+    /// Each log's failures by kind, counted: also those of which too many were there to be kept.
+    pub tallies: BTreeMap<(Arc<str>, Failure), Tally>,
     /// Lines of kernels' logs.
     pub kernel_log: Vec<Fact<KernelLine>>,
     /// Lines of any log that a rule listens for: see [`said`](Self::said).
@@ -484,6 +487,9 @@ impl Facts {
         self.server_log.extend(other.server_log);
         self.client_log.extend(other.client_log);
         self.failures += other.failures;
+        for (key, tally) in &other.tallies {
+            self.tallies.entry(key.clone()).or_default().add(tally);
+        }
         self.kernel_log.extend(other.kernel_log);
         self.said.extend(other.said);
         self.zoneless.extend(other.zoneless);

@@ -62,6 +62,8 @@ impl Diagnosis {
 /// Looks at all facts with all rules.
 pub fn diagnose(mut facts: Facts) -> Diagnosis {
     facts.sort();
+    crate::clocks::align(&mut facts);
+    facts.sort();
     let rules = crate::rules();
     let mut all: Vec<Finding> = rules.iter().flat_map(|rule| (rule.check)(&facts)).collect();
     all.sort_by(rank);

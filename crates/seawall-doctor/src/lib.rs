@@ -9,6 +9,7 @@
 
 pub mod audit;
 pub mod baseline;
+pub mod clocks;
 pub mod collect;
 mod commands;
 pub mod container;
@@ -23,6 +24,7 @@ mod lifetimes;
 mod limits;
 pub mod live;
 pub mod lives;
+pub mod logs;
 mod memory;
 pub mod mend;
 pub mod nearby;
@@ -37,6 +39,7 @@ mod stall;
 pub mod stamp;
 mod startup;
 mod symptoms;
+pub mod tally;
 #[cfg(test)]
 mod testing;
 pub mod text;

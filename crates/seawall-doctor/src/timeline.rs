@@ -123,6 +123,11 @@ impl Timeline {
     }
 }
 
+/// What each source tells, in the order of time.
+pub fn lanes(facts: &Facts) -> Vec<Lane> {
+    Timeline::of(facts).lanes
+}
+
 impl Lane {
     fn sorted(mut self) -> Self {
         self.events.sort();

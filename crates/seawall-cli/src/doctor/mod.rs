@@ -4,6 +4,7 @@ mod diff;
 mod fix;
 mod form;
 mod kept;
+mod stretch;
 mod undo;
 mod watch;
 mod whole_file;
@@ -21,6 +22,7 @@ use seawall_doctor::{Diagnosis, Facts, diagnose};
 use acts::Acts;
 use form::Form;
 use kept::Kept;
+pub(crate) use stretch::{Asked, Stretch};
 use watch::{Servers, Signals, Watched};
 
 use crate::{Exit, output};
@@ -49,6 +51,8 @@ pub(crate) struct Doctor {
     /// Look again every N seconds, 5 by default, and print what changed; SIGINT and SIGTERM end it
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "5", conflicts_with_all = ["json", "markdown", "sarif", "junit"])]
     watch: Option<String>,
+    #[command(flatten)]
+    stretch: Stretch,
     /// How long a look at one server may take, in seconds
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=60))]
     within: u64,
@@ -85,6 +89,13 @@ impl Doctor {
         if let Some(ended) = self.acts.undone(&self.sources, within) {
             return ended;
         }
+        let asked = match self.stretch.asked(now()) {
+            Ok(asked) => asked,
+            Err(error) => {
+                output::fail(&error, error.hint());
+                return Exit::Unable;
+            }
+        };
         let every = match self.every() {
             Ok(every) => every,
             Err(unable) => return unable,
@@ -110,6 +121,7 @@ impl Doctor {
                 watching: self.watching.map(Duration::from_secs),
             },
             queues: self.celery_queue,
+            asked,
             kept: every.is_some().then(Kept::default),
             said: BTreeSet::new(),
         };
@@ -170,6 +182,7 @@ struct Visits {
     patience: Patience,
     /// The lengths of these are asked for.
     queues: Vec<String>,
+    asked: Asked,
     /// What files told, if there is more than one look.
     kept: Option<Kept>,
     /// What was wrong with a source is said once.
@@ -207,6 +220,7 @@ impl Visits {
         if facts.had.is_empty() {
             return None;
         }
+        self.asked.apply(&mut facts);
         let servers = Servers::of(&facts);
         let mut diagnosis = diagnose(facts);
         diagnosis.made = Some(now);
@@ -307,7 +321,7 @@ fn state_dir() -> Option<PathBuf> {
         .then_some(dir)
 }
 
-fn now() -> Stamp {
+pub(crate) fn now() -> Stamp {
     let since_1970 = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();

@@ -1,5 +1,6 @@
 //! Applications' logs: what Redis clients write into them, alone or inside a traceback.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use super::client_texts::{NAMES, TEXTS, meaning, names_redis};
@@ -9,6 +10,7 @@ use super::{Given, Hit, Searcher, call, clock};
 use crate::facts::{ClientLine, Fact, Facts, Failure, Kept, Place, Spot};
 use crate::rule::Need;
 use crate::stamp::Stamp;
+use crate::tally::Tally;
 use crate::text::{Listened, Said, Text};
 
 /// Whether this is a line of such a log.
@@ -28,6 +30,7 @@ pub(super) struct Application {
     /// What was told last, of which more may come: a traceback tells its failure more than once.
     open: Option<Open>,
     failures: u64,
+    tallies: BTreeMap<Failure, Tally>,
     /// Failures in which nothing names Redis, and where the first of them stands.
     strangers: u64,
     first_stranger: Option<u64>,
@@ -58,6 +61,7 @@ impl Application {
             given,
             open: None,
             failures: 0,
+            tallies: BTreeMap::new(),
             strangers: 0,
             first_stranger: None,
             found: Kept::default(),
@@ -148,6 +152,10 @@ impl Application {
         let mut what = open.what;
         what.failure = open.failure;
         let (at, place) = (open.at, self.place(open.number));
+        self.tallies
+            .entry(open.failure)
+            .or_default()
+            .count(at, &what);
         self.found.push(open.failure, Fact { at, place, what });
     }
 
@@ -196,7 +204,11 @@ impl Searcher for Application {
     fn end(&mut self, facts: &mut Facts) {
         self.flush();
         facts.had.insert(Need::ClientLog);
-        facts.failures += self.failures;
+        facts.failures += std::mem::take(&mut self.failures);
+        for (failure, tally) in std::mem::take(&mut self.tallies) {
+            let key = (Arc::clone(&self.source), failure);
+            facts.tallies.insert(key, tally);
+        }
         if self.zoneless {
             facts.without_zone(&self.source, "they have no zone");
         }

@@ -23,6 +23,8 @@ pub(super) struct Opened<'a> {
     pub(super) pid: Option<u32>,
     /// Whose line it is, where what carried it tells.
     pub(super) of: Of,
+    /// It is a whole record: no line of a traceback, that goes on with another's.
+    pub(super) whole: bool,
 }
 
 /// Whose line it is.
@@ -44,6 +46,7 @@ pub(super) fn open(line: &str, now: Stamp) -> Opened<'_> {
         writer: None,
         pid: None,
         of: Of::Anybody,
+        whole: false,
     };
     for _ in 0..DEEP_MAX {
         let inner = match &opened.text {
@@ -57,6 +60,7 @@ pub(super) fn open(line: &str, now: Stamp) -> Opened<'_> {
             writer: inner.writer.or(opened.writer),
             pid: inner.pid.or(opened.pid),
             of: inner.of,
+            whole: inner.whole || opened.whole,
         };
         if opened.of != Of::Anybody {
             break;
@@ -73,6 +77,7 @@ impl Opened<'_> {
             writer: self.writer,
             pid: self.pid,
             of: self.of,
+            whole: self.whole,
         }
     }
 }
@@ -102,6 +107,7 @@ fn plain(text: &str) -> Opened<'_> {
         writer: None,
         pid: None,
         of: Of::Anybody,
+        whole: false,
     }
 }
 
@@ -263,6 +269,7 @@ fn logfmt(line: &str, now: Stamp) -> Option<Opened<'_>> {
         writer: None,
         pid: pid.parse().ok(),
         of: Of::Server,
+        whole: true,
     })
 }
 
@@ -357,6 +364,8 @@ fn json<'a>(line: &str, now: Stamp) -> Option<Opened<'a>> {
             writer,
             pid,
             of,
+            // The journal has a program's output line by line.
+            whole: false,
         });
     }
     // ElastiCache's engine log: Redis's own message, its time apart.
@@ -378,6 +387,8 @@ fn json<'a>(line: &str, now: Stamp) -> Option<Opened<'a>> {
         writer,
         pid,
         of: if of_server { Of::Server } else { Of::Anybody },
+        // Docker's files have it line by line too.
+        whole: !(object.contains_key("log") && object.contains_key("stream")),
     })
 }
 

@@ -9,6 +9,7 @@ mod client_texts;
 mod clock;
 mod document;
 mod envelope;
+mod follow;
 mod info;
 mod input;
 mod journal;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 use crate::facts::{Facts, Failure, Peer, Unseen};
 use crate::stamp::Stamp;
 use crate::text::Listened;
+pub use follow::Follower;
 pub use path::{Folder, folder, path};
 use search::{Before, Hit};
 
@@ -196,6 +198,11 @@ pub(crate) fn failure_of(words: &str) -> Option<Failure> {
 pub(crate) fn messages() -> impl Iterator<Item = (&'static str, Failure)> {
     let known = client_texts::TEXTS.iter();
     known.map(|known| (known.words, known.failure))
+}
+
+/// A time as a log writes it.
+pub(crate) fn moment(text: &str, now: Stamp) -> Option<Stamp> {
+    clock::find(text, now).map(|told| told.at)
 }
 
 /// A row of CLIENT LIST.

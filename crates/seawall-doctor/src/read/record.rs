@@ -31,7 +31,7 @@ pub(super) fn around(hit: &Hit<'_>, opened: &Opened<'_>, now: Stamp) -> Record {
     let mut record = Record {
         first: hit.number,
         last: hit.number,
-        continues: own.is_none() && is_continuation(&opened.text),
+        continues: own.is_none() && !opened.whole && is_continuation(&opened.text),
         told: preferred(opened.told, own),
         names: Some(false),
         process: opened.writer.clone().or_else(|| process(&opened.text)),
@@ -47,8 +47,9 @@ pub(super) fn around(hit: &Hit<'_>, opened: &Opened<'_>, now: Stamp) -> Record {
         let text = &*above.text;
         let own = clock::find(first_line(text), now);
         if inside {
-            let goes_on = own.is_none() && is_continuation(text);
-            if at_start && goes_on && !is_chain(text) && !text.trim().is_empty() {
+            let goes_on = own.is_none() && !above.whole && is_continuation(text);
+            let another = at_start && goes_on && !is_chain(text) && !text.trim().is_empty();
+            if above.whole || another {
                 inside = false;
             } else {
                 record.first = hit.number - back;

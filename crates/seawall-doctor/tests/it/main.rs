@@ -10,6 +10,8 @@ mod mending;
 mod nearby;
 mod tls;
 
+mod sources;
+
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
