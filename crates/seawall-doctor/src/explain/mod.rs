@@ -152,9 +152,10 @@ mod tests {
     }
 
     #[test]
-    fn every_failure_that_a_client_tells_has_a_meaning() {
+    fn every_failure_that_a_client_tells_has_a_meaning_and_a_cause() {
         for (message, failure) in crate::read::messages() {
             assert!(classes::of(failure).is_some(), "{message}: {failure:?}");
+            assert!(!codes(message).is_empty(), "{message}: {failure:?}");
         }
     }
 
