@@ -117,6 +117,8 @@ pub struct Finding {
     pub behind: Option<Code>,
     /// Data are lost by it and no call fails: it is not held against the times at which calls failed.
     pub silent: bool,
+    /// Of how many failed calls it is the cause that stands nearest before them.
+    pub explains: u64,
 }
 
 impl Finding {
@@ -142,6 +144,7 @@ impl Finding {
             check: String::new(),
             behind: None,
             silent: false,
+            explains: 0,
         }
     }
 

@@ -74,6 +74,7 @@ pub fn diagnose(mut facts: Facts) -> Diagnosis {
     ruled_out.retain(|out| findings.iter().all(|finding| finding.code != out.code));
     symptoms::weigh(&mut findings, &facts);
     chain(&mut findings, rules);
+    symptoms::attribute(&mut findings, &facts);
     findings.sort_by(rank);
     let unexplained = symptoms::unexplained(&findings, &facts);
     let mut had = facts.had.clone();
@@ -102,12 +103,13 @@ pub fn diagnose(mut facts: Facts) -> Diagnosis {
     }
 }
 
-/// By verdict, certainty, time and code: never by the order in which something was read.
+/// By verdict, certainty, failed calls, time and code: never by the order in which something was read.
 fn rank(left: &Finding, right: &Finding) -> std::cmp::Ordering {
     let key = |finding: &Finding| {
         (
             finding.verdict,
             finding.confidence,
+            std::cmp::Reverse(finding.explains),
             finding.window,
             finding.code,
         )

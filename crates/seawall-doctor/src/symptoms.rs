@@ -51,6 +51,24 @@ pub(crate) fn weigh(findings: &mut [Finding], facts: &Facts) {
     }
 }
 
+/// Counts each failed call for the cause that stands nearest before it: of several that are equally sure, the one that
+/// most calls failed of is told first.
+pub(crate) fn attribute(findings: &mut [Finding], facts: &Facts) {
+    let mut causes: Vec<_> = findings
+        .iter_mut()
+        .filter(|finding| finding.verdict == Verdict::Cause && !finding.silent)
+        .filter_map(|finding| Some((finding.window?, finding)))
+        .collect();
+    for at in facts.client_log.iter().filter_map(|fact| fact.at) {
+        let in_wake = causes
+            .iter_mut()
+            .filter(|((from, to), _)| from.plus_seconds(-5) <= at && at <= to.plus_seconds(WAKE_S));
+        if let Some((_, finding)) = in_wake.max_by_key(|((from, _), _)| *from) {
+            finding.explains += 1;
+        }
+    }
+}
+
 fn nearest<'a>(failed: &[&'a Fact<ClientLine>], to: Stamp) -> &'a Fact<ClientLine> {
     let distance = |fact: &&&Fact<ClientLine>| fact.at.map_or(u64::MAX, |at| at.0.abs_diff(to.0));
     failed.iter().min_by_key(distance).expect("there is one")
@@ -105,6 +123,30 @@ mod tests {
         let first = found.first().expect("a cause");
         assert_eq!((first.code.0, first.confidence), (402, Confidence::Likely));
         assert_eq!(found.unexplained, None);
+    }
+
+    #[test]
+    fn of_two_that_are_proved_the_one_comes_first_of_which_most_calls_failed() {
+        let mut facts = kernel(KILL);
+        facts.add(crate::testing::log(
+            "4711:M 23 Nov 2026 02:55:11.042 # Client id=8821 addr=10.0.0.7:51234 laddr=10.0.0.2:6379 fd=9 name=m age=10 idle=0 \
+flags=P db=0 sub=1 psub=0 multi=-1 qbuf=0 omem=33600000 events=rw cmd=subscribe scheduled to be closed ASAP for overcoming of \
+output buffer limits.\n",
+        ));
+        let refused = "Error 111 connecting to cache:6379. Connection refused.\n";
+        facts.add(application(&format!(
+            "2026-11-23T02:55:40Z redis.exceptions.ConnectionError: Connection closed by server.\n\
+2026-11-23T02:58:12Z {refused}2026-11-23T02:58:13Z {refused}2026-11-23T02:58:14Z {refused}"
+        )));
+        let found = diagnose(facts);
+        let causes: Vec<_> = found
+            .findings
+            .iter()
+            .filter(|finding| finding.verdict == Verdict::Cause)
+            .map(|finding| (finding.code.0, finding.confidence, finding.explains))
+            .collect();
+        let proved = Confidence::Proved;
+        assert_eq!(causes, [(402, proved, 3), (301, proved, 1)]);
     }
 
     #[test]
