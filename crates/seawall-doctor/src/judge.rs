@@ -131,11 +131,15 @@ fn chain(findings: &mut [Finding], rules: &[&Rule]) {
         if finding.verdict != Verdict::Cause {
             continue;
         }
-        let behind = upstream.iter().find(|(code, window, confidence)| {
+        let behind = upstream.iter().filter(|(code, window, confidence)| {
             *code != finding.code
                 && brings[code].contains(&finding.code)
                 && *confidence <= Confidence::Likely
                 && in_wake(*window, finding.window)
+        });
+        // Of several that are equally sure the one that stands nearest before it.
+        let behind = behind.min_by_key(|(code, window, confidence)| {
+            (*confidence, std::cmp::Reverse(*window), *code)
         });
         if let Some((code, ..)) = behind {
             finding.verdict = Verdict::Consequence;

@@ -157,7 +157,10 @@ fn an_idle_drop_behind_a_balancer_has_a_floor() {
     let finding = first(&diagnosis, "SW203");
     says(
         finding,
-        &["37 of 37 resets came after 350 s of rest and more, none sooner", "AWS"],
+        &[
+            "37 of 37 resets came after 350 s of rest and more, none sooner",
+            "AWS",
+        ],
     );
     assert_eq!(finding.confidence, Confidence::Strong);
 }
