@@ -5,6 +5,7 @@ use crate::facts::{Fact, Facts, KernelLine, Line, ServerLine, bytes};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::forks::forks;
 use crate::rule::{Code, Need, Rule};
+use crate::stamp::Stamp;
 
 pub(super) const RULE: Rule = Rule {
     code: Code(402),
@@ -27,6 +28,9 @@ tells.",
 
 /// A container's end and its kernel's line are one kill if no more lies between them, in seconds.
 const ONE_KILL_S: f64 = 30.0;
+
+/// A killed server is started anew within so many seconds, or somebody else did it.
+const START_S: f64 = 600.0;
 
 fn check(facts: &Facts) -> Vec<Finding> {
     let mut found = by_kernel(facts);
@@ -157,6 +161,11 @@ fn by_kernel(facts: &Facts) -> Vec<Finding> {
                 );
             }
         }
+        if server.is_none() && container.is_none() && !came_before_a_start(facts, fact.at) {
+            finding.verdict = Verdict::Risk;
+            finding.confidence = Confidence::Possible;
+            joined = "it is another process than what was looked at, and nothing joins the two";
+        }
         if let Some(container) = container {
             joined = "its container's reason is OOMKilled";
             finding = finding
@@ -172,6 +181,24 @@ fn by_kernel(facts: &Facts) -> Vec<Finding> {
         );
     }
     found
+}
+
+/// Whether a kill at that time may have ended the process before one of those that were looked at; of nothing looked at it
+/// may have been any.
+fn came_before_a_start(facts: &Facts, killed: Option<Stamp>) -> bool {
+    let starts: Vec<_> = facts
+        .looks
+        .iter()
+        .filter_map(|look| {
+            let uptime = i64::try_from(look.number("uptime_in_seconds")?).ok()?;
+            Some(look.at?.plus_seconds(-uptime))
+        })
+        .collect();
+    starts.is_empty()
+        || killed.is_some_and(|at| {
+            let mut before = starts.iter().map(|start| at.seconds_to(*start));
+            before.any(|seconds| (-5.0..=START_S).contains(&seconds))
+        })
 }
 
 fn last_of(facts: &Facts, pid: u32) -> Option<&Fact<ServerLine>> {
@@ -198,6 +225,28 @@ mod tests {
             verdicts(check(&facts)),
             [(Verdict::Cause, Confidence::Proved)]
         );
+    }
+
+    #[test]
+    fn a_kill_that_no_start_followed_is_not_laid_at_the_door_of_who_lives() {
+        let looked = |hour: u32, uptime: &str| {
+            let mut look = crate::facts::Look::new(
+                "cache:6379",
+                Stamp::of((2026, 11, 23), (hour, 8, 31), 0),
+                crate::facts::Reach::Answered,
+            );
+            let fields = [("uptime_in_seconds", uptime), ("process_id", "9")];
+            look.info = fields.map(|(name, value)| (name.into(), value.into())).into();
+            let mut facts = kernel(KILL);
+            facts.looks.push(look);
+            verdicts(check(&facts))
+        };
+        let cause = [(Verdict::Cause, Confidence::Likely)];
+        let risk = [(Verdict::Risk, Confidence::Possible)];
+        // Started 20 s after the kill; long before it; an hour after it.
+        assert_eq!(looked(3, "600"), cause);
+        assert_eq!(looked(3, "86400"), risk);
+        assert_eq!(looked(4, "600"), risk);
     }
 
     #[test]
