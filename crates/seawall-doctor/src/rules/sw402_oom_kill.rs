@@ -30,7 +30,7 @@ tells.",
 const ONE_KILL_S: f64 = 30.0;
 
 /// A killed server is started anew within so many seconds, or somebody else did it.
-const START_S: f64 = 600.0;
+const START_S: f64 = 300.0;
 
 fn check(facts: &Facts) -> Vec<Finding> {
     let mut found = by_kernel(facts);
