@@ -33,7 +33,9 @@ impl Builder {
     pub(crate) fn parse(url: &str) -> Result<Self, Error> {
         let target =
             Target::parse(url).map_err(|error| bad_settings(&error.to_string(), &error.hint()))?;
-        let settings = checked(Settings::from_target(&target))?;
+        let mut settings = Settings::default();
+        checked(settings.apply_environment(|name| std::env::var(name).ok()))?;
+        checked(settings.apply_target(&target))?;
         Ok(Self {
             target,
             settings,
