@@ -236,7 +236,9 @@ mod tests {
                 crate::facts::Reach::Answered,
             );
             let fields = [("uptime_in_seconds", uptime), ("process_id", "9")];
-            look.info = fields.map(|(name, value)| (name.into(), value.into())).into();
+            look.info = fields
+                .map(|(name, value)| (name.into(), value.into()))
+                .into();
             let mut facts = kernel(KILL);
             facts.looks.push(look);
             verdicts(check(&facts))
