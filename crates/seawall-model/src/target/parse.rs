@@ -101,6 +101,10 @@ impl<'a> Parts<'a> {
             if !self.host.is_empty() {
                 return Err(TargetError::HostBesideSocket);
             }
+            // Behind user and password it may be the rest of a password with a raw `@/`.
+            if self.userinfo.is_some() && self.path.contains('@') {
+                return Err(TargetError::StrayAt);
+            }
             return Ok(Endpoint::unix(&decode(self.path, "path")?)?);
         }
         // A bare `redis://` is the local server, as with redis-py and Celery. With anything before the path, a host

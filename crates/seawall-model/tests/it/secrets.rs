@@ -90,3 +90,12 @@ fn a_password_in_the_users_place_is_not_shown() {
     assert!(matches!(error, SettingError::Wrong { .. }));
     assert!(!format!("{error} {error:?}").contains("hunter2"));
 }
+
+#[test]
+fn of_a_sockets_url_whose_password_may_go_on_in_its_path_nothing_is_repeated() {
+    let error = Target::parse("unix://:ABCD@/ELIO@h").unwrap_err();
+    let shown = format!("{error} {error:?} {}", error.hint());
+    assert!(!leaks(&shown, "ABCD@/ELIO"), "{shown}");
+    assert!(Target::parse("unix:///run/a@b.sock").is_ok());
+    assert!(Target::parse("unix://:ABCD@/run/a%40b.sock").is_ok());
+}
