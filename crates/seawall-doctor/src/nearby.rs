@@ -4,6 +4,9 @@ use std::fs;
 use std::io::Read;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use crate::facts::{Facts, Host, Look, Unseen};
 use crate::read::{self, Given};
@@ -296,21 +299,54 @@ fn unseen(what: String, why: &str, how: &str) -> Facts {
     }
 }
 
+/// So long a program of the host's is listened to: on a disk that does not answer, journalctl does not either.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// What a program says that asks nothing and is there. It inherits no input to ask for.
 fn said(program: &str, words: &[&str]) -> Option<String> {
-    let output = Command::new(program)
+    said_within(PATIENCE, program, words)
+}
+
+fn said_within(span: Duration, program: &str, words: &[&str]) -> Option<String> {
+    let mut child = Command::new(program)
         .args(words)
         .stdin(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::null())
-        .output()
+        .spawn()
         .ok()?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    output.status.success().then_some(text)
+    let mut stdout = child.stdout.take()?;
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let read = stdout.read_to_end(&mut bytes);
+        // Whoever waited may have gone.
+        let _ = tell.send(read.map(|_| bytes));
+    });
+    if let Ok(read) = told.recv_timeout(span) {
+        let ended = child.wait();
+        let text = String::from_utf8_lossy(&read.ok()?).into_owned();
+        return ended.is_ok_and(|status| status.success()).then_some(text);
+    }
+    // Not waited for: a process that hangs in the kernel does not end by this either.
+    let _ = child.kill();
+    None
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_that_does_not_end_is_not_waited_for() {
+        let within = |words: &[&str]| said_within(Duration::from_millis(100), "sh", words);
+        let begun = std::time::Instant::now();
+        assert_eq!(within(&["-c", "echo one; exec sleep 60"]), None);
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        assert_eq!(within(&["-c", "exit 1"]), None);
+        let told = said("sh", &["-c", "echo one"]);
+        assert_eq!(told.as_deref(), Some("one\n"));
+    }
 
     #[test]
     fn counters_are_read_by_their_names() {
