@@ -184,6 +184,11 @@ fn add(path: &str, read: io::Result<(Kind, Facts)>, told: &mut Told) {
              JSON of kubectl, docker inspect and providers",
         ),
         Ok((_, facts)) => told.facts.add(facts),
+        // It may be the rest of a URL whose password has a blank in it, and that stands in no quotes.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && path.contains('@') => told.trouble(
+            "a source with an @ in it is no file that is there",
+            "write a URL in quotes, and a password in it percent-encoded: 'redis://:p%20w@host:6379'",
+        ),
         Err(error) => told.trouble(format!("{path} cannot be read: {error}"), hint(&error)),
     }
 }
@@ -255,4 +260,22 @@ fn of_folder(path: &Path, given: Given, told: &mut Told) {
     told.facts.assumed.insert(format!(
         "{path}: {known} of its {all} files hold something that is known{more}"
     ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_piece_of_a_url_that_the_shell_broke_is_not_repeated() {
+        let patience = Patience {
+            within: Duration::from_secs(1),
+            watching: None,
+        };
+        let told = look(&["planted@host".to_owned()], patience, Stamp(0));
+        assert!(told.lacks_something());
+        assert!(!format!("{told:?}").contains("planted"), "{told:?}");
+        let told = look(&["/none/app.log".to_owned()], patience, Stamp(0));
+        assert!(told.troubles[0].what.contains("/none/app.log"));
+    }
 }
