@@ -76,18 +76,23 @@ pub(crate) fn beside<'a>(
         .collect()
 }
 
-/// What a kernel or a host did is the cause where calls failed beside it, in one of these ways; else it is a risk, since
-/// nobody told that it was felt. A finding about these lines, with those calls.
-pub(crate) fn felt(
-    facts: &Facts,
+/// The lines in which a kernel tells of what it did, and a finding about them: the cause where calls failed beside it, in one
+/// of these ways; else a risk, since nobody told that it was felt. `None` where it told of nothing.
+pub(crate) fn felt<'a>(
+    facts: &'a Facts,
     rule: &Rule,
-    lines: &[&Fact<Said>],
+    texts: &[Text],
     kinds: &[Failure],
     seconds: i64,
-) -> Finding {
-    let finding = finding(rule, Verdict::Risk, Confidence::Possible, lines);
+) -> Option<(Vec<&'a Fact<Said>>, Finding)> {
+    let lines = lines(facts, texts);
+    if lines.is_empty() {
+        return None;
+    }
+    let finding = finding(rule, Verdict::Risk, Confidence::Possible, &lines);
     let struck = beside(facts, finding.window, kinds, seconds);
-    with_failures(finding, &struck, Confidence::Strong)
+    let finding = with_failures(finding, &struck, Confidence::Strong);
+    Some((lines, finding))
 }
 
 /// Makes a cause of it, as sure as that, where there are such calls.

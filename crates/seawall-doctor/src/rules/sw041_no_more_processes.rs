@@ -23,11 +23,10 @@ cannot save, and applications cannot begin threads. A healthcheck that leaves pr
 };
 
 fn check(facts: &Facts) -> Vec<Finding> {
-    let lines = evidence::lines(facts, &[PIDS]);
-    if lines.is_empty() {
+    let felt = evidence::felt(facts, &RULE, &[PIDS], &[Failure::SaveFailed], 3_600);
+    let Some((lines, mut finding)) = felt else {
         return Vec::new();
-    }
-    let mut finding = evidence::felt(facts, &RULE, &lines, &[Failure::SaveFailed], 3_600);
+    };
     let failed = facts
         .lines(|line| match line {
             Line::ForkFailed(why) => Some(why),

@@ -38,11 +38,9 @@ out, and connections break if it lasts longer than clients wait. Redis itself we
 };
 
 fn check(facts: &Facts) -> Vec<Finding> {
-    let lines = evidence::lines(facts, ALL);
-    if lines.is_empty() {
+    let Some((lines, finding)) = evidence::felt(facts, &RULE, ALL, FELT, AROUND_S) else {
         return Vec::new();
-    }
-    let finding = evidence::felt(facts, &RULE, &lines, FELT, AROUND_S);
+    };
     let when = evidence::when(finding.window);
     vec![
         finding

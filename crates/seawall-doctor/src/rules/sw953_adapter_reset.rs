@@ -43,11 +43,9 @@ take 0.2 s to many seconds, or time out. It is the driver, its firmware, or the 
 };
 
 fn check(facts: &Facts) -> Vec<Finding> {
-    let lines = evidence::lines(facts, ALL);
-    if lines.is_empty() {
+    let Some((lines, finding)) = evidence::felt(facts, &RULE, ALL, FELT, AROUND_S) else {
         return Vec::new();
-    }
-    let finding = evidence::felt(facts, &RULE, &lines, FELT, AROUND_S);
+    };
     let when = evidence::when(finding.window);
     vec![
         finding
