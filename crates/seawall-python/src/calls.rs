@@ -19,16 +19,29 @@ impl Drop for Stay {
     }
 }
 
-#[expect(
-    unsafe_code,
-    reason = "pyo3 declares it as a function that never unwinds; a thread's end goes through it"
-)]
-unsafe extern "C-unwind" {
-    fn PyObject_Call(
-        callable: *mut ffi::PyObject,
-        args: *mut ffi::PyObject,
-        options: *mut ffi::PyObject,
-    ) -> *mut ffi::PyObject;
+/// `PyObject_Call`, as what it is: a thread's end goes through it.
+type Call = unsafe extern "C-unwind" fn(
+    *mut ffi::PyObject,
+    *mut ffi::PyObject,
+    *mut ffi::PyObject,
+) -> *mut ffi::PyObject;
+
+/// pyo3 declares it as one that never unwinds, and what the compiler knows of a function by its name holds for each call
+/// of it: then nothing is dropped here, and the thread's end aborts the process. So its address is all that it may know.
+fn py_object_call() -> Call {
+    let declared: unsafe extern "C" fn(_, _, _) -> _ = ffi::PyObject_Call;
+    #[expect(unsafe_code, reason = "the only way to say that it may unwind")]
+    // SAFETY: the two types are of one calling convention, and what differs is what may be done with a call.
+    std::hint::black_box(unsafe {
+        std::mem::transmute::<
+            unsafe extern "C" fn(
+                *mut ffi::PyObject,
+                *mut ffi::PyObject,
+                *mut ffi::PyObject,
+            ) -> *mut ffi::PyObject,
+            Call,
+        >(declared)
+    })
 }
 
 /// Calls it, with keywords if there are any.
@@ -51,7 +64,7 @@ where
     // SAFETY: all three live as long as the call, the options are a dictionary or null, and the thread is attached. What
     // is returned is ours, or null with an exception set.
     let returned = unsafe {
-        let returned = PyObject_Call(callable.as_ptr(), args.as_ptr(), options);
+        let returned = py_object_call()(callable.as_ptr(), args.as_ptr(), options);
         Bound::from_owned_ptr_or_err(callable.py(), returned)
     };
     std::mem::forget(stay);

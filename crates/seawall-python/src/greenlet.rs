@@ -11,13 +11,13 @@ use std::time::Duration;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyModule;
+use pyo3::types::{PyModule, PyTuple};
 use rustix::event::{PollFd, Timespec, poll};
 use seawall::Moment;
 use seawall::blocking::{Ground, Interest, Interrupted};
 
-use crate::attempts;
 use crate::ground::flags;
+use crate::{attempts, calls};
 
 /// The longest that a hub's timer is asked for: a wait without an end is as many of them as it takes.
 const LONGEST: Duration = Duration::from_secs(3600);
@@ -39,7 +39,7 @@ struct Hubs {
 pub(crate) fn is_one(py: Python<'_>) -> PyResult<bool> {
     match hubs(py)? {
         None => Ok(false),
-        Some(hubs) => hubs.serve.bind(py).call0()?.is_truthy(),
+        Some(hubs) => calls::call(hubs.serve.bind(py), PyTuple::empty(py), None)?.is_truthy(),
     }
 }
 
@@ -57,7 +57,8 @@ fn hubs(py: Python<'_>) -> PyResult<Option<&'static Hubs>> {
     if SEEN.load(Ordering::Relaxed) == address {
         return Ok(None);
     }
-    let found = py.import("seawall._greenlets")?.call_method0("find")?;
+    let module = py.import("seawall._greenlets")?;
+    let found = calls::method(&module, "find", PyTuple::empty(py))?;
     if found.is_none() {
         let _ = class.into_ptr();
         SEEN.store(address, Ordering::Relaxed);
@@ -111,7 +112,7 @@ fn ask(py: Python<'_>, fd: i32, interest: Interest, within: Duration) -> PyResul
     };
     let write = interest == Interest::ReadOrWrite;
     let asked = (fd, write, within.as_secs_f64());
-    hubs.wait.bind(py).call1(asked)?.extract()
+    calls::call(hubs.wait.bind(py), asked, None)?.extract()
 }
 
 impl Ground for Greenlet {

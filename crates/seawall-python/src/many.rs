@@ -217,7 +217,10 @@ fn is_awaitable(answer: &Bound<'_, PyAny>) -> PyResult<bool> {
         || answer.is_exact_instance_of::<PyString>()
         || answer.is_exact_instance_of::<PyList>()
         || answer.is_exact_instance_of::<PyDict>();
-    Ok(!plain && answer.hasattr(intern!(answer.py(), "__await__"))?)
+    Ok(!plain
+        && answer
+            .get_type()
+            .hasattr(intern!(answer.py(), "__await__"))?)
 }
 
 fn is_not_in_capitals(name: &Bound<'_, PyAny>) -> PyResult<bool> {

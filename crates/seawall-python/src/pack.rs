@@ -61,7 +61,9 @@ fn push(cmd: &mut Cmd, arg: &Bound<'_, PyAny>, codec: &Codec) -> PyResult<()> {
     {
         cmd.push(itoa::Buffer::new().format(number).as_bytes());
     } else if arg.is_instance_of::<PyInt>() || arg.is_instance_of::<PyFloat>() {
-        cmd.push(arg.repr()?.to_str()?.as_bytes());
+        // One of a class of the application's may say it in Python.
+        let said = calls::method(&arg.get_type(), "__repr__", (arg,))?;
+        cmd.push(said.cast::<PyString>()?.to_str()?.as_bytes());
     } else if let Ok(bytes) = arg.cast::<PyByteArray>() {
         cmd.push(&bytes.to_vec());
     } else if arg.is_instance_of::<PyMemoryView>() {

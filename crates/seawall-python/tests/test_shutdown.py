@@ -1,16 +1,23 @@
 """The end of the interpreter with calls in flight: no crash, no hang, the right exit code, nothing said.
 
 How each can fail: a thread that comes back for the interpreter's lock while it is being taken down is ended inside Rust,
-which aborts the process (so did every second of the runs with a credential provider before ``src/calls.rs``); one that keeps the interpreter waits for its thread; a finalizer that fails says
-``Exception ignored``.
+which aborts the process (so did every second of the runs with a credential provider before ``src/calls.rs``); one that
+keeps the interpreter waits for its thread; a finalizer that fails says ``Exception ignored``.
+
+A process that was aborted leaves its core, and the test tells the stacks in it, where there is a gdb.
 """
 
 from __future__ import annotations
 
 import os
+import pathlib
+import resource
+import shutil
+import signal
 import subprocess
 import sys
 import textwrap
+import time
 
 import pytest
 from sync_world import PATIENCE
@@ -95,6 +102,37 @@ ENDS = {
             while True:
                 client.pipeline(transaction=False).echo("x").execute()
         in_threads(go_on, go_on)
+        print("end")
+        """,
+        0,
+        "end\n",
+    ),
+    "daemon threads inside Python code that is asked by the engine": (
+        """
+        import seawall._greenlets
+        seawall._greenlets.find = lambda sleep=time.sleep: sleep(0.2)
+        class Number(int):
+            def __repr__(self, sleep=time.sleep):
+                sleep(0.2)
+                return "7"
+        client = native(url)
+        keep = Slow()
+        in_threads(lambda: client.set("k", Number(7)), lambda: client.get("k"))
+        print("end")
+        """,
+        0,
+        "end\n",
+    ),
+    "a daemon thread that starts the thread for events": (
+        """
+        started = threading.Thread.start
+        def slowly(thread):
+            if thread.name == "seawall-events":
+                time.sleep(0.4)
+            started(thread)
+        threading.Thread.start = slowly
+        keep = Slow()
+        in_threads(lambda: native(url).get("k"))
         print("end")
         """,
         0,
@@ -269,17 +307,73 @@ ENDS = {
 }
 
 
+#: Threads that come back when the interpreter is gone and the process is not: its end waits for somebody to close its
+#: standard input.
+LATE = """
+import ctypes
+libc = ctypes.CDLL(None)
+libc.__cxa_atexit(libc.getchar, None, None)
+client, other = native(url), pooled(url)
+client.set_response_callback("ECHO", lambda reply, **options: time.sleep(1.0))
+in_threads(lambda: client.blpop("late", timeout=0), lambda: client.blpop("never", timeout=1),
+           lambda: other.blpop("late", timeout=0), lambda: list(client.pubsub().listen()),
+           lambda: client.pipeline(transaction=False).blpop("late", timeout=0).execute(),
+           lambda: client.pipeline(transaction=False).echo("x").execute(),
+           lambda: native(url, retry=None).blpop("late", timeout=0))
+print("end")
+"""
+
+
+def started(folder: pathlib.Path, program: str, url: str, *options: str) -> subprocess.Popen[str]:
+    def may_leave_a_core() -> None:
+        most = resource.getrlimit(resource.RLIMIT_CORE)[1]
+        resource.setrlimit(resource.RLIMIT_CORE, (most, most))
+
+    return subprocess.Popen(
+        [sys.executable, *options, "-c", BEGIN + program, HERE, url],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=folder,
+        preexec_fn=may_leave_a_core,
+    )
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Its code, what it printed, and what it complained of."""
+    try:
+        printed, complained = process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
+    return process.returncode, printed, complained
+
+
+def stacks(folder: pathlib.Path, code: int) -> str:
+    """Of every thread, where a signal ended the process."""
+    if code >= 0:
+        return ""
+    cores, gdb = sorted(folder.glob("core*")), shutil.which("gdb")
+    if not cores or gdb is None:
+        return f"{signal.Signals(-code).name}; to be told where: install gdb, have /proc/sys/kernel/core_pattern say `core`"
+    asked = [gdb, "-batch", "-ex", "thread apply all backtrace 40", sys.executable, str(cores[0])]
+    return subprocess.run(asked, capture_output=True, text=True, timeout=PATIENCE, check=False).stdout
+
+
 @pytest.mark.parametrize("strictly", [False, True], ids=["", "dev"])
 @pytest.mark.parametrize("end", ENDS)
-def test_the_interpreter_ends_quietly(shared_server, end, strictly):
+def test_the_interpreter_ends_quietly(shared_server, tmp_path, end, strictly):
     code, expected, said = ENDS[end]
     options = ["-X", "dev", "-W", "error"] if strictly else []
     # redis-py itself leaves sockets, and says so in its finalizers.
-    done = subprocess.run(
-        [sys.executable, *options, "-c", BEGIN + textwrap.dedent(code), HERE, shared_server.url],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (expected, said, "")
+    outcome = ended(started(tmp_path, textwrap.dedent(code), shared_server.url, *options))
+    assert outcome == (expected, said, ""), stacks(tmp_path, outcome[0])
+
+
+def test_threads_that_come_back_after_the_interpreters_end_harm_nothing(shared_server, tmp_path):
+    process = started(tmp_path, LATE, shared_server.url)
+    said = process.stdout.readline()
+    shared_server.admin().rpush("late", *range(8))
+    time.sleep(1.5)
+    code, more, complained = ended(process)
+    assert (code, said + more, complained) == (0, "end\n", ""), stacks(tmp_path, code)

@@ -108,7 +108,9 @@ def _end() -> None:
     _ended = True
     if thread is not None:
         _ext.events_ring()
-        thread.join(LAST_WORDS)
+        # One that another thread is about to start cannot be waited for; it will find that there is nothing to do.
+        with contextlib.suppress(RuntimeError):
+            thread.join(LAST_WORDS)
         if thread.is_alive():
             return
     until = time.monotonic() + LAST_WORDS
