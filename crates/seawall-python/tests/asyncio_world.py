@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
+from real_servers import USED
 
 #: Far beyond what any of this takes: a test that hangs ends by it, with the traceback of where.
 PATIENCE = 60
@@ -67,6 +68,7 @@ class Relay:
     async def __aenter__(self) -> Relay:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
+        USED.add(self.port)
         return self
 
     async def __aexit__(self, *_: object) -> None:

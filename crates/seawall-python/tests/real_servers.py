@@ -35,10 +35,20 @@ def find_server() -> str:
     raise RuntimeError("no server to test with: apt install redis-server")
 
 
+#: Ports that something listened on in this process's tests. Clients that a test left behind may still be looking there,
+#: and what was counted at an endpoint stays.
+USED: set[int] = set()
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """One that no other test has had."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        if port not in USED:
+            USED.add(port)
+            return port
 
 
 class Server:
