@@ -17,6 +17,7 @@ import pytest
 import redis
 
 import seawall
+from seawall import _interpreter
 
 #: Other interpreters that happen to be here: the wheel is one for all of them.
 OTHERS = sorted(glob.glob(os.path.expanduser("~/.pyenv/versions/3.1[2-9].*/bin/python")))
@@ -88,3 +89,10 @@ def test_other_versions_of_python_run_the_same_module(shared_server, python):
         env={**os.environ, "PYTHONPATH": os.pathsep.join(str(folder) for folder in FOLDERS)},
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "well\n", "")
+
+
+def test_a_free_threaded_python_that_finds_the_wheels_module_is_refused_in_words(monkeypatch):
+    # As such a build says of itself; none is here to be asked.
+    monkeypatch.setattr(sys, "abiflags", "t")
+    with pytest.raises(ImportError, match=r"free-threaded.* Use an ordinary build of Python"):
+        _interpreter.refuse_without_a_global_lock()

@@ -10,9 +10,10 @@
 
 from typing import TYPE_CHECKING
 
-from ._interpreter import refuse_all_but_the_main as _refuse
+from . import _interpreter
 
-_refuse()
+_interpreter.refuse_all_but_the_main()
+_interpreter.refuse_without_a_global_lock()
 
 from ._mode import MODE as _MODE  # first: a wrong SEAWALL is said before anything else
 from . import _share, asyncio, errors, otel, prometheus

@@ -1,7 +1,9 @@
-"""Only the main interpreter of a process has the engine."""
+"""Only the main interpreter of a process has the engine, and only one with a global lock has the wheel's."""
 
 from __future__ import annotations
 
+import sys
+from importlib.util import find_spec
 from typing import Any
 
 
@@ -25,6 +27,23 @@ def refuse_all_but_the_main() -> None:
         raise ImportError(
             "seawall cannot be used in a subinterpreter: its engine is one a process, and belongs to the main interpreter. "
             "Use processes or threads; under mod_wsgi set `WSGIApplicationGroup %{GLOBAL}`"
+        )
+
+
+def refuse_without_a_global_lock() -> None:
+    """Raises ``ImportError`` where the interpreter is free-threaded and the native module is not made for it.
+
+    pip does not install the wheel there. Found by another way (``PYTHONPATH``, a copied environment) it is loaded, and fails
+    without a word of why: objects are laid out otherwise.
+    """
+    if "t" not in getattr(sys, "abiflags", ""):
+        return
+    found = find_spec("seawall._ext")
+    if found is not None and str(found.origin).endswith(".abi3.so"):
+        version = ".".join(map(str, sys.version_info[:3]))
+        raise ImportError(
+            f"seawall cannot be used with this Python ({version}, free-threaded): its native module is made for "
+            "interpreters with a global lock. Use an ordinary build of Python"
         )
 
 
