@@ -53,6 +53,7 @@ fn _ext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(events::events_count, module)?)?;
     module.add_function(wrap_pyfunction!(attempts::trace_attempts, module)?)?;
     module.add_function(wrap_pyfunction!(tally::gone, module)?)?;
+    module.add_function(wrap_pyfunction!(tally::histogram_bounds, module)?)?;
     module.add_function(wrap_pyfunction!(observe::requests, module)?)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))
 }

@@ -312,6 +312,9 @@ pub(crate) fn stats_as_dict<'py>(py: Python<'py>, stats: &Stats) -> PyResult<Bou
         }
         dict.set_item(name, by_cause)?;
     }
+    for (name, counted) in tally::times(stats) {
+        dict.set_item(name, tally::histogram_as_dict(py, counted)?)?;
+    }
     dict.set_item("run_id", stats.run_id.as_deref())?;
     Ok(dict)
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwapOption;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use seawall::{ByCause, Cause, Stats};
+use seawall::{ByCause, Cause, Histogram, Stats};
 
 /// Endpoints that are remembered one by one; what comes after is counted under the name `other`.
 const ENDPOINTS_MAX: usize = 1_024;
@@ -47,6 +47,7 @@ impl Gone {
 struct Sums {
     single: BTreeMap<&'static str, u64>,
     by_cause: BTreeMap<&'static str, BTreeMap<Cause, u64>>,
+    times: BTreeMap<&'static str, Histogram>,
 }
 
 /// What only grows, by its name in `stats()`.
@@ -72,6 +73,41 @@ pub(crate) fn by_cause(stats: &Stats) -> [(&'static str, &ByCause); 3] {
     ]
 }
 
+/// The same, of what is measured.
+pub(crate) fn times(stats: &Stats) -> [(&'static str, &Histogram); 3] {
+    [
+        ("create_time", &stats.create_time),
+        ("wait_time", &stats.wait_time),
+        ("use_time", &stats.use_time),
+    ]
+}
+
+/// A histogram as Python shows it: buckets by their upper bounds, as Prometheus writes them; those alone that are not
+/// empty, each with how often and how many seconds.
+pub(crate) fn histogram_as_dict<'py>(
+    py: Python<'py>,
+    times: &Histogram,
+) -> PyResult<Bound<'py, PyDict>> {
+    let buckets = PyDict::new(py);
+    for (bound, count, sum) in times.buckets().filter(|&(_, count, _)| count > 0) {
+        let bound = bound.map_or_else(|| "+Inf".to_owned(), |b| b.as_secs_f64().to_string());
+        buckets.set_item(bound, (count, sum.as_secs_f64()))?;
+    }
+    let dict = PyDict::new(py);
+    dict.set_item("count", times.count())?;
+    dict.set_item("sum", times.sum().as_secs_f64())?;
+    dict.set_item("buckets", buckets)?;
+    Ok(dict)
+}
+
+/// The upper bounds of a histogram's buckets, all but the last one's.
+#[pyfunction]
+pub(crate) fn histogram_bounds() -> Vec<f64> {
+    let none = Histogram::default();
+    let bounds = none.buckets().filter_map(|(bound, ..)| bound);
+    bounds.map(|bound| bound.as_secs_f64()).collect()
+}
+
 /// A link is gone: what it counted stays.
 pub(crate) fn keep(stats: Option<Stats>) {
     let Some(stats) = stats else { return };
@@ -94,6 +130,9 @@ pub(crate) fn keep(stats: Option<Stats>) {
         for (cause, count) in counts.iter() {
             *kept.entry(cause).or_default() += count;
         }
+    }
+    for (name, counted) in times(&stats) {
+        sums.times.entry(name).or_default().add(counted);
     }
 }
 
@@ -119,6 +158,9 @@ pub(crate) fn gone(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
                 of.set_item(cause.name(), count)?;
             }
             dict.set_item(name, of)?;
+        }
+        for (name, counted) in sums.times {
+            dict.set_item(name, histogram_as_dict(py, &counted)?)?;
         }
         gone.set_item(&*endpoint, dict)?;
     }

@@ -62,7 +62,49 @@ def test_metrics_have_opentelemetrys_names_and_attributes(server, told) -> None:
     assert states == {"idle": 1, "used": 0}
     assert mine("seawall.breaker.state")[0]["value"] == 0
     seawall.otel.uninstall()
-    assert not any(points(reader).values())
+    r.ping()
+    left = points(reader)
+    # What was recorded cannot be taken back, and gets no more.
+    assert [one.count for one in left.pop("db.client.connection.use_time")
+            if one.attributes["server.port"] == server.port] == [1]
+    assert not any(points for name, points in left.items() if not name.endswith("_time"))
+
+
+def test_times_of_connections_are_recorded_once_with_the_bounds_that_they_were_counted_by(server, told) -> None:
+    reader, other = InMemoryMetricReader(), InMemoryMetricReader()
+    seawall.otel.install(MeterProvider([reader, other]), spans=False)
+    r = seawall.Redis.from_url(server.url)
+    for _ in range(20):
+        r.ping()
+
+    def of(name: str, reader: InMemoryMetricReader) -> Any:
+        (one,) = (one for one in points(reader)[name] if one.attributes["server.port"] == server.port)
+        assert one.attributes["db.client.connection.pool.name"] == f"127.0.0.1:{server.port}"
+        return one
+
+    kept = seawall.stats()["endpoints"][f"127.0.0.1:{server.port}"]
+    for key, least in (("create_time", 1), ("wait_time", 20), ("use_time", 20)):
+        for one in (of(f"db.client.connection.{key}", reader), of(f"db.client.connection.{key}", other)):
+            assert one.count == kept[key]["count"] == least
+            assert one.sum == pytest.approx(kept[key]["sum"])
+            filled = {bound: count for bound, count in zip(one.explicit_bounds, one.bucket_counts) if count}
+            assert filled == {float(bound): count for bound, (count, _) in kept[key]["buckets"].items()}
+    r.ping()
+    assert of("db.client.connection.use_time", reader).count == 21
+
+
+def test_more_times_than_are_worth_recording_are_thinned_evenly(server, told, monkeypatch) -> None:
+    monkeypatch.setattr(seawall.otel, "_RECORDS_MAX", 50)
+    reader = InMemoryMetricReader()
+    seawall.otel.install(MeterProvider([reader]), spans=False)
+    r = seawall.Redis.from_url(server.url)
+    for _ in range(500):
+        r.ping()
+    kept = seawall.stats()["endpoints"][f"127.0.0.1:{server.port}"]["use_time"]
+    (one,) = (one for one in points(reader)["db.client.connection.use_time"]
+              if one.attributes["server.port"] == server.port)
+    assert 20 <= one.count <= 50
+    assert one.sum / one.count == pytest.approx(kept["sum"] / kept["count"], rel=0.7)
 
 
 def test_a_second_install_counts_nothing_twice(url, told) -> None:
@@ -180,6 +222,113 @@ def test_each_attempt_is_an_event_on_the_span_of_its_task(server, told, tracer) 
     check(tracer.exporter.get_finished_spans())
 
 
+@pytest.fixture
+def spanning(told) -> Iterator[Any]:
+    """A provider by which our own spans are made, and its exporter."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    before = [seawall.Redis.__dict__["_execute_command"], seawall.Redis.pipeline]
+    seawall.otel.install(metrics=False, command_spans=True, tracer_provider=provider)
+    seawall.otel.install(metrics=False, command_spans=True, tracer_provider=provider)
+    yield exporter
+    seawall.otel.uninstall()
+    assert [seawall.Redis.__dict__["_execute_command"], seawall.Redis.pipeline] == before
+
+
+PLAIN = {"db.system.name": "redis", "db.namespace": "0", "server.address": "127.0.0.1",
+         "network.peer.address": "127.0.0.1"}
+
+
+def check_own_spans(spans: Any, port: int) -> None:
+    at = PLAIN | {"server.port": port, "network.peer.port": port}
+    assert [(span.name, dict(span.attributes)) for span in spans] == [
+        ("SET", at | {"db.operation.name": "SET"}),
+        ("LPUSH", at | {"db.operation.name": "LPUSH", "error.type": "WRONGTYPE", "db.response.status_code": "WRONGTYPE"}),
+        ("MULTI", at | {"db.operation.name": "MULTI", "db.operation.batch.size": 2}),
+        ("PIPELINE GET", at | {"db.operation.name": "PIPELINE GET", "db.operation.batch.size": 3}),
+        ("PIPELINE INCRBY", at | {"db.operation.name": "PIPELINE INCRBY"}),
+        ("WATCH", at | {"db.operation.name": "WATCH"}),
+        ("GET", at | {"db.operation.name": "GET"}),
+        ("MULTI SET", at | {"db.operation.name": "MULTI SET"}),
+        ("BLPOP", at | {"db.operation.name": "BLPOP"}),
+        ("SELECT", at | {"db.operation.name": "SELECT"}),
+    ]
+    assert all(span.kind is trace.SpanKind.CLIENT for span in spans)
+    assert [span.name for span in spans if span.status.status_code is trace.StatusCode.ERROR] == ["LPUSH"]
+    assert "secret" not in "".join(span.to_json() for span in spans), "no key and no value"
+
+
+def test_our_own_spans_are_one_for_each_command_and_pipeline(server, spanning) -> None:
+    r = seawall.Redis.from_url(server.url)
+    r.set("secret", 1)
+    with pytest.raises(redis.ResponseError):
+        r.lpush("secret", 1)
+    r.pipeline().set("secret", 1).get("secret").execute()
+    r.pipeline(transaction=False).get("secret").get("secret").get("b").execute()
+    r.pipeline(transaction=False).incr("secret").execute()
+    with r.pipeline() as pipe:
+        pipe.watch("secret")
+        pipe.get("secret")
+        pipe.multi()
+        pipe.set("secret", 2)
+        pipe.execute()
+        pipe.execute()
+    r.blpop("nothing", timeout=0.01)
+    r.select(0)
+    check_own_spans(spanning.get_finished_spans(), server.port)
+
+
+def test_our_own_spans_are_one_for_each_command_and_pipeline_of_a_task(server, spanning) -> None:
+    async def main() -> None:
+        r = seawall.asyncio.Redis.from_url(server.url)
+        await r.set("secret", 1)
+        with pytest.raises(redis.ResponseError):
+            await r.lpush("secret", 1)
+        await r.pipeline().set("secret", 1).get("secret").execute()
+        await r.pipeline(transaction=False).get("secret").get("secret").get("b").execute()
+        await r.pipeline(transaction=False).incr("secret").execute()
+        async with r.pipeline() as pipe:
+            await pipe.watch("secret")
+            await pipe.get("secret")
+            pipe.multi()
+            pipe.set("secret", 2)
+            await pipe.execute()
+            await pipe.execute()
+        await r.blpop("nothing", timeout=0.01)
+        await r.select(0)
+        await r.aclose()
+
+    asyncio.run(main())
+    check_own_spans(spanning.get_finished_spans(), server.port)
+
+
+def test_a_span_of_ours_says_why_its_command_failed_and_whether_it_may_have_run(server, spanning) -> None:
+    r = seawall.Redis.from_url(server.url, deadline=0.3)
+    r.ping()
+    server.freeze()
+    with pytest.raises(redis.TimeoutError):
+        r.incr("secret")
+    server.kill()
+    with pytest.raises(redis.ConnectionError):
+        seawall.Redis.from_url(server.url, deadline=0.3, ride_out=0.001).get("secret")
+    _, lost, refused = spanning.get_finished_spans()
+    assert lost.attributes["error.type"] == "server-unresponsive" or "timeout" in lost.attributes["error.type"]
+    assert lost.attributes["seawall.may_have_run"] is True
+    assert attempts(lost)[-1]["seawall.retry_refused"]
+    assert refused.attributes["error.type"] == "connection-refused"
+    assert refused.attributes["seawall.may_have_run"] is False
+    assert "db.response.status_code" not in refused.attributes
+
+
+def test_suppressed_instrumentation_makes_no_span(url, spanning) -> None:
+    from opentelemetry.instrumentation.utils import suppress_instrumentation
+
+    with suppress_instrumentation():
+        seawall.Redis.from_url(url).ping()
+    assert not spanning.get_finished_spans()
+
+
 def test_nothing_is_traced_where_nobody_asked(server, tracer) -> None:
     r = seawall.Redis.from_url(server.url, deadline=0.3)
     r.ping()
@@ -262,7 +411,7 @@ def test_opentelemetrys_own_instrumentation_sees_each_command_once_beside_ours(u
             provider.add_span_processor(SimpleSpanProcessor(exporter))
             RedisInstrumentor().instrument(tracer_provider=provider)
             import seawall, seawall.asyncio
-            seawall.otel.install(MeterProvider([reader]))
+            seawall.otel.install(MeterProvider([reader]), command_spans=True, tracer_provider=provider)
             """
         )
         + textwrap.dedent(COMMANDS)
@@ -279,3 +428,54 @@ def test_opentelemetrys_own_instrumentation_sees_each_command_once_beside_ours(u
     )
     assert spans == ["SET", "GET", "BLPOP", "SELECT", "SET GET", "SET", "GET", "BLPOP", "SET GET"]
     assert "seawall.calls" in metrics and len(metrics) == len(set(metrics))
+
+
+def test_a_command_of_opentelemetrys_instrumentation_is_one_span_with_our_attempts_on_it(server) -> None:
+    pytest.importorskip("opentelemetry.instrumentation.redis")
+    calls, spans, events = run(
+        """
+        import asyncio, contextlib, json, sys, threading, time, redis
+        from opentelemetry.instrumentation.redis import RedisInstrumentor
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+        from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+        exporter = InMemorySpanExporter()
+        provider = TracerProvider()
+        provider.add_span_processor(SimpleSpanProcessor(exporter))
+        RedisInstrumentor().instrument(tracer_provider=provider)
+        import seawall, seawall.asyncio
+        seawall.otel.install(metrics=False, command_spans=True, tracer_provider=provider)
+        from redis.connection import Connection
+        stop = threading.Event()
+        def kill():
+            admin = Connection(port=int(sys.argv[2]))
+            while not stop.is_set():
+                admin.send_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"); admin.read_response()
+                stop.wait(0.002)
+        killer = threading.Thread(target=kill); killer.start()
+        calls = 0
+        def told(): return sum(bool(span.events) and "seawall.attempt" in span.events[0].name
+                               for span in exporter.get_finished_spans())
+        r = seawall.Redis.from_url(sys.argv[1], retry_budget=100)
+        end = time.monotonic() + 15
+        while told() < 3 and time.monotonic() < end:
+            calls += 1
+            with contextlib.suppress(redis.RedisError): r.get("a")
+        async def main():
+            global calls
+            r = seawall.asyncio.Redis.from_url(sys.argv[1], retry_budget=100)
+            while told() < 6 and time.monotonic() < end:
+                calls += 1
+                with contextlib.suppress(redis.RedisError): await r.get("a")
+            await r.aclose()
+        asyncio.run(main())
+        stop.set(); killer.join()
+        spans = exporter.get_finished_spans()
+        events = [[event.name for event in span.events] for span in spans if span.events]
+        print(json.dumps([calls, [span.name for span in spans], events]))
+        """,
+        server.url,
+        str(server.port),
+    )
+    assert spans == ["GET"] * calls
+    assert len(events) >= 6 and all("seawall.attempt" in names for names in events)

@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 import urllib.request
 from collections.abc import Callable
@@ -81,6 +82,35 @@ def test_text_is_what_prometheus_reads(server) -> None:
     assert lost and all(dict(labels)["cause"] for _, labels in lost)
     assert "secret" not in text and "17171" not in text
     assert re.search(r"^# TYPE seawall_disconnects_total counter$", text, re.M)
+
+
+def test_times_of_connections_are_histograms(server) -> None:
+    at = f"127.0.0.1:{server.port}"
+    pool = {"db_client_connection_pool_name": at}
+    r = seawall.Redis.from_url(server.url, pool_size=1, deadline=10)
+    r.ping()
+    # One call has the only connection for a while, the other one waits for it.
+    server.freeze()
+    threads = [threading.Thread(target=r.ping) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.6)
+    server.thaw()
+    for thread in threads:
+        thread.join()
+    text = seawall.prometheus.text()
+    found = {name: seawall.stats()["endpoints"][at][name] for name in ("create_time", "wait_time", "use_time")}
+    for name, times in found.items():
+        metric = f"db_client_connection_{name}_seconds"
+        assert re.search(rf"^# TYPE {metric} histogram$", text, re.M)
+        assert value(text, f"{metric}_count", **pool) == times["count"] > 0
+        assert value(text, f"{metric}_sum", **pool) == pytest.approx(times["sum"])
+        buckets = [number for (sample, labels), number in parsed(text).items()
+                   if sample == f"{metric}_bucket" and ("db_client_connection_pool_name", at) in labels]
+        assert len(buckets) == 16 and buckets == sorted(buckets) and buckets[-1] == times["count"]
+    assert found["create_time"]["count"] == seawall.stats()["endpoints"][at]["dialled"]
+    assert 0.5 < found["use_time"]["sum"] < 5
+    assert sum(count for bound, (count, _) in found["wait_time"]["buckets"].items() if float(bound) > 0.25) >= 1
 
 
 def test_the_collector_tells_prometheus_client_the_same(url) -> None:
@@ -168,11 +198,17 @@ def test_processes_are_summed_and_what_the_dead_counted_is_kept(server, tmp_path
     first, second = worker(server.url, 3, tmp_path), worker(server.url, 5, tmp_path)
     assert until(lambda: answered() == 8)
     assert used() == 2
+
+    def waited() -> float:
+        text = seawall.prometheus.text()
+        return value(text, "db_client_connection_wait_time_seconds_count", db_client_connection_pool_name=at)
+
+    assert waited() == 8
     # In order, and by SIGKILL after it had written.
     first.communicate("\n")
     second.kill()
     second.wait()
-    assert answered() == 8 and used() == 0
+    assert answered() == 8 and used() == 0 and waited() == 8
     left = [path.name for path in tmp_path.glob("seawall-*.json") if f"-{os.getpid()}-" not in path.name]
     assert left == [], "the dead leave no files behind"
     assert answered() == 8, "nor are they counted twice"

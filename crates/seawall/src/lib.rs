@@ -44,4 +44,4 @@ pub use pipeline::Pipeline;
 pub use reply::{FromReply, WrongType};
 pub use seawall_model::{Cause, Close, Endpoint, Fault, Moment, Provenance, Secret, Sent};
 pub use seawall_wire::Value;
-pub use stats::{ByCause, OngoingTrouble, OutageCalls, PastOutage, Stats};
+pub use stats::{ByCause, Histogram, OngoingTrouble, OutageCalls, PastOutage, Stats};

@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from . import _guard, _state
+from . import _ext, _guard, _state
 
 Labels = tuple[tuple[str, str], ...]
 Sample = tuple[Labels, float]
@@ -29,10 +29,14 @@ class Family:
     #: Whose statistics they are: ``endpoints`` or ``guards``.
     of: str = "endpoints"
 
+    #: Which of :data:`_state.TIMES` it is: then its samples are those of Prometheus' histograms, with the bounds in a
+    #: label ``le``, and the sum at :data:`SUM`.
+    times: str | None = None
+
     @property
     def counts(self) -> bool:
         """Whether it only grows."""
-        return self.name.endswith("_total")
+        return self.times is not None or self.name.endswith("_total")
 
 
 def _each(key: str) -> Callable[[str, dict[str, Any]], Iterator[Sample]]:
@@ -97,6 +101,38 @@ def _of_pool(key: str) -> Callable[[str, dict[str, Any]], Iterator[Sample]]:
             yield ((_POOL, endpoint),), one[key]
 
     return read
+
+
+#: The buckets' upper bounds, in seconds, as Prometheus writes them; the last bucket has none.
+BOUNDS = tuple(_ext.histogram_bounds())
+_LE = (*(f"{bound:g}" for bound in BOUNDS), "+Inf")
+#: Where the sum of a histogram stands among its samples.
+SUM = ("le", "sum")
+
+
+def _times(key: str) -> Callable[[str, dict[str, Any]], Iterator[Sample]]:
+    def read(endpoint: str, one: dict[str, Any]) -> Iterator[Sample]:
+        times = one[key]
+        if not times["count"]:
+            return
+        pool = (_POOL, endpoint)
+        so_far = 0
+        for bound in _LE:
+            so_far += times["buckets"].get(bound, (0, 0.0))[0]
+            yield (pool, ("le", bound)), so_far
+        yield (pool, SUM), times["sum"]
+
+    return read
+
+
+def _measured(key: str, help: str) -> Family:
+    name = f"db.client.connection.{key}"
+    return Family(name.replace(".", "_") + "_seconds", name, "s", help, True, _times(key), times=key)
+
+
+def _none_idle(endpoint: str, one: dict[str, Any]) -> Iterator[Sample]:
+    if one["state"] is not None:
+        yield ((_POOL, endpoint),), 0
 
 
 def _timeouts(endpoint: str, one: dict[str, Any]) -> Iterator[Sample]:
@@ -188,6 +224,16 @@ FAMILIES = (
         True, _of_pool("size"),
     ),
     Family(
+        "db_client_connection_idle_max", "db.client.connection.idle.max", "{connection}",
+        "Connections that may be kept at rest.",
+        True, _of_pool("size"),
+    ),
+    Family(
+        "db_client_connection_idle_min", "db.client.connection.idle.min", "{connection}",
+        "Connections that are kept at rest in any case: none.",
+        True, _none_idle,
+    ),
+    Family(
         "db_client_connection_pending_requests", "db.client.connection.pending_requests", "{request}",
         "Calls that wait for a connection.",
         True, _of_pool("waiting"),
@@ -197,6 +243,9 @@ FAMILIES = (
         "Calls for which no connection became free by their deadline.",
         True, _timeouts,
     ),
+    _measured("create_time", "How long it took to make a connection: name, dial, TLS and login."),
+    _measured("wait_time", "How long a call waited until it was given a connection."),
+    _measured("use_time", "How long a call had its connection."),
     Family(
         "seawall_observed_total", "seawall.observed", "{call}",
         "What SEAWALL=observe saw redis-py do, and what Seawall would have done.",

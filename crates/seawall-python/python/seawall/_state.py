@@ -12,6 +12,7 @@ _RANK = {"up": 0, "suspect": 1, "down": 2}
 #: What only grows, and is kept when a client is let go of.
 COUNTERS = ("outages", "calls", "answered", "refused", "may_have_run", "retried", "retries_refused", "dialled")
 BY_CAUSE = ("failed", "lost", "dials_failed")
+TIMES = ("create_time", "wait_time", "use_time")
 _GAUGES = ("size", "idle", "in_use", "dialling", "waiting", "journal_bytes")
 
 #: Troubles of this process alone: another instance may do better.
@@ -59,6 +60,7 @@ def _blank() -> dict[str, Any]:
     blank: dict[str, Any] = {"links": 0, "state": None, "cause": None, "lasting": None, "writes_refused": None, "rejected": None}
     blank.update((name, 0) for name in (*COUNTERS, *_GAUGES))
     blank.update((name, {}) for name in BY_CAUSE)
+    blank.update((name, {"count": 0, "sum": 0.0, "buckets": {}}) for name in TIMES)
     blank["run_id"] = None
     return blank
 
@@ -81,6 +83,17 @@ def _add(sum: dict[str, Any], one: dict[str, Any]) -> None:
     for name in BY_CAUSE:
         for cause, count in one.get(name, {}).items():
             sum[name][cause] = sum[name].get(cause, 0) + count
+    for name in TIMES:
+        if name in one:
+            _add_times(sum[name], one[name])
+
+
+def _add_times(sum: dict[str, Any], one: dict[str, Any]) -> None:
+    sum["count"] += one["count"]
+    sum["sum"] += one["sum"]
+    for bound, (count, seconds) in one["buckets"].items():
+        before = sum["buckets"].get(bound, (0, 0.0))
+        sum["buckets"][bound] = [before[0] + count, before[1] + seconds]
 
 
 def health() -> dict[str, Any]:

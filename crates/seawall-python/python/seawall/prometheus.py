@@ -68,11 +68,38 @@ def text() -> str:
         if not samples:
             continue
         lines.append(f"# HELP {family.name} {family.help}")
-        lines.append(f"# TYPE {family.name} {'counter' if family.counts else 'gauge'}")
+        kind = "histogram" if family.times else "counter" if family.counts else "gauge"
+        lines.append(f"# TYPE {family.name} {kind}")
+        if family.times:
+            for labels, buckets, sum in _histograms(samples):
+                for bound, count in buckets:
+                    lines.append(_line(family.name + "_bucket", (*labels, ("le", bound)), count))
+                lines.append(_line(family.name + "_sum", labels, sum))
+                lines.append(_line(family.name + "_count", labels, buckets[-1][1]))
+            continue
         for labels, value in sorted(samples.items()):
-            inside = ",".join(f'{name}="{_escaped(text)}"' for name, text in labels)
-            lines.append(f"{family.name}{{{inside}}} {_number(value)}")
+            lines.append(_line(family.name, labels, value))
     return "\n".join(lines) + "\n" if lines else ""
+
+
+def _line(name: str, labels: _families.Labels, value: float) -> str:
+    inside = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels)
+    return f"{name}{{{inside}}} {_number(value)}"
+
+
+def _histograms(
+    samples: dict[_families.Labels, float],
+) -> list[tuple[_families.Labels, list[tuple[str, float]], float]]:
+    """Each histogram among these samples: its labels, its buckets in order, and its sum."""
+    found: dict[_families.Labels, dict[str, float]] = {}
+    for labels, value in samples.items():
+        found.setdefault(labels[:-1], {})[labels[-1][1]] = value
+    told = []
+    for labels, buckets in sorted(found.items()):
+        sum = buckets.pop(_families.SUM[1], 0.0)
+        # "+Inf" is a number to Python too.
+        told.append((labels, sorted(buckets.items(), key=lambda one: float(one[0])), sum))
+    return told
 
 
 def _escaped(text: str) -> str:
@@ -91,7 +118,7 @@ class Collector:
         return []
 
     def collect(self) -> Iterator[Any]:
-        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
         values = _values()
         for family in _families.FAMILIES:
@@ -99,6 +126,12 @@ class Collector:
             if not samples:
                 continue
             labels = [name for name, _ in next(iter(samples))]
+            if family.times:
+                histogram = HistogramMetricFamily(family.name, family.help, labels=labels[:-1])
+                for key, buckets, sum in _histograms(samples):
+                    histogram.add_metric([text for _, text in key], buckets=buckets, sum_value=sum)
+                yield histogram
+                continue
             kind = CounterMetricFamily if family.counts else GaugeMetricFamily
             metric = kind(family.name.removesuffix("_total"), family.help, labels=labels)
             for key, value in sorted(samples.items()):

@@ -12,6 +12,7 @@ use super::replies::Replies;
 use crate::link::connection::{Incoming, Loss};
 use crate::link::live::{Live, wire_cause};
 use crate::link::shared::Link;
+use crate::stats::Histogram;
 
 /// What a caller is told of its request.
 pub(super) enum Fate {
@@ -121,6 +122,8 @@ pub(super) fn take(
     done: &mut Done,
     proof: &mut Option<Answered>,
     established_at: Moment,
+    now: Moment,
+    used: &mut Histogram,
 ) -> Result<(), Cause> {
     loop {
         let incoming = match live.state.next_incoming() {
@@ -165,6 +168,7 @@ pub(super) fn take(
         if front.taken.len() == front.replies
             && let Some(asked) = asked.pop_front()
         {
+            used.note(now.since(asked.sent_at));
             done.push((asked.caller, asked.taken));
         }
     }

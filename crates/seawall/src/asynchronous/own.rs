@@ -210,9 +210,10 @@ impl Own {
             return;
         }
         if self.tainted {
-            let usage = lent.usage;
+            let (usage, had_since) = (lent.usage, lent.connection.had_since);
             lent.connection.stream.abort();
-            self.link.decide(|ledger, now| ledger.dropped(now, usage));
+            self.link
+                .decide(|ledger, now| ledger.dropped(now, usage, had_since));
         } else {
             self.link.give_back(lent.connection, lent.usage);
         }

@@ -30,6 +30,7 @@ use crate::link::ledger::{Ledger, Lent, Use};
 use crate::link::live::{Live, Step};
 use crate::link::shared::Link;
 use crate::net::stream::close_of;
+use crate::stats::Histogram;
 
 /// A connection on which nothing came for so long is looked at before it is written to: as at a checkout from the pool,
 /// and for the same price, one read that finds nothing.
@@ -158,6 +159,7 @@ impl Shared {
             }
         };
         lent.connection.state.be_careful();
+        lent.connection.had_since = None;
         let shared = Arc::new(Self {
             bell: Bell::default(),
             room: Turns::default(),
@@ -519,6 +521,7 @@ impl Shared {
     ) -> Result<(), Loss> {
         let now = clock::now();
         let mut proof: Option<Answered> = None;
+        let mut used = Histogram::default();
         let outcome = {
             let mut state = self.lock();
             let state = &mut *state;
@@ -533,7 +536,9 @@ impl Shared {
             };
             state.last_heard = now;
             let replies = live.state.replies();
-            let taken = take(live, &mut state.asked, done, &mut proof, self.established);
+            let established = self.established;
+            let asked = &mut state.asked;
+            let taken = take(live, asked, done, &mut proof, established, now, &mut used);
             if live.state.replies() > replies {
                 state.last_replied = now;
             }
@@ -549,7 +554,10 @@ impl Shared {
         if let Some(link) = self.link.upgrade() {
             let well = answered_well(done);
             if proof.is_some() || well > 0 {
-                link.decide_at(now, |ledger, now| ledger.answered_shared(now, well, proof));
+                link.decide_at(now, |ledger, now| {
+                    ledger.counters.use_time.add(&used);
+                    ledger.answered_shared(now, well, proof)
+                });
             }
         }
         for (caller, replies) in done.drain(..) {

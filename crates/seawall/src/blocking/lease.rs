@@ -769,14 +769,14 @@ impl Lease {
         match fate {
             Fate::Return if !self.is_tainted() => self.link.give_back(lent.connection, lent.usage),
             Fate::Return | Fate::Abandon => {
-                let usage = lent.usage;
+                let (usage, had_since) = (lent.usage, lent.connection.had_since);
                 if lent.connection.is_settled() {
                     lent.connection.stream.close();
                 } else {
                     lent.connection.stream.abort();
                 }
                 self.link
-                    .decide(|ledger: &mut _, now: Moment| ledger.dropped(now, usage));
+                    .decide(|ledger: &mut _, now: Moment| ledger.dropped(now, usage, had_since));
             }
         }
     }

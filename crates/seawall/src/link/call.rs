@@ -50,6 +50,8 @@ pub(crate) struct Call<'a> {
     carried: u32,
     usage: Use,
     asked: bool,
+    /// Since when it has needed a connection.
+    needs_since: Moment,
     first: Option<Cause>,
     /// Whether any attempt so far may have run.
     sent: Sent,
@@ -119,6 +121,7 @@ impl<'a> Call<'a> {
                 Use::Call
             },
             asked: false,
+            needs_since: started,
             first: None,
             sent: Sent::No,
             said: None,
@@ -196,6 +199,7 @@ impl<'a> Call<'a> {
             ride_out: self.conduct.ride_out,
             usage: self.usage,
             first,
+            since: self.needs_since,
         }
     }
 
@@ -272,7 +276,8 @@ impl<'a> Call<'a> {
     /// An attempt is over: what it may have done stays true, whatever becomes of the next one.
     fn over(&mut self, loss: &Loss, server: &Server, provenance: Provenance) {
         self.first.get_or_insert(loss.cause);
-        self.failed = Some((loss.cause, clock::now()));
+        self.needs_since = clock::now();
+        self.failed = Some((loss.cause, self.needs_since));
         self.connection = Some(facts(loss, server));
         if provenance.sent_if_aborted() == Sent::Perhaps {
             self.sent = Sent::Perhaps;
@@ -301,7 +306,10 @@ impl<'a> Call<'a> {
                 Again::At(now)
             }
             Verdict::Park if now < self.deadline.send_by() => Again::At(now),
-            Verdict::RetryAt(at) => Again::At(at),
+            Verdict::RetryAt(at) => {
+                self.needs_since = at;
+                Again::At(at)
+            }
             Verdict::Park => {
                 self.not_again(loss.cause, RetryRefusal::Deadline);
                 Again::Fail(self.ends(self.lost_for_good(loss, provenance, now)))
@@ -489,7 +497,8 @@ impl<'a> Call<'a> {
         let ran_not = error.kind.surely_did_not_run() && !self.nature.script;
         if ran_not && self.goes_again(family, cause) {
             self.first.get_or_insert(cause);
-            self.failed = Some((cause, clock::now()));
+            self.needs_since = clock::now();
+            self.failed = Some((cause, self.needs_since));
             self.said = Some(error);
             return Said {
                 answer: None,

@@ -34,6 +34,8 @@ pub(crate) struct Live {
     pub(crate) stream: Stream,
     pub(crate) state: Connection,
     pub(crate) server: Server,
+    /// Since when somebody has had it for himself.
+    pub(crate) had_since: Option<Moment>,
     /// A write failed. Nothing more is written, and until then the peer's last words are waited for.
     pub(crate) mute: Option<Moment>,
     pub(crate) patience: Patience,
@@ -60,6 +62,7 @@ impl Live {
             stream,
             state,
             server: Server::default(),
+            had_since: None,
             mute: None,
             patience: Patience::default(),
             reset: false,
@@ -219,6 +222,7 @@ impl Live {
     /// Looks, before it is handed out, whether the peer has closed it or said something: pushes are taken, anything
     /// else condemns it.
     pub(crate) fn check(&mut self, now: Moment) -> Result<(), Loss> {
+        self.had_since = Some(now);
         if now.since(self.state.last_used()) < FRESH && self.state.is_clean() {
             return Ok(());
         }

@@ -245,8 +245,9 @@ impl Link {
 
     /// A connection on which nothing is owed leads to the wrong server: it is closed.
     pub(crate) fn part(&self, live: Box<Live>, usage: Use) {
+        let had_since = live.had_since;
         self.close(live, CloseWhy::Stale);
-        self.decide(|ledger, now| ledger.dropped(now, usage));
+        self.decide(|ledger, now| ledger.dropped(now, usage, had_since));
     }
 
     /// A call was answered over a connection that leads to the wrong server.
@@ -265,6 +266,7 @@ impl Link {
             established: live.state.established(),
             last_used,
             seen_well: last_used,
+            had_since: live.had_since,
             connection: live,
             usage,
         }
@@ -284,7 +286,7 @@ impl Link {
             self.decide(|ledger, now| ledger.give_back(now, Self::lend(live, usage)));
         } else {
             live.stream.abort();
-            self.decide(|ledger, now| ledger.dropped(now, usage));
+            self.decide(|ledger, now| ledger.dropped(now, usage, live.had_since));
         }
     }
 }
@@ -322,8 +324,8 @@ impl Link {
 
     /// As [`bury`](Self::bury), where the reason is still being looked for: it is told when it is found.
     pub(crate) fn bury_untold(&self, lent: Lent<Box<Live>>, loss: &Loss) {
-        let (established, usage) = Self::lay_down(lent);
-        self.decide(|ledger, now| ledger.lost(now, established, usage, loss));
+        let (established, had_since, usage) = Self::lay_down(lent);
+        self.decide(|ledger, now| ledger.lost(now, established, usage, had_since, loss));
         // What ended one may have ended all: they are not left for calls to find.
         self.look_over();
         self.distrust_like(loss);
@@ -336,8 +338,8 @@ impl Link {
             return;
         }
         self.tell_lost(lent.connection.id, loss);
-        let (_, usage) = Self::lay_down(lent);
-        self.decide(|ledger, now| ledger.dropped(now, usage));
+        let (_, had_since, usage) = Self::lay_down(lent);
+        self.decide(|ledger, now| ledger.dropped(now, usage, had_since));
         self.distrust_like(loss);
     }
 
@@ -348,7 +350,7 @@ impl Link {
         }
     }
 
-    fn lay_down(lent: Lent<Box<Live>>) -> (Moment, Use) {
+    fn lay_down(lent: Lent<Box<Live>>) -> (Moment, Option<Moment>, Use) {
         let Lent {
             connection,
             established,
@@ -356,7 +358,7 @@ impl Link {
             ..
         } = lent;
         connection.stream.abort();
-        (established, usage)
+        (established, connection.had_since, usage)
     }
 
     /// Whether the server should be asked for the reason before a call goes again: a server that closes in order in the

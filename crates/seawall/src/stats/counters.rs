@@ -5,7 +5,7 @@ use std::time::Duration;
 use seawall_model::journal::{HealthState, Restarted};
 use seawall_model::{Cause, Moment};
 
-use super::ByCause;
+use super::{ByCause, Histogram};
 
 /// While an endpoint is down, how often that is told anew.
 const TELL_EVERY: Duration = Duration::from_secs(10);
@@ -87,6 +87,9 @@ pub(crate) struct Counters {
     pub(crate) lost: ByCause,
     pub(crate) dialled: u64,
     pub(crate) dials_failed: ByCause,
+    pub(crate) create_time: Histogram,
+    pub(crate) wait_time: Histogram,
+    pub(crate) use_time: Histogram,
     pub(crate) outages: u64,
     pub(crate) last_outage: Option<PastOutage>,
     trouble: Option<Trouble>,

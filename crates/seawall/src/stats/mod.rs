@@ -2,6 +2,7 @@
 
 mod by_cause;
 mod counters;
+mod histogram;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use crate::link::shared::Link;
 pub use by_cause::ByCause;
 pub(crate) use counters::{Counters, Course, Failed};
 pub use counters::{OutageCalls, PastOutage};
+pub use histogram::Histogram;
 
 /// How a client stands at one moment, and what it has counted since it was made.
 ///
@@ -70,6 +72,12 @@ pub struct Stats {
     pub dials_failed: ByCause,
     /// Connections that ended under us, or were given up.
     pub lost: ByCause,
+    /// How long it took to make each connection: looking its name up, dialling, TLS and login.
+    pub create_time: Histogram,
+    /// How long each call and each lease waited until it was given a connection.
+    pub wait_time: Histogram,
+    /// How long each of them had it. Of a connection that many calls share, how long each call was under way on it.
+    pub use_time: Histogram,
 
     /// The server process that was last spoken to.
     pub run_id: Option<Box<str>>,
@@ -128,6 +136,9 @@ impl Stats {
             dialled: counters.dialled,
             dials_failed: counters.dials_failed,
             lost: counters.lost,
+            create_time: counters.create_time,
+            wait_time: counters.wait_time,
+            use_time: counters.use_time,
             run_id: ledger.run_id().map(Into::into),
             journal_bytes: link.journal.bytes(),
             journal_file: link.journal.file().map(Into::into),
@@ -233,6 +244,9 @@ mod tests {
             dialled: 5,
             dials_failed: counts.clone(),
             lost: counts,
+            create_time: Histogram::default(),
+            wait_time: Histogram::default(),
+            use_time: Histogram::default(),
             run_id: None,
             journal_bytes: 4_096,
             journal_file: Some("/var/lib/seawall/shop.journal".into()),

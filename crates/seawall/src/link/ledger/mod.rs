@@ -222,7 +222,7 @@ impl<C, W> Ledger<C, W> {
         let until = match self.admission(now, &ask) {
             Admission::Send => {
                 if ask.usage == Use::Shared && self.shared == Shared::Up {
-                    self.note_write(now, &ask);
+                    self.handed_over(now, &ask);
                     return (Answer::Shared, orders);
                 }
                 // Writes that wait at a closed gate are in nobody's way.
@@ -319,7 +319,7 @@ impl<C, W> Ledger<C, W> {
     /// A lent connection comes back, fit for use.
     pub(crate) fn give_back(&mut self, now: Moment, lent: Lent<C>) -> Orders<C, W> {
         let mut orders = Orders::none();
-        self.count_back(lent.usage);
+        self.count_back(now, lent.usage, lent.had_since);
         self.keep(
             now,
             Lent {
@@ -340,10 +340,11 @@ impl<C, W> Ledger<C, W> {
         now: Moment,
         established: Moment,
         usage: Use,
+        had_since: Option<Moment>,
         loss: &Loss,
     ) -> Orders<C, W> {
         let mut orders = Orders::none();
-        self.count_back(usage);
+        self.count_back(now, usage, had_since);
         self.lost_last = Some((now, loss.close, loss.cause));
         let cause = loss.cause;
         let change = self.health.connection_failed(now, established, cause);
@@ -353,9 +354,14 @@ impl<C, W> Ledger<C, W> {
     }
 
     /// A lent connection was closed by its user's will; it proves nothing.
-    pub(crate) fn dropped(&mut self, now: Moment, usage: Use) -> Orders<C, W> {
+    pub(crate) fn dropped(
+        &mut self,
+        now: Moment,
+        usage: Use,
+        had_since: Option<Moment>,
+    ) -> Orders<C, W> {
         let mut orders = Orders::none();
-        self.count_back(usage);
+        self.count_back(now, usage, had_since);
         self.settle(now, &mut orders);
         orders
     }
@@ -390,7 +396,7 @@ impl<C, W> Ledger<C, W> {
     /// A call was answered, and its connection comes back.
     pub(crate) fn answered(&mut self, now: Moment, lent: Lent<C>, reply: Answered) -> Orders<C, W> {
         let mut orders = Orders::none();
-        self.count_back(lent.usage);
+        self.count_back(now, lent.usage, lent.had_since);
         self.counters.answered += 1;
         self.served = self.served.max(Some(reply.sent_at));
         let change = self.health.replied(now, reply);
@@ -482,7 +488,10 @@ impl<C, W> Ledger<C, W> {
 
     // -- inside --
 
-    fn count_back(&mut self, usage: Use) {
+    fn count_back(&mut self, now: Moment, usage: Use, had_since: Option<Moment>) {
+        if let Some(since) = had_since {
+            self.counters.use_time.note(now.since(since));
+        }
         match usage {
             Use::Call => self.lent = self.lent.saturating_sub(1),
             Use::Apart => self.lent_apart = self.lent_apart.saturating_sub(1),
@@ -551,12 +560,13 @@ impl<C, W> Ledger<C, W> {
                 continue;
             }
             lent.usage = ask.usage;
+            lent.had_since = Some(now);
             match ask.usage {
                 Use::Call => self.lent += 1,
                 Use::Apart => self.lent_apart += 1,
                 Use::Shared => self.shared = Shared::Given(lent.established),
             }
-            self.note_write(now, ask);
+            self.handed_over(now, ask);
             return Some(lent);
         }
         None
@@ -564,6 +574,12 @@ impl<C, W> Ledger<C, W> {
 
     fn apart_max(&self) -> usize {
         APART_MAX.max(self.bounds.size)
+    }
+
+    /// A call has its connection, and will be sent over it.
+    fn handed_over(&mut self, now: Moment, ask: &Ask) {
+        self.counters.wait_time.note(now.since(ask.since));
+        self.note_write(now, ask);
     }
 
     fn note_write(&mut self, now: Moment, ask: &Ask) {

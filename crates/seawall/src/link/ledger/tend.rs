@@ -64,6 +64,7 @@ impl<C, W> Ledger<C, W> {
         let mut orders = Orders::none();
         self.refusal = None;
         self.counters.dialled += 1;
+        self.counters.create_time.note(now.since(began));
         match purpose {
             Purpose::Carry => {
                 self.dialling = self.dialling.saturating_sub(1);

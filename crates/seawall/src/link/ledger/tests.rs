@@ -1,5 +1,6 @@
 //! The ledger in virtual time: connections and waiters are numbers.
 
+mod times;
 mod turned_away;
 
 use super::super::handshake::{DialError, Purpose, Server};
@@ -42,6 +43,7 @@ fn read(now: Moment) -> Ask {
         deadline: now + SECOND,
         ride_out: SECOND / 2,
         usage: Use::Call,
+        since: now,
     }
 }
 
@@ -51,6 +53,7 @@ fn fresh(number: u32, now: Moment) -> Lent<u32> {
         established: now,
         last_used: now,
         seen_well: now,
+        had_since: None,
         usage: Use::Call,
     }
 }
@@ -282,7 +285,7 @@ fn dead_idle_connections_on_a_healthy_server_are_no_outage() {
         );
     }
     for _ in 0..dials {
-        book.lost(ms(5_000), ms(1), Use::Call, &loss(Cause::IdleReset));
+        book.lost(ms(5_000), ms(1), Use::Call, None, &loss(Cause::IdleReset));
     }
     assert_eq!(book.health.state(), State::Up);
     assert_eq!(book.population().1, 0, "each was counted back once");
@@ -392,7 +395,7 @@ fn an_output_limit_is_named_only_for_a_connection_that_died_alone() {
         output_limit: Some(1 << 20),
         ..Server::default()
     };
-    book.lost(ms(0), ms(0), Use::Call, &loss(Cause::ClosedByServer));
+    book.lost(ms(0), ms(0), Use::Call, None, &loss(Cause::ClosedByServer));
     book.examine(ms(0));
     assert!(book.take_due(ms(0)).examine);
     assert!(!book.examined_since(ms(0)));
@@ -424,7 +427,8 @@ fn a_connection_at_rest_that_dies_with_one_in_use_dies_of_the_same_cause() {
     let mut book = book(4, 10);
     book.give_back(ms(0), fresh(1, ms(0)));
     book.look_over(ms(500), |_| Ok(()));
-    book.lost(ms(900), ms(0), Use::Call, &loss(Cause::ClosedByServer));
+    let cause = Cause::ClosedByServer;
+    book.lost(ms(900), ms(0), Use::Call, None, &loss(cause));
     let dead = book.look_over(ms(901), |_| Err(at_rest()));
     assert_eq!(dead[0].1.cause, Cause::ClosedByServer);
 
@@ -482,7 +486,8 @@ fn calls_that_share_a_connection_want_one_dial_and_wake_together() {
         book.ask(ms(3), shared(ms(3)), || 99).0,
         Answer::Shared
     ));
-    book.lost(ms(4), ms(1), Use::Shared, &loss(Cause::ConnectionReset));
+    let cause = Cause::ConnectionReset;
+    book.lost(ms(4), ms(1), Use::Shared, None, &loss(cause));
     assert!(matches!(
         book.ask(ms(5), shared(ms(5)), || 100).0,
         Answer::Wait { .. }
@@ -512,12 +517,12 @@ fn a_shared_connection_that_retires_makes_room_for_another_and_its_end_costs_tha
     };
     assert!(orders.wake_tender, "another is dialled");
     assert!(book.leave(ticket));
-    let _ = book.dropped(ms(3), Use::Apart);
+    let _ = book.dropped(ms(3), Use::Apart, None);
     assert_eq!(book.population().1, 0);
     put_up(&mut book, 2, ms(4));
     let _ = book.shared_retired(ms(5));
     put_up(&mut book, 3, ms(6));
-    let _ = book.dropped(ms(7), Use::Apart);
+    let _ = book.dropped(ms(7), Use::Apart, None);
     let (answer, _) = book.ask(ms(8), shared(ms(8)), || 8);
     assert!(matches!(answer, Answer::Shared), "{answer:?}");
 }
@@ -733,6 +738,7 @@ impl World {
                         self.now,
                         lent.established,
                         lent.usage,
+                        lent.had_since,
                         &loss(Cause::ConnectionReset),
                     );
                     self.absorb(orders);

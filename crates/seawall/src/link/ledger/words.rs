@@ -45,6 +45,8 @@ pub(crate) struct Ask {
     pub(crate) usage: Use,
     /// It asks for the first time: it counts as a call.
     pub(crate) first: bool,
+    /// Since when it has needed one.
+    pub(crate) since: Moment,
 }
 
 /// A connection and what the ledger must know of it.
@@ -55,6 +57,8 @@ pub(crate) struct Lent<C> {
     pub(crate) last_used: Moment,
     /// When it last was seen to be well.
     pub(crate) seen_well: Moment,
+    /// Since when somebody has had it; none for one that many share, and at rest.
+    pub(crate) had_since: Option<Moment>,
     pub(crate) usage: Use,
 }
 
