@@ -106,6 +106,10 @@ class Server:
         """A plain client of redis-py's, to look and to break with."""
         return redis.Redis(port=self.port, decode_responses=True)
 
+    def admin_with(self, password: str) -> redis.Redis:
+        """As :meth:`admin`, where there is a password."""
+        return redis.Redis(port=self.port, password=password, decode_responses=True)
+
     def admin_raw(self) -> redis.Redis:
         """As :meth:`admin`, with values as they are kept."""
         return redis.Redis(port=self.port)

@@ -542,3 +542,36 @@ def test_events_of_pythons_own_are_told_off_the_callers_thread(heard) -> None:
     seawall.on_event(lambda event: here.append(threading.current_thread().name), names="observe")
     events.tell(seawall.Event("observe.refused", "h:1", "loading"))
     assert until(lambda: here) and here[0] != threading.current_thread().name
+
+
+def test_a_wrong_password_on_a_connection_that_was_handed_out_is_named_and_not_said_again(make_server, heard) -> None:
+    server = make_server("--requirepass", "right")
+    pool = seawall.ConnectionPool(host="127.0.0.1", port=server.port, password="right", protocol=2)
+    theirs = redis.Redis(connection_pool=pool)
+    assert theirs.ping()
+    with pytest.raises(redis.AuthenticationError):
+        theirs.auth("wrong")
+    assert until(lambda: "retry.refused" in names(heard, at(server)))
+    (refused,) = (event for event in heard if event.name == "retry.refused" and event.endpoint == at(server))
+    assert (refused.cause, refused.facts["why"], refused.facts["cmd"]) == ("auth-failed", "not-retryable", "AUTH")
+    assert "retry" not in names(heard, at(server))
+    # After a change of the ACL the server may ask anew who somebody is: HELLO is the same as AUTH to it.
+    before = server.admin_with("right").info("commandstats")["cmdstat_auth"]["calls"]
+    with pytest.raises(redis.AuthenticationError):
+        theirs.auth("wrong")
+    assert server.admin_with("right").info("commandstats")["cmdstat_auth"]["calls"] - before == 2, "ours, and the admin's"
+
+
+def test_a_server_that_wants_a_password_is_not_asked_again_over_a_connection_that_was_handed_out(make_server, heard) -> None:
+    server = make_server("--requirepass", "right")
+    # In RESP2 nothing of the greeting needs a password.
+    pool = seawall.ConnectionPool(host="127.0.0.1", port=server.port, protocol=2)
+    theirs = redis.Redis(connection_pool=pool)
+    began = time.monotonic()
+    with pytest.raises(redis.AuthenticationError):
+        theirs.set("a", 1)
+    assert time.monotonic() - began < 3, "not until the deadline"
+    assert server.admin_with("right").info("commandstats")["cmdstat_set"]["rejected_calls"] == 1
+    assert until(lambda: "retry.refused" in names(heard, at(server)))
+    (refused,) = (event for event in heard if event.name == "retry.refused" and event.endpoint == at(server))
+    assert (refused.cause, refused.facts["why"]) == ("auth-required", "not-retryable")

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use seawall_model::journal::{CommandName, RetryRefusal};
-use seawall_model::{Cause, Close, Moment, Provenance, Sent};
+use seawall_model::{Cause, Close, Fault, Moment, Provenance, Sent};
 use seawall_policy::deadline::{Blocking as Hold, Deadline};
 use seawall_policy::health::{Answered, State};
 use seawall_policy::retry::{self, Attempted, Verdict};
@@ -439,6 +439,11 @@ impl Lease {
             return untouched.then_some(Duration::ZERO);
         }
         let (cause, sent) = self.talk.lost?;
+        if cause.fault() == Fault::Settings {
+            // No second try cures a wrong password.
+            self.tell_again(cause, Err(RetryRefusal::NotRetryable));
+            return None;
+        }
         let now = clock::now();
         let attempted = Attempted {
             sent,
@@ -598,8 +603,7 @@ impl Lease {
     /// As [`abandon`](Self::abandon), for who still wants to ask whether it may [begin again](Self::again).
     pub fn close(&mut self) {
         if self.talk.lost.is_none() {
-            // Given up by who waited for it no longer, or did not like what came.
-            let cause = self.talk.refused.unwrap_or(Cause::ReplyTimeout);
+            let cause = self.talk.given_up_for(self.owes());
             self.talk.lost = Some((cause, self.talk.sent_if_lost(self.provenance())));
             self.doubt_others();
         }
@@ -638,6 +642,7 @@ impl Lease {
         let established = live.state.established();
         let last = live.state.owed() == 0;
         if matches!(incoming, Incoming::Reply(_)) {
+            self.talk.said = refusal.as_ref().map(|error| cause::of_server(&error.kind));
             match &refusal {
                 Some(error) if error.kind.surely_did_not_run() && !self.talk.script => {
                     self.talk.refused = Some(cause::of_server(&error.kind));

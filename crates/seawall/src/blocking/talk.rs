@@ -14,6 +14,8 @@ pub(super) struct Talk {
     pub(super) answered: bool,
     /// The server refused a command for its own state, and nothing ran by that.
     pub(super) refused: Option<Cause>,
+    /// What the last reply says, if it is an error.
+    pub(super) said: Option<Cause>,
     /// A script was sent: its error text proves nothing about what ran.
     pub(super) script: bool,
     /// What the connection's loss proved, if it was lost.
@@ -29,11 +31,18 @@ impl Talk {
             replay: Replay::Read,
             answered: false,
             refused: None,
+            said: None,
             script: false,
             lost: None,
             attempts: 1,
             generation: fork::generation(),
         }
+    }
+
+    /// Given up by who waited for a reply no longer, or did not like what came.
+    pub(super) fn given_up_for(&self, owed: bool) -> Cause {
+        let said = self.said.filter(|_| !owed);
+        self.refused.or(said).unwrap_or(Cause::ReplyTimeout)
     }
 
     /// What the connection's loss proves of all of it.
