@@ -2,16 +2,11 @@
 
 /// Options that concern a client library above the connection, or that Seawall has no use for, with what it does
 /// instead. They are accepted, kept for the library they are meant for, and change nothing here.
-pub(crate) const PASSED_OVER: [(&str, &str); 14] = [
+pub(crate) const PASSED_OVER: [(&str, &str); 12] = [
     ("decode_responses", "decides how Python sees replies"),
     ("encoding", "decides how Python sees replies"),
     ("encoding_errors", "decides how Python sees replies"),
     ("legacy_responses", "decides how Python sees replies"),
-    ("lib_name", "what CLIENT SETINFO says is the library's own"),
-    (
-        "lib_version",
-        "what CLIENT SETINFO says is the library's own",
-    ),
     (
         "health_check_interval",
         "no request of the application is spent on probing",

@@ -259,6 +259,16 @@ settings! {
     "The name of our connections in CLIENT LIST. If none is set, it is made from service, host and process.";
     "None; the doctor joins accounts of client and server by it.";
 
+    lib_name, set_lib_name: Option<Arc<str>> = None, text(512, Allows::Graphic);
+    "SEAWALL_LIB_NAME", default None, like "shop(seawall)", also [];
+    "What CLIENT LIST shows as the library of our connections (`lib-name`), where the server knows that: Redis 7.2, Valkey. If none is set, `seawall`; `off` says nothing.";
+    "None; it goes out with the login. A server that refuses it is not told again.";
+
+    lib_version, set_lib_version: Option<Arc<str>> = None, text(128, Allows::Graphic);
+    "SEAWALL_LIB_VERSION", default None, like "1.2.3", also [];
+    "The version that goes with it (`lib-ver`). If none is set, Seawall's; `off` says nothing.";
+    "As `lib_name`.";
+
     protocol, set_protocol: ProtocolChoice = ProtocolChoice::Auto, Choice { all: ProtocolChoice::ALL, name: ProtocolChoice::name, also: &[] };
     "SEAWALL_PROTOCOL", default Some("auto"), like "2", also [];
     "RESP3 where the server speaks it (`auto`), or one of both.";

@@ -11,8 +11,12 @@ from urllib.parse import quote
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import DataError
 from redis.retry import Retry
+from redis.utils import get_lib_version
 
 from . import _drain, _ext, _registry
+
+#: What redis-py calls itself.
+_REDIS_PY = "redis-py"
 
 #: The deadline of a call where neither `deadline` nor `socket_timeout` says one.
 DEADLINE = 5.0
@@ -147,6 +151,7 @@ def spec_of(connection: Any, ours: dict[str, str], pool_size: int | None = None)
     if connection.client_name:
         settings["client_name"] = str(connection.client_name)
     settings["protocol"] = str(connection.protocol)
+    settings["lib_name"], settings["lib_version"] = _library(connection.driver_info)
     path = getattr(connection, "path", None)
     if path:
         url = f"unix://{quote(os.path.abspath(path))}"
@@ -162,6 +167,29 @@ def spec_of(connection: Any, ours: dict[str, str], pool_size: int | None = None)
             settings.update(_tls(connection))
     settings.update(ours)
     return LinkSpec(url, tuple(sorted(settings.items())), connection.credential_provider)
+
+
+#: Longer ones are refused by the engine.
+_LIBRARY_MAX = 512
+
+
+def _library(info: Any) -> tuple[str, str]:
+    """What CLIENT LIST shows as ``lib-name`` and ``lib-ver``: ``seawall(redis-py_v8.1.0)``, in redis-py's own form, where
+    nobody wishes something else.
+    """
+    if info is None:
+        return "off", "off"
+    name, version = info.formatted_name, info.lib_version
+    theirs = get_lib_version()
+    if (name, version) == (_REDIS_PY, theirs):
+        return f"seawall({_REDIS_PY}_v{theirs})", _ext.__version__
+    return _sayable(name), _sayable(version)
+
+
+def _sayable(text: Any) -> str:
+    # What the server would refuse is not said: redis-py does not mind a refusal.
+    fit = isinstance(text, str) and 0 < len(text) <= _LIBRARY_MAX and all("!" <= char <= "~" for char in text)
+    return text if fit else "off"
 
 
 def _tls(connection: Any) -> dict[str, str]:

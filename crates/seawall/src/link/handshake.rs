@@ -18,6 +18,9 @@ pub(crate) struct Login {
     pub(crate) password: Option<seawall_model::Secret>,
     pub(crate) db: u32,
     pub(crate) client_name: String,
+    /// What CLIENT LIST is to show as our library, and its version.
+    pub(crate) lib_name: Option<String>,
+    pub(crate) lib_version: Option<String>,
     pub(crate) protocol: Wanted,
 }
 
@@ -25,6 +28,12 @@ impl Login {
     /// Whether there is anybody to log in as. A user without a password is one who needs none: he has to be named.
     fn has_identity(&self) -> bool {
         self.user.is_some() || self.password.is_some()
+    }
+
+    /// The server does not want to know by which library we speak.
+    pub(crate) fn leave_library_out(&mut self) {
+        self.lib_name = None;
+        self.lib_version = None;
     }
 
     fn password(&self) -> &[u8] {
@@ -82,6 +91,8 @@ pub(crate) struct Server {
     pub(crate) output_limit: Option<u64>,
     /// It refused to tell its configuration: it is not asked again.
     pub(crate) refuses_config: bool,
+    /// It does not want to know by which library we speak: it is not told again.
+    pub(crate) refuses_setinfo: bool,
 }
 
 /// What to ask beyond the login.
@@ -130,6 +141,8 @@ enum Asked {
     Auth,
     SetName,
     ClientId,
+    LibName,
+    LibVersion,
     Select,
     Ping,
     Info,
@@ -234,6 +247,11 @@ impl Handshake {
                 self.server.refuses_config = true;
                 Ok(())
             }
+            // Before 7.2 it is not known.
+            Asked::LibName | Asked::LibVersion => {
+                self.server.refuses_setinfo = true;
+                Ok(())
+            }
             // The default user's PING may be forbidden; the refusal shows that the server answers.
             Asked::Ping if error.kind.family() != seawall_wire::error::Family::Unavailable => {
                 Ok(())
@@ -267,7 +285,12 @@ impl Handshake {
             }
             Asked::Info => self.informed(value),
             Asked::OutputLimit => self.server.output_limit = normal_limit(value),
-            Asked::Auth | Asked::SetName | Asked::Select | Asked::Ping => {}
+            Asked::Auth
+            | Asked::SetName
+            | Asked::LibName
+            | Asked::LibVersion
+            | Asked::Select
+            | Asked::Ping => {}
         }
     }
 
@@ -353,6 +376,10 @@ impl Handshake {
                 self.login.client_name.as_bytes(),
             ]),
             Asked::ClientId => words.extend([b"CLIENT".as_slice(), b"ID"]),
+            Asked::LibName => words.extend(setinfo(b"LIB-NAME", self.login.lib_name.as_deref())),
+            Asked::LibVersion => {
+                words.extend(setinfo(b"LIB-VER", self.login.lib_version.as_deref()));
+            }
             Asked::Select => words.extend([b"SELECT".as_slice(), db.as_bytes()]),
             Asked::Ping => words.push(b"PING"),
             // Several sections in one INFO are understood from 7.0 on; `everything` is far larger. The default
@@ -378,8 +405,19 @@ fn resp2_login(login: &Login) -> Vec<Asked> {
     script
 }
 
+fn setinfo<'a>(what: &'a [u8], text: Option<&'a str>) -> [&'a [u8]; 4] {
+    [
+        b"CLIENT",
+        b"SETINFO",
+        what,
+        text.unwrap_or_default().as_bytes(),
+    ]
+}
+
 fn after_login(login: &Login, curiosity: Curiosity) -> impl Iterator<Item = Asked> {
     [
+        (login.lib_name.is_some(), Asked::LibName),
+        (login.lib_version.is_some(), Asked::LibVersion),
         (login.db != 0, Asked::Select),
         (curiosity.ping, Asked::Ping),
         (curiosity.info, Asked::Info),
@@ -469,6 +507,33 @@ mod tests {
             panic!("HELLO was refused");
         };
         assert_eq!(words(&bytes), ["CLIENT", "SETNAME", "api", "CLIENT", "ID"]);
+    }
+
+    #[test]
+    fn the_library_is_told_with_the_login_and_a_server_that_does_not_know_that_serves_all_the_same()
+    {
+        let login = Login {
+            lib_name: Some("seawall".to_owned()),
+            lib_version: Some("1.2.3".to_owned()),
+            db: 4,
+            ..named(Wanted::Resp3)
+        };
+        let (mut handshake, bytes, replies) = Handshake::start(login, Curiosity::default());
+        let sent = words(&bytes).join(" ");
+        assert_eq!(
+            sent,
+            "HELLO 3 SETNAME api CLIENT SETINFO LIB-NAME seawall CLIENT SETINFO LIB-VER 1.2.3 SELECT 4"
+        );
+        assert_eq!(replies, 4);
+        let old =
+            "ERR Unknown subcommand or wrong number of arguments for 'setinfo'. Try CLIENT HELP.";
+        for reply in [Value::Map(Vec::new()), refusal(old), refusal(old)] {
+            assert!(matches!(handshake.handle(reply), Ok(Next::Await)));
+        }
+        let Ok(Next::Ready(server)) = handshake.handle(Value::Simple(b"OK".to_vec())) else {
+            panic!("what it does not know does no harm");
+        };
+        assert!(server.refuses_setinfo);
     }
 
     #[test]

@@ -149,6 +149,8 @@ impl Plan {
                 client_name: settings
                     .client_name()
                     .map_or_else(default_name, |name| name.to_string()),
+                lib_name: unless_off(settings.lib_name(), "seawall"),
+                lib_version: unless_off(settings.lib_version(), env!("CARGO_PKG_VERSION")),
                 protocol: match settings.protocol() {
                     ProtocolChoice::Auto => Wanted::Best,
                     ProtocolChoice::Resp2 => Wanted::Resp2,
@@ -193,6 +195,12 @@ impl Plan {
             }
         }
     }
+}
+
+/// What somebody wants to be said, or the usual; nothing for `off`.
+fn unless_off(wanted: Option<Arc<str>>, usual: &str) -> Option<String> {
+    let said = wanted.map_or_else(|| usual.to_owned(), |wanted| wanted.to_string());
+    (said != "off").then_some(said)
 }
 
 /// Whether the name is one that a managed service gives.

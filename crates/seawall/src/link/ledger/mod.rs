@@ -87,6 +87,7 @@ pub(crate) struct Ledger<C, W> {
     gate_tried: Moment,
     next_ticket: u64,
     run_id: Option<Box<str>>,
+    refuses_setinfo: bool,
     refusal: Option<Refusal>,
     /// When the latest request or probe that was answered well was sent.
     served: Option<Moment>,
@@ -133,6 +134,7 @@ impl<C, W> Ledger<C, W> {
             gate_tried: Moment::ORIGIN,
             next_ticket: 1,
             run_id: None,
+            refuses_setinfo: false,
             refusal: None,
             served: None,
             examination: Examination::None,
@@ -175,6 +177,11 @@ impl<C, W> Ledger<C, W> {
     /// The server process that the last probe spoke to.
     pub(crate) fn run_id(&self) -> Option<&str> {
         self.run_id.as_deref()
+    }
+
+    /// Whether the server did not want to know by which library we speak.
+    pub(crate) fn refuses_setinfo(&self) -> bool {
+        self.refuses_setinfo
     }
 
     /// Whether the server refuses writes for want of memory.

@@ -80,8 +80,11 @@ impl<C, W> Ledger<C, W> {
             }
         }
         if server.run_id.is_some() {
+            // Another process may be a newer one.
+            self.refuses_setinfo &= self.run_id == server.run_id;
             self.run_id.clone_from(&server.run_id);
         }
+        self.refuses_setinfo |= server.refuses_setinfo;
         self.keep(now, lent, &mut orders);
         self.settle(now, &mut orders);
         orders

@@ -31,7 +31,13 @@ impl Attempt {
             login.user.clone_from(&identity.user);
             login.password = Some(identity.password.clone());
         }
-        let curiosity = link.ledger().curiosity(self.purpose);
+        let curiosity = {
+            let ledger = link.ledger();
+            if ledger.refuses_setinfo() {
+                login.leave_library_out();
+            }
+            ledger.curiosity(self.purpose)
+        };
         let (handshake, bytes, replies) = Handshake::start(login, curiosity);
         let mut state = Connection::new(link.dialer.limits, now);
         state.queue(now, replies, |out| out.extend_from_slice(&bytes));
