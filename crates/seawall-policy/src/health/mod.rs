@@ -9,17 +9,19 @@
 //!   [`connection_failed`](Health::connection_failed), [`reply_overdue`](Health::reply_overdue),
 //!   [`replied`](Health::replied), [`server_said`](Health::server_said),
 //!   [`probe_started`](Health::probe_started), [`probe_finished`](Health::probe_finished),
-//!   [`write_sent`](Health::write_sent), [`gate_evidence`](Health::gate_evidence);
+//!   [`write_sent`](Health::write_sent), [`gate_evidence`](Health::gate_evidence), [`advised`](Health::advised),
+//!   [`encouraged`](Health::encouraged);
 //! - timers: [`next_probe`](Health::next_probe), [`next_gate_check`](Health::next_gate_check);
 //! - the question: [`admit`](Health::admit), and [`admit_established`](Health::admit_established) for a call that
 //!   already has a connection;
 //! - getters: [`state`](Health::state), [`write_gate`](Health::write_gate),
-//!   [`outage_began`](Health::outage_began), [`attached`](Health::attached).
+//!   [`outage_began`](Health::outage_began), [`attached`](Health::attached), [`advice`](Health::advice).
 //!
 //! Evidence is dated by when it was *sent*, not by when it was noticed: a dial that began before the last good
 //! handshake, or a reply that is overdue while a later request was answered, says nothing about now. Events may come
 //! a little out of order, as threads report them.
 
+mod advice;
 mod causes;
 mod events;
 #[cfg(test)]
@@ -30,6 +32,7 @@ mod probes;
 mod settings;
 mod words;
 
+pub use advice::Advice;
 pub use settings::HealthSettings;
 pub use words::{Admission, Answered, Change, Probe, ProbeResult, Restarted, State, Writes};
 

@@ -136,6 +136,11 @@ impl Outage {
         self.next_probe = now + settings.pause(now.since(self.began), self.latest, rng);
     }
 
+    /// The next probe is due now, if none is under way.
+    pub(super) fn bring_forward(&mut self, now: Moment) {
+        self.next_probe = self.next_probe.min(now);
+    }
+
     pub(super) fn probe_ended(&mut self, probe: Probe) {
         self.under_way.retain(|other| *other != probe);
     }

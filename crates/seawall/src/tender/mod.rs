@@ -6,6 +6,7 @@
 
 mod attempt;
 mod resolver;
+mod spread;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,6 +26,7 @@ use crate::net::wait::timeout;
 use attempt::{Attempt, Progress};
 use resolver::Resolver;
 pub(crate) use resolver::{Names, SystemNames};
+use spread::{Adopted, spread, tell_anew};
 
 /// How often connections at rest are looked at: a server's `timeout` has a grain of one second too.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -111,7 +113,7 @@ impl Tender {
 struct Round {
     tender: Arc<Tender>,
     resolver: Resolver,
-    links: Vec<Weak<Link>>,
+    links: Vec<Adopted>,
     attempts: Vec<Attempt>,
     next_sweep: Moment,
 }
@@ -131,13 +133,18 @@ impl Round {
 
     /// Takes orders from every link; says when the next one is due.
     fn begin(&mut self) -> Moment {
-        self.links.append(
-            &mut self
+        let new = std::mem::take(
+            &mut *self
                 .tender
                 .adopted
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner),
         );
+        if !new.is_empty() {
+            self.links.extend(new.into_iter().map(Adopted::new));
+            tell_anew(&mut self.links);
+        }
+        spread(&mut self.links);
         let now = clock::now();
         let sweep = now >= self.next_sweep;
         if sweep {
@@ -146,7 +153,7 @@ impl Round {
         let mut until = Moment::NEVER;
         let mut index = 0;
         while index < self.links.len() {
-            let Some(link) = self.links[index].upgrade() else {
+            let Some(link) = self.links[index].link.upgrade() else {
                 self.links.swap_remove(index);
                 continue;
             };

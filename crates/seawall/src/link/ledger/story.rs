@@ -17,6 +17,8 @@ impl<C, W> Ledger<C, W> {
     ) {
         orders.wake_tender |= self.health.next_probe().is_some();
         let Some(change) = change else { return };
+        // Other links to the endpoint are told.
+        orders.wake_tender |= matches!(change, Change::Up { .. });
         match change {
             Change::Suspect { .. } => self.counters.suspected(now),
             Change::Down { .. } => self.counters.declared(),

@@ -3,7 +3,7 @@
 use seawall_model::journal::run_id_hash;
 use seawall_model::{Fault, Moment};
 use seawall_policy::dial::{Dial, Dialled};
-use seawall_policy::health::{Change, Probe, ProbeResult, Restarted};
+use seawall_policy::health::{Advice, Change, Probe, ProbeResult, Restarted};
 
 use super::super::handshake::{Curiosity, DialError, Purpose, Server};
 use super::{CloseWhy, Due, Examination, Ledger, Lent, Order, Orders, Refusal, life};
@@ -50,6 +50,23 @@ impl<C, W> Ledger<C, W> {
             orders.wake_tender = true;
         }
         orders
+    }
+
+    /// Another link to the same endpoint found it down.
+    pub(crate) fn advised(&mut self, now: Moment, advice: Advice) -> Orders<C, W> {
+        let mut orders = Orders::none();
+        let change = self.health.advised(now, advice);
+        if change.is_some() {
+            self.changed(now, change, &mut orders);
+            self.settle(now, &mut orders);
+        }
+        orders
+    }
+
+    /// Another link to the same endpoint found it up again.
+    pub(crate) fn encouraged(&mut self, now: Moment) -> Orders<C, W> {
+        self.health.encouraged(now);
+        Orders::none()
     }
 
     /// A connection was established.
