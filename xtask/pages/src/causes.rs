@@ -27,6 +27,15 @@ const FAULTS: [(Fault, &str); 5] = [
     ),
 ];
 
+/// What is named likewise, and is no failure of an endpoint's.
+const OTHERS: &str = "
+## No server's trouble
+
+| cause | what happened | what to do |
+|---|---|---|
+| `guard-open` | a [guard](python/guard.md) did not let the call through: what it guards failed too often, or somebody opened it | look at what it guards; `retry_after` says when it lets a trial through, and `__cause__` is the last failure |
+";
+
 /// The reference page of all causes, as Markdown.
 pub(crate) fn page() -> String {
     let mut page = INTRODUCTION.to_owned();
@@ -45,6 +54,7 @@ pub(crate) fn page() -> String {
             );
         }
     }
+    page.push_str(OTHERS);
     page
 }
 
