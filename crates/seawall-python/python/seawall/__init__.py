@@ -22,6 +22,7 @@ from ._ext import __version__
 from ._state import health, stats
 from ._guard import Guard, GuardEvent, guard
 from .client import Redis, from_url
+from ._gaps import Gap
 from .connection import Connection, SSLConnection, UnixDomainSocketConnection
 from .events import Event, off_event, on_event
 from .pool import BlockingConnectionPool, ConnectionPool
@@ -32,6 +33,7 @@ __all__ = [
     "Connection",
     "ConnectionPool",
     "Event",
+    "Gap",
     "Guard",
     "GuardEvent",
     "Redis",

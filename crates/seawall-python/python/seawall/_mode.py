@@ -28,7 +28,9 @@ ENGINE = MODE == ON
 
 
 def keep_constructors(kind: type) -> None:
-    """Takes away what a client of ours does in another way than redis-py's."""
-    for name in vars(kind).keys() - {"from_url"}:
+    """Takes away what a client of ours does in another way than redis-py's: all but what others call by an argument that
+    redis-py does not know.
+    """
+    for name in vars(kind).keys() - {"from_url", "pubsub"}:
         if not name.startswith("__"):
             delattr(kind, name)

@@ -78,7 +78,9 @@ class Redis(redis.Redis):
         return Pipeline.of(self, transaction, shard_hint)
 
     def pubsub(self, **kwargs: Any) -> PubSub:
-        """As in redis-py: a subscription to channels, on a connection of its own."""
+        """As in redis-py: a subscription to channels, on a connection of its own. ``on_gap`` and ``gap_messages`` say what it
+        missed when it had to connect anew.
+        """
         return PubSub(self.connection_pool, event_dispatcher=self._event_dispatcher, **kwargs)
 
     def _execute_command(self, *args: Any, **options: Any) -> Any:

@@ -93,6 +93,7 @@ NAMES = {
     "outage.end",
     "outage.cleared",
     "policy.answered",
+    "subscription.gap",
     "writes.refused",
     "writes.accepted",
     "observe.doubled",

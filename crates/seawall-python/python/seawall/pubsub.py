@@ -1,4 +1,4 @@
-"""Subscriptions whose own lock cannot be left held."""
+"""Subscriptions whose own lock cannot be left held, and that say what they missed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import weakref
 from typing import Any
 
 from redis.client import PubSub as _PubSub
+
+from ._gaps import Gapped, refuse_coroutines, takes_gaps
 
 __all__ = ["PubSub"]
 
@@ -53,8 +55,36 @@ class _Flag:
         return self._set
 
 
-class PubSub(_PubSub):
-    """A subscription of redis-py's: see ``redis.client.PubSub``."""
+class PubSub(Gapped, _PubSub):
+    """A subscription of redis-py's: see ``redis.client.PubSub``. Takes ``on_gap`` and ``gap_messages`` besides."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        found = takes_gaps(kwargs)
+        refuse_coroutines(found)
+        super().__init__(*args, **kwargs)
+        self.__dict__.update(found)
+
+    def _reconnect(self, conn: Any, error: Any = None, *args: Any, **kwargs: Any) -> None:
+        self._noticed(error)
+        super()._reconnect(conn, error, *args, **kwargs)
+
+    def on_connect(self, connection: Any) -> None:
+        """As in redis-py: subscribes to everything again."""
+        again = self._subscribed_again()
+        super().on_connect(connection)
+        if again and self.push_handler_func is not None:
+            # Whoever takes pushes in a way of their own sees no confirmation come by here.
+            self._told(self._closed())
+
+    def handle_message(self, response: Any, ignore_subscribe_messages: bool = False) -> Any:
+        """As in redis-py: a message out of a reply."""
+        message = super().handle_message(response, ignore_subscribe_messages)
+        if self._due:
+            gap = self._confirmed(response)
+            if gap is not None:
+                self._told(gap)
+                return self._message(gap, message)
+        return message
 
     @property
     def subscribed_event(self) -> Any:

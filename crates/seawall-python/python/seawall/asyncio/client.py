@@ -19,6 +19,7 @@ from .._mode import ENGINE, keep_constructors
 from ._watched import PASS, StandIn, is_watched
 from .pipeline import Pipeline
 from .pool import ConnectionPool
+from .pubsub import PubSub
 
 __all__ = ["Redis", "from_url"]
 
@@ -75,6 +76,12 @@ class Redis(redis.asyncio.Redis):
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
         """As in redis-py: commands that are sent together; with ``transaction``, all of them run or none."""
         return Pipeline.of(self, transaction, shard_hint)
+
+    def pubsub(self, **kwargs: Any) -> PubSub:
+        """As in redis-py: a subscription to channels, on a connection of its own. ``on_gap`` and ``gap_messages`` say what it
+        missed when it had to connect anew.
+        """
+        return PubSub(self.connection_pool, event_dispatcher=self._event_dispatcher, **kwargs)
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
         """Runs a command: the coroutine of its reply."""
