@@ -430,3 +430,23 @@ def test_a_reader_that_has_gone_is_no_failure_of_the_check(url: str) -> None:
 def test_it_is_there_as_an_attribute_of_the_package() -> None:
     code = "import seawall, sys; assert 'seawall.check' not in sys.modules; seawall.check.run"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_two_urls_are_refused_and_not_repeated(url: str) -> None:
+    done = command(url, f"redis://:{SECRET}@127.0.0.1:1/0")
+    assert done.returncode == 2 and "one URL at a time" in done.stderr
+    assert SECRET not in done.stderr
+
+
+def test_a_server_that_wants_a_password_is_told_in_our_words(make_server: Any) -> None:
+    server = make_server("--requirepass", SECRET)
+    (finding,) = seawall.check.run(server.url)
+    assert (finding.code, finding.what) == ("server-refuses-login", "the server wants a password and got none (auth-required)")
+
+
+def test_a_variable_that_an_application_misses_is_named(url: str, tmp_path: pathlib.Path) -> None:
+    gunicorn = tmp_path / "gunicorn.conf.py"
+    gunicorn.write_text("import os\nworkers = os.environ['SHOP_WORKERS']\n")
+    done = command(url, "--gunicorn", str(gunicorn))
+    assert done.returncode == 2
+    assert f"KeyError at {gunicorn}:2" in done.stderr and "set the variable SHOP_WORKERS" in done.stderr

@@ -79,6 +79,31 @@ def test_settings_of_django_that_are_not_there_exit_with_2(tmp_path: pathlib.Pat
     assert "no module named 'no_such_settings'" in done.stderr and "Traceback" not in done.stderr
 
 
+def said(folder: pathlib.Path, *words: str) -> tuple[int, str, str]:
+    words = (sys.executable, "-m", "seawall", "check", *words)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, cwd=folder)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_djangos_package_instead_of_its_settings_is_told_where_they_are(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "shop").mkdir()
+    write(tmp_path, "shop/__init__.py", "")
+    code, _, err = said(tmp_path, "--django", "shop")
+    assert code == 2 and "there are none in it" in err and "--django shop.settings" in err
+
+
+def test_settings_without_redis_are_named(tmp_path: pathlib.Path) -> None:
+    write(tmp_path, "settings_here.py", "DEBUG = False")
+    code, _, err = said(tmp_path, "--django", "settings_here")
+    assert code == 2 and "nothing to look at: settings_here names no Redis" in err
+
+
+def test_an_application_in_which_nothing_was_found_is_not_called_well(tmp_path: pathlib.Path) -> None:
+    write(tmp_path, "api.py", "from fastapi import FastAPI\napp = FastAPI()")
+    code, out, _ = said(tmp_path, "--app", "api:app")
+    assert code == 2 and out.endswith("nothing was looked at\n")
+
+
 def test_the_lines_that_it_says_make_django_well(url: str, tmp_path: pathlib.Path) -> None:
     lines = (
         'SESSION_ENGINE = "seawall.contrib.django.sessions"; '
@@ -174,7 +199,6 @@ def test_celery_as_delivered_falls_short(url: str, tmp_path: pathlib.Path) -> No
     report = checked(tmp_path, "--celery", "tasks_here:app")
     assert found(report) == {
         "celery-on-redis-py", "celery-retry-on-startup", "celery-gives-up", "timeout-missing", "timeout-long",
-        "keepalive-off",
     }  # fmt: skip
     missing = next(finding for finding in report["findings"] if finding["code"] == "timeout-missing")
     assert missing["where"].startswith("broker_url") and "broker_transport_options" in missing["fix"]

@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 import traceback
+from typing import NoReturn
 
 from ._finding import CheckError, Finding, Severity
 from ._run import USES, Report, examine
@@ -57,12 +58,21 @@ def main(words: list[str]) -> int:
     return report.exit_code
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Repeats no URL: there may be a password in it."""
+        if "unrecognized" in message and "://" in message:
+            message = "one URL at a time"
+        super().error(message)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="seawall check",
         description="Looks at a server, its URL and the frameworks that use it, and says what to change. "
         "Writes nothing to the server.",
-        epilog="Exit codes: 0 all is well (notices aside), 1 something fell short, 2 it could not run. "
+        epilog="Exit codes: 0 all is well (notices aside), 1 something fell short, 2 it could not run, or found nothing to look "
+        "at. "
         "A password on a command line can be read by every user of the host: REDIS_URL cannot.",
     )
     parser.add_argument("url", nargs="?", help="the server's URL [default: REDIS_URL, if no framework brings one]")
@@ -117,7 +127,8 @@ def _text(report: Report) -> str:
     lines += [f"unseen  {line}" for line in report.unseen]
     counts = {severity: sum(finding.severity is severity for finding in report.findings) for severity in Severity}
     words = [f"{count} {severity.value}{'s' * (count > 1)}" for severity, count in counts.items() if count]
-    lines.append(", ".join(words) if words else "nothing to change")
+    fine = "nothing was looked at" if report.saw_nothing else "nothing to change"
+    lines.append(", ".join(words) if words else fine)
     return "\n".join(lines)
 
 

@@ -37,8 +37,15 @@ class Report:
     unseen: list[str]
 
     @property
+    def saw_nothing(self) -> bool:
+        """Whether no server was found to look at, and nothing to say about what was."""
+        return not self.servers and not self.findings
+
+    @property
     def exit_code(self) -> int:
-        """0 all is well, 1 something fell short. Notices alone are well."""
+        """0 all is well, 1 something fell short, 2 nothing was looked at. Notices alone are well."""
+        if self.saw_nothing:
+            return 2
         return int(any(finding.severity is not Severity.NOTICE for finding in self.findings))
 
     def as_json(self) -> dict[str, Any]:
@@ -100,7 +107,7 @@ def examine(
     if workers is not None:
         workers_source.given(world, workers, threads, pool)
     if not world.places and not world.unseen:
-        raise CheckError("nothing to look at", "give a URL, as redis://localhost:6379/0, or set REDIS_URL")
+        raise _nothing(world)
     _ask_servers(world, deadline)
     return Report(
         findings=judge(world),
@@ -108,6 +115,14 @@ def examine(
         places=[place.where for place in world.places],
         unseen=[*world.unseen, *_unseen(world)],
     )
+
+
+def _nothing(world: World) -> CheckError:
+    hint = "give a URL, as redis://localhost:6379/0, or set REDIS_URL"
+    if world.django is not None:
+        looked = "CACHES, RQ_QUEUES, CHANNEL_LAYERS"
+        return CheckError(f"nothing to look at: {world.django.module} names no Redis ({looked})", hint)
+    return CheckError("nothing to look at", hint)
 
 
 def catalogue() -> list[tuple[str, ModuleType]]:

@@ -20,7 +20,8 @@ def look(world: World) -> Iterator[Said]:
         value = (place.target.option("keepalive", "socket_keepalive") or "").lower()
         if value in ("off", "false", "0", "no", "n", "f"):
             yield Said(place.where, "the URL switches TCP keepalive off", "remove the option; Seawall's default is 30s")
-        elif place.keepalive is Keepalive.OFF:
+        elif place.keepalive is Keepalive.OFF and (place.timeout is not None or not place.named("broker")):
+            # The line for a broker without a timeout sets this as well.
             line = '{"socket_keepalive": True}'
             fix = f"broker_transport_options = {line}" if place.named("broker") else "socket_keepalive=True"
             yield Said(place.where, "TCP keepalive is off", fix)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -24,6 +25,9 @@ def read(world: World, module: str | None) -> None:
     with of_the_application(f"Django's settings {name}"):
         from django.conf import settings
 
+        if module and not any(setting.isupper() for setting in dir(importlib.import_module(module))):
+            hint = f"give the module that holds them, as --django {module}.settings"
+            raise CheckError(f"Django's settings {module}: there are none in it", hint)
         caches = dict(settings.CACHES)
         engine = settings.SESSION_ENGINE
         cache = settings.SESSION_CACHE_ALIAS

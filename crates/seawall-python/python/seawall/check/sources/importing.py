@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -33,11 +34,25 @@ def of_the_application(what: str) -> Iterator[None]:
             f"run it in the application's folder and environment (now {folder}, {sys.executable})",
         ) from None
     except BaseException as error:
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        raise CheckError(
-            f"{what}: {type(error).__name__} at {last.filename}:{last.lineno}",
-            "does it start in this environment? its variables may be missing",
-        ) from None
+        frames = traceback.extract_tb(error.__traceback__)
+        theirs = [frame for frame in frames if _is_the_applications(frame.filename)] or frames
+        name, hint = type(error).__name__, "does it start in this environment? its variables may be missing"
+        if isinstance(error, KeyError) and frames[-1].name == "__getitem__" and _is_name(error.args):
+            # Of `os.environ`.
+            hint = f"set the variable {error.args[0]}, as where the application runs"
+        raise CheckError(f"{what}: {name} at {theirs[-1].filename}:{theirs[-1].lineno}", hint) from None
+
+
+#: Where nobody's application is: Python's library, what was installed, and Seawall.
+_OTHERS = (os.path.dirname(os.__file__), os.path.dirname(os.path.dirname(os.path.dirname(__file__))))
+
+
+def _is_the_applications(file: str) -> bool:
+    return not file.startswith(("<", *_OTHERS)) and "site-packages" not in file
+
+
+def _is_name(words: Any) -> bool:
+    return len(words) == 1 and isinstance(words[0], str) and re.fullmatch(r"[A-Z][A-Z0-9_]{0,63}", words[0]) is not None
 
 
 def load(name: str, option: str) -> Any:
