@@ -1,10 +1,10 @@
-"""Scenes of greenlets, each in a process of its own, since patching is for ever: `greenlet_world.py gevent SCENE`."""
+"""Scenes of greenlets, each in a process of its own, since patching is for ever: `greenlet_world.py gevent SCENE plain|tls`."""
 
 from __future__ import annotations
 
 import sys
 
-LIBRARY, SCENE = sys.argv[1:3]
+LIBRARY, SCENE, LINE = sys.argv[1:4]
 
 if SCENE.startswith("late_"):
     import seawall
@@ -29,7 +29,7 @@ from collections.abc import Callable
 from typing import Any
 
 import seawall
-from real_servers import Server
+from real_servers import Server, TlsServer
 
 errors = seawall.errors
 
@@ -264,6 +264,38 @@ def a_killed_server_is_survived_and_nothing_is_counted_twice(server: Server) -> 
     counted = int(r.get("counter"))
     assert seen["counted"] <= counted <= seen["counted"] + seen["maybe"], (counted, seen)
     assert seen["not"] > 0, seen
+
+
+def a_frozen_server_holds_up_no_greenlet_beyond_its_deadline(server: Server) -> None:
+    r = client(server, deadline=1)
+    together(20, lambda number: r.echo(str(number)))
+    ticker = Ticker()
+    server.freeze()
+
+    def call(number: int) -> Any:
+        began = time.monotonic()
+        try:
+            r.incr("counter")
+        except errors.SeawallError as error:
+            assert time.monotonic() - began < 10, "until its deadline"
+            return error
+        raise AssertionError("nobody answers")
+
+    failed: list[Any] = []
+    assert ticker.during(lambda: failed.extend(together(50, call))) >= 5
+    # What was never sent says so: the others may run when the server goes on.
+    maybe = sum(error.may_have_run for error in failed)
+    assert maybe < len(failed)
+    server.thaw()
+    with Timeout(20):
+        while True:
+            try:
+                r.ping()
+                break
+            except errors.SeawallError:
+                sleep(0.05)
+    assert int(r.get("counter") or 0) <= maybe
+    assert together(20, lambda number: r.echo(str(number))) == [str(n).encode() for n in range(20)]
 
 
 def messages_are_heard_while_the_others_go_on(server: Server) -> None:
@@ -524,7 +556,14 @@ def late_patching_is_seen(server: Server) -> None:
     assert ticker.during(lambda: together(20, held)) >= 3
 
 
-server = Server("--enable-debug-command", "yes", save="killed" in SCENE).start()
+kind = TlsServer if LINE == "tls" else Server
+try:
+    server = kind("--enable-debug-command", "yes", save="killed" in SCENE).start()
+except RuntimeError as error:
+    if LINE == "tls" and "tls" in str(error):
+        print("the server was built without TLS")
+        sys.exit()
+    raise
 try:
     globals()[SCENE](server)
 finally:

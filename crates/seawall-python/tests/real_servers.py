@@ -118,3 +118,25 @@ class Server:
         if self.process is not None and self.process.poll() is None:
             self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class TlsServer(Server):
+    """The same behind TLS; :meth:`Server.admin` has a plain port."""
+
+    def __init__(self, *options: str, save: bool = False) -> None:
+        import trustme
+
+        super().__init__(save=save)
+        self.tls_port = free_port()
+        authority = trustme.CA()
+        leaf = authority.issue_cert("localhost")
+        files = {"ca": authority.cert_pem, "key": leaf.private_key_pem, "cert": leaf.cert_chain_pems[0]}
+        for name, blob in files.items():
+            blob.write_to_path(str(self.folder / f"{name}.pem"))
+        self.options = ["--tls-port", str(self.tls_port), "--tls-auth-clients", "no", *options]
+        for option, name in (("ca-cert", "ca"), ("key", "key"), ("cert", "cert")):
+            self.options += [f"--tls-{option}-file", str(self.folder / f"{name}.pem")]
+
+    @property
+    def url(self) -> str:
+        return f"rediss://localhost:{self.tls_port}/0?ssl_ca_certs={self.folder}/ca.pem"

@@ -19,6 +19,7 @@ from celery import Celery  # noqa: E402
 from kombu.exceptions import OperationalError  # noqa: E402
 
 from apps_support import free_port, wait_until  # noqa: E402
+from real_servers import Server, TlsServer  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
 WAITING = 30
@@ -28,11 +29,23 @@ def blocked(server: Any) -> int:
     return server.admin().info("clients")["blocked_clients"]
 
 
+@pytest.fixture(params=["plain", "tls"])
+def kept(request: Any) -> Any:
+    """A server that keeps what it has through a kill."""
+    server = {"plain": Server, "tls": TlsServer}[request.param]("--appendfsync", "no", save=True)
+    try:
+        yield server.start()
+    except RuntimeError:
+        if request.param == "plain":
+            raise
+        pytest.skip("the server was built without TLS")
+    finally:
+        server.end()
+
+
 @pytest.mark.parametrize("preload", [False, True])
-def test_a_request_that_waits_for_redis_holds_up_no_other_one_of_its_worker(
-    preload: bool, run: Any, make_server: Any
-) -> None:
-    server = make_server("--appendfsync", "no", save=True)
+def test_a_request_that_waits_for_redis_holds_up_no_other_one_of_its_worker(preload: bool, run: Any, kept: Any) -> None:
+    server = kept
     base = f"http://127.0.0.1:{free_port()}"
     site = run(
         "gunicorn", "--worker-class=gevent", "--workers=1", *(["--preload"] if preload else []), f"--bind={base[7:]}",
