@@ -321,6 +321,30 @@ def test_a_span_of_ours_says_why_its_command_failed_and_whether_it_may_have_run(
     assert "db.response.status_code" not in refused.attributes
 
 
+def test_an_instrumentation_that_comes_later_takes_over_and_gives_back(url, spanning) -> None:
+    theirs = pytest.importorskip("opentelemetry.instrumentation.redis").RedisInstrumentor()
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    r = seawall.Redis.from_url(url)
+
+    async def of_task() -> None:
+        async with seawall.asyncio.Redis.from_url(url) as r:
+            await r.ping()
+            await r.pipeline().ping().ping().execute()
+
+    for instrumented in (False, True, False):
+        if instrumented:
+            theirs.instrument(tracer_provider=provider)
+        r.ping()
+        r.pipeline().ping().ping().execute()
+        asyncio.run(of_task())
+        if instrumented:
+            theirs.uninstrument()
+    assert [span.name for span in exporter.get_finished_spans()] == ["PING", "PING PING"] * 2
+    assert [span.name for span in spanning.get_finished_spans()] == ["PING", "MULTI PING"] * 4
+
+
 def test_suppressed_instrumentation_makes_no_span(url, spanning) -> None:
     from opentelemetry.instrumentation.utils import suppress_instrumentation
 

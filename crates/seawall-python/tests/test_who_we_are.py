@@ -75,6 +75,14 @@ def test_redis_pys_arguments_are_honoured(newer, arguments: dict[str, Any], expe
     assert (info.get("lib-name", ""), info.get("lib-ver", "")) == expected
 
 
+def test_the_environment_names_who_says_nothing_else(newer, monkeypatch) -> None:
+    monkeypatch.setenv("SEAWALL_LIB_NAME", "shop")
+    client = seawall.Redis(port=newer.port, decode_responses=True)
+    assert shown(client.client_info()) == ("shop", seawall.__version__)
+    client = seawall.Redis(port=newer.port, decode_responses=True, driver_info=DriverInfo(name="cart", lib_version="1"))
+    assert shown(client.client_info()) == ("cart", "1")
+
+
 def test_a_server_that_does_not_know_it_is_told_once(server) -> None:
     client = seawall.Redis(port=server.port, pool_size=4)
     admin = server.admin()

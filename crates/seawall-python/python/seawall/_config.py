@@ -151,7 +151,7 @@ def spec_of(connection: Any, ours: dict[str, str], pool_size: int | None = None)
     if connection.client_name:
         settings["client_name"] = str(connection.client_name)
     settings["protocol"] = str(connection.protocol)
-    settings["lib_name"], settings["lib_version"] = _library(connection.driver_info)
+    settings.update(_library(connection.driver_info))
     path = getattr(connection, "path", None)
     if path:
         url = f"unix://{quote(os.path.abspath(path))}"
@@ -173,17 +173,18 @@ def spec_of(connection: Any, ours: dict[str, str], pool_size: int | None = None)
 _LIBRARY_MAX = 512
 
 
-def _library(info: Any) -> tuple[str, str]:
+def _library(info: Any) -> dict[str, str]:
     """What CLIENT LIST shows as ``lib-name`` and ``lib-ver``: ``seawall(redis-py_v8.1.0)``, in redis-py's own form, where
     nobody wishes something else.
     """
     if info is None:
-        return "off", "off"
+        return {"lib_name": "off", "lib_version": "off"}
     name, version = info.formatted_name, info.lib_version
     theirs = get_lib_version()
     if (name, version) == (_REDIS_PY, theirs):
-        return f"seawall({_REDIS_PY}_v{theirs})", _ext.__version__
-    return _sayable(name), _sayable(version)
+        ours = {"lib_name": f"seawall({_REDIS_PY}_v{theirs})", "lib_version": _ext.__version__}
+        return {setting: text for setting, text in ours.items() if not os.environ.get(f"SEAWALL_{setting.upper()}")}
+    return {"lib_name": _sayable(name), "lib_version": _sayable(version)}
 
 
 def _sayable(text: Any) -> str:
