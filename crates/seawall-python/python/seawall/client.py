@@ -11,6 +11,7 @@ from redis.event import AfterPooledConnectionsInstantiationEvent, AfterSingleCon
 from redis.maint_notifications import MaintNotificationsConfig
 
 from . import _config, _deadline, _metrics
+from ._common import Common
 from ._mode import ENGINE, keep_constructors
 from ._signature import takes_what
 from .pipeline import Pipeline
@@ -21,7 +22,7 @@ __all__ = ["Redis", "from_url"]
 
 
 @takes_what(redis.Redis)
-class Redis(redis.Redis):
+class Redis(Common, redis.Redis):
     """Takes what ``redis.Redis`` takes, and Seawall's settings (``deadline``, ``ride_out``, ``replay``, ..) besides.
 
     Every command, pipeline, lock, script and subscription of redis-py works unchanged. Plain commands are packed, sent,

@@ -10,6 +10,7 @@ from redis.client import EMPTY_RESPONSE, NEVER_DECODE
 from redis.client import Pipeline as _Pipeline
 
 from . import _deadline, _ext
+from ._common import Common
 from ._pipelines import Keeping, Standing, executed, of_transaction, raise_lost
 
 __all__ = ["Pipeline"]
@@ -48,7 +49,7 @@ class StandIn(Standing):
         return self._link.execute_many(commands, self._codec, transaction, _deadline.left())
 
 
-class Pipeline(Keeping, _Pipeline):
+class Pipeline(Keeping, Common, _Pipeline):
     """A pipeline of redis-py's on Seawall's engine: see ``redis.client.Pipeline``."""
 
     _theirs = _Pipeline

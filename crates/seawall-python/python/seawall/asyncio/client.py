@@ -15,6 +15,7 @@ from redis.client import EMPTY_RESPONSE, NEVER_DECODE
 from redis.maint_notifications import MaintNotificationsConfig
 
 from .. import _config, _deadline, _trace
+from .._common import Common
 from .._mode import ENGINE, keep_constructors
 from ._watched import PASS, StandIn, is_watched
 from .pipeline import Pipeline
@@ -27,7 +28,7 @@ _UNTIL = _deadline.UNTIL
 _as_written: Any = dict.get
 
 
-class Redis(redis.asyncio.Redis):
+class Redis(Common, redis.asyncio.Redis):  # type: ignore[misc]  # two of its own bases disagree
     """Takes what ``redis.asyncio.Redis`` takes, and Seawall's settings (``deadline``, ``ride_out``, ..) besides.
 
     Plain commands of all tasks of a loop go out in one write, over one connection, without a thread between. A task

@@ -11,6 +11,7 @@ from typing import Any
 from redis.asyncio.client import Pipeline as _Pipeline
 
 from .. import _deadline, _ext, _trace
+from .._common import Common
 from .._pipelines import Keeping, Standing, executed, of_transaction, raise_lost
 
 __all__ = ["Pipeline"]
@@ -40,7 +41,7 @@ class StandIn(Standing):
                 _trace.of_task(ticket, future)
 
 
-class Pipeline(Keeping, _Pipeline):  # type: ignore[misc]  # two of redis-py's own bases disagree
+class Pipeline(Keeping, Common, _Pipeline):  # type: ignore[misc]  # two of redis-py's own bases disagree
     """A pipeline of redis.asyncio's on Seawall's engine: see ``redis.asyncio.client.Pipeline``."""
 
     _theirs = _Pipeline
