@@ -126,13 +126,7 @@ impl Link {
         });
         let answered = outcome.is_ok();
         let reply = match outcome {
-            Ok(()) => {
-                let frame = desk.frames.iter().next().unwrap_or(b"_\r\n");
-                match reply::build(py, frame, &self.limits, codec, decode) {
-                    Ok(built) => built.map(|built| built.value),
-                    Err(error) => Err(trouble::unreadable(py, &error)),
-                }
-            }
+            Ok(()) => self.reply(py, &mut desk.frames, codec, decode),
             Err(error) if error.kind() == Kind::Settings && error.cause() == Cause::BadSettings => {
                 Ok(py.NotImplemented().into_bound(py))
             }
@@ -253,6 +247,24 @@ impl Link {
 }
 
 impl Link {
+    /// The only reply, as redis-py makes it.
+    fn reply<'py>(
+        &self,
+        py: Python<'py>,
+        frames: &mut Frames,
+        codec: &Codec,
+        decode: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(value) = frames.take_value() {
+            return reply::of_value(py, value, codec, decode);
+        }
+        let frame = frames.iter().next().unwrap_or(b"_\r\n");
+        match reply::build(py, frame, &self.limits, codec, decode) {
+            Ok(built) => built.map(|built| built.value),
+            Err(error) => Err(trouble::unreadable(py, &error)),
+        }
+    }
+
     fn client_on(&self, footing: &Footing, within: Option<Duration>) -> Cow<'_, Client> {
         let mut client = Cow::Borrowed(&self.client);
         if let Footing::Greenlet(_) = footing {

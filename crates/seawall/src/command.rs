@@ -99,6 +99,11 @@ impl Cmd {
         self.data.capacity()
     }
 
+    /// The bytes of its words.
+    pub(crate) fn size(&self) -> usize {
+        self.data.len()
+    }
+
     /// Appends the command as it goes over the wire.
     pub fn pack(&self, out: &mut Vec<u8>) {
         out.reserve(self.data.len() + 16 * (self.ends.len() + 1));

@@ -3,57 +3,21 @@
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::task::{Context, Poll, Waker};
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
 
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
-use seawall::asynchronous::Watch;
+use seawall::asynchronous::{Readiness, Watch};
 
 use super::executor::{Core, Executor};
 use crate::calls;
 
-/// What the loop found, and who waits for it.
-#[derive(Default)]
-struct Side {
-    ready: AtomicBool,
-    waker: Mutex<Option<Waker>>,
-}
-
-impl Side {
-    fn found(&self) {
-        self.ready.store(true, Ordering::Release);
-        let waker = self
-            .waker
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
-    fn poll(&self, context: &Context<'_>) -> Poll<()> {
-        if self.ready.swap(false, Ordering::AcqRel) {
-            return Poll::Ready(());
-        }
-        let before = {
-            let mut waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner);
-            match &*waker {
-                Some(same) if same.will_wake(context.waker()) => None,
-                _ => waker.replace(context.waker().clone()),
-            }
-        };
-        drop(before);
-        Poll::Pending
-    }
-}
-
 /// What the loop tells of one socket.
 #[derive(Default)]
-struct Readiness {
-    read: Side,
-    write: Side,
+struct Sides {
+    read: Readiness,
+    write: Readiness,
     /// The loop watches for room to write.
     writing: AtomicBool,
 }
@@ -62,14 +26,14 @@ struct Readiness {
 #[pyclass(frozen, module = "seawall._ext")]
 struct Reader {
     executor: Py<Executor>,
-    readiness: Arc<Readiness>,
+    sides: Arc<Sides>,
 }
 
 #[pymethods]
 impl Reader {
     fn __call__(&self, py: Python<'_>) -> PyResult<()> {
         let executor = self.executor.bind(py);
-        Executor::enter(executor, |_| self.readiness.read.found())
+        Executor::enter(executor, |_| self.sides.read.found())
     }
 }
 
@@ -77,7 +41,7 @@ impl Reader {
 #[pyclass(frozen, module = "seawall._ext")]
 struct Writer {
     executor: Py<Executor>,
-    readiness: Arc<Readiness>,
+    sides: Arc<Sides>,
     socket: RawFd,
 }
 
@@ -88,37 +52,37 @@ impl Writer {
         // Room is asked for anew each time there was none: else the loop would call without end.
         let event_loop = executor.get().core().event_loop(py)?;
         calls::method(&event_loop, "remove_writer", (self.socket,))?;
-        self.readiness.writing.store(false, Ordering::Release);
-        Executor::enter(executor, |_| self.readiness.write.found())
+        self.sides.writing.store(false, Ordering::Release);
+        Executor::enter(executor, |_| self.sides.write.found())
     }
 }
 
 /// A socket that a loop watches until this is dropped.
 pub(super) struct WatchedSocket {
     core: Weak<Core>,
-    readiness: Arc<Readiness>,
+    sides: Arc<Sides>,
     socket: OwnedFd,
 }
 
 impl WatchedSocket {
     pub(super) fn start(py: Python<'_>, core: &Arc<Core>, socket: OwnedFd) -> PyResult<Self> {
-        let readiness = Arc::<Readiness>::default();
+        let sides = Arc::<Sides>::default();
         let reader = Reader {
             executor: core.executor(py)?,
-            readiness: Arc::clone(&readiness),
+            sides: Arc::clone(&sides),
         };
         let event_loop = core.event_loop(py)?;
         let watched = (socket.as_raw_fd(), Bound::new(py, reader)?);
         calls::method(&event_loop, "add_reader", watched)?;
         Ok(Self {
             core: Arc::downgrade(core),
-            readiness,
+            sides,
             socket,
         })
     }
 
     fn watch_for_room(&self) -> io::Result<()> {
-        if self.readiness.writing.swap(true, Ordering::AcqRel) {
+        if self.sides.writing.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
         let Some(core) = self.core.upgrade() else {
@@ -127,7 +91,7 @@ impl WatchedSocket {
         let started = Python::attach(|py| {
             let writer = Writer {
                 executor: core.executor(py)?,
-                readiness: Arc::clone(&self.readiness),
+                sides: Arc::clone(&self.sides),
                 socket: self.socket.as_raw_fd(),
             };
             let event_loop = core.event_loop(py)?;
@@ -140,11 +104,11 @@ impl WatchedSocket {
 
 impl Watch for WatchedSocket {
     fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.readiness.read.poll(context).map(Ok)
+        self.sides.read.poll(context).map(Ok)
     }
 
     fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.readiness.write.poll(context).is_ready() {
+        if self.sides.write.poll(context).is_ready() {
             return Poll::Ready(Ok(()));
         }
         match self.watch_for_room() {
@@ -170,7 +134,7 @@ impl Drop for WatchedSocket {
                 return Ok(());
             }
             calls::method(&event_loop, "remove_reader", (number,))?;
-            if self.readiness.writing.load(Ordering::Acquire) {
+            if self.sides.writing.load(Ordering::Acquire) {
                 calls::method(&event_loop, "remove_writer", (number,))?;
             }
             Ok(())

@@ -30,6 +30,12 @@ pub trait EventLoop: fmt::Debug + Send + Sync {
 
     /// The timer is not needed any more. It may have rung.
     fn forget(&self, at: Moment, number: u64);
+
+    /// Whether others are about to ask for something: what is to be written can wait for them, and its task is run right
+    /// after them.
+    fn gathers(&self) -> bool {
+        false
+    }
 }
 
 /// A socket that an event loop watches for one task.
@@ -40,6 +46,10 @@ pub trait Watch: Send + Sync {
 
     /// Whether there is room to write. Asked only after a write found none.
     fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// A read found something, and may have left some of it. A loop that tells of each thing only once is to say anew
+    /// that there is something to read.
+    fn may_hold_more(&self) {}
 }
 
 thread_local! {

@@ -31,7 +31,7 @@ const EXAMINE_MAX: Duration = Duration::from_millis(100);
 
 /// Where the shared connection of a client stands.
 #[derive(Default)]
-pub(super) struct Board(RwLock<Option<Arc<Shared>>>);
+pub(crate) struct Board(RwLock<Option<Arc<Shared>>>);
 
 impl Board {
     fn get(&self) -> Option<Arc<Shared>> {
@@ -45,8 +45,15 @@ impl Board {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(shared);
     }
 
+    /// Nobody has anything to ask: its shared connection goes back to the pool.
+    pub(crate) fn take_down(&self) {
+        if let Some(shared) = self.get() {
+            shared.take_down();
+        }
+    }
+
     /// The client was closed: its shared connection ends once nothing is owed on it.
-    pub(super) fn closing(&self) {
+    pub(crate) fn closing(&self) {
         if let Some(shared) = self.get() {
             shared.closing();
         }
@@ -70,17 +77,17 @@ enum End {
 }
 
 /// What a call sends over the shared connection.
-pub(super) struct Request<'a> {
+pub(crate) struct Request<'a> {
     /// How many replies it is owed.
-    pub(super) replies: usize,
+    pub(crate) replies: usize,
     /// It is one request (a transaction), not one for each reply.
-    pub(super) whole: bool,
+    pub(crate) whole: bool,
     /// Queues it, from the reply of this number on.
-    pub(super) pack: &'a (dyn Fn(&mut Connection, usize, Moment) + Sync),
+    pub(crate) pack: &'a (dyn Fn(&mut Connection, usize, Moment) + Sync),
 }
 
 /// Sends the request until it is answered or the call is over.
-pub(super) async fn drive(
+pub(crate) async fn drive(
     call: &mut Call<'_>,
     link: &Arc<Link>,
     board: &Board,

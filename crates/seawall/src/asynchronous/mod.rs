@@ -11,6 +11,7 @@ mod exchange;
 mod lease;
 mod own;
 mod park;
+mod readiness;
 mod replies;
 mod runtime;
 mod shared;
@@ -18,9 +19,13 @@ mod shared;
 mod subscribe;
 #[cfg(test)]
 mod tests;
+mod threads;
 
 pub use client::Client;
 pub use event_loop::{EventLoop, Task, Watch, enter};
+pub(crate) use exchange::{Board, Request, drive};
 pub use lease::Lease;
+pub use readiness::Readiness;
 #[cfg(feature = "tokio")]
 pub use subscribe::{Happening, Message, Subscription};
+pub(crate) use threads::Threads;

@@ -35,6 +35,11 @@ fn no_loop() -> ! {
     panic!("no event loop was entered: see seawall::asynchronous::enter")
 }
 
+/// Whether others are about to ask for something, after whom this task is run again if it is awake.
+pub(super) fn gathers() -> bool {
+    current().is_some_and(|event_loop| event_loop.gathers())
+}
+
 /// The time was over first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Elapsed;
@@ -193,6 +198,11 @@ impl Watched {
     pub(super) fn read(&self, live: &mut Live, now: Moment) -> io::Result<Step> {
         let step = live.read_some(now)?;
         let moved = matches!(step, Step::Moved);
+        if let Self::Loop(watched) = self
+            && moved
+        {
+            watched.may_hold_more();
+        }
         if moved || matches!(self, Self::Loop(_)) {
             return Ok(step);
         }

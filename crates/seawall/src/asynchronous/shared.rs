@@ -366,6 +366,27 @@ impl Shared {
         self.bell.ring();
     }
 
+    /// It goes back to the pool, if nothing is owed on it.
+    pub(super) fn take_down(&self) {
+        let lent = {
+            let mut state = self.lock();
+            let rests = state.asked.is_empty() && state.waiting == 0;
+            if rests && !self.retired.load(Ordering::Relaxed) {
+                state.lent.take()
+            } else {
+                None
+            }
+        };
+        if let Some(lent) = lent {
+            match self.link.upgrade() {
+                Some(link) => link.give_back(lent.connection, lent.usage),
+                None => lent.connection.stream.close(),
+            }
+        }
+        // The driver finds it ended.
+        self.bell.ring();
+    }
+
     /// It is given up: everything on it is told so, and it is closed. Not left to the driver, whose runtime may be what
     /// does not run.
     pub(super) fn abandon(&self) {
@@ -500,6 +521,12 @@ impl Shared {
         if !live.state.wants_write() || live.mute.is_some() {
             return;
         }
+        if runtime::gathers() {
+            // Who asks next need not ring.
+            state.rung = true;
+            drop(state);
+            return self.bell.ring();
+        }
         match watched.write(live) {
             Ok(Step::Moved | Step::WouldBlock) => {}
             Err(_) => live.fall_mute(clock::now()),
@@ -553,11 +580,16 @@ impl Shared {
         };
         if let Some(link) = self.link.upgrade() {
             let well = answered_well(done);
+            let mut aged = false;
             if proof.is_some() || well > 0 {
                 link.decide_at(now, |ledger, now| {
+                    aged = ledger.is_aged(now, self.established);
                     ledger.counters.use_time.add(&used);
                     ledger.answered_shared(now, well, proof)
                 });
+            }
+            if aged {
+                self.retire();
             }
         }
         for (caller, replies) in done.drain(..) {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use seawall_model::{Cause, Moment};
 use seawall_wire::Value;
 
-use super::exchange;
+use super::crowd::Crowd;
+use super::exchange::{self, Way};
 use super::frames::Frames;
 use super::ground::Ground;
 use super::lease::Lease;
@@ -17,7 +18,7 @@ use crate::journal::Record;
 use crate::link::call::{Call, Term};
 use crate::link::home::Home;
 use crate::link::ledger::Ledger;
-use crate::link::sink::Whole;
+use crate::link::sink::{Whole, Word};
 use crate::pipeline::Pipeline;
 use crate::reply::FromReply;
 use crate::stats::Stats;
@@ -28,6 +29,7 @@ use crate::stats::Stats;
 #[derive(Clone)]
 pub struct Client {
     home: Arc<Home>,
+    crowd: Arc<Crowd>,
     term: Term,
     ground: Option<Arc<dyn Ground>>,
 }
@@ -48,6 +50,7 @@ impl Client {
     pub(crate) fn at(home: Arc<Home>) -> Self {
         Self {
             home,
+            crowd: Arc::default(),
             term: Term::Usual,
             ground: None,
         }
@@ -88,10 +91,21 @@ impl Client {
         let link = self.home.link()?;
         cmd.refuse_session(nature, &link.name)?;
         let mut call = Call::new(&link, self.home.conduct(), &name, nature, self.term);
+        let ground = self.ground();
+        let under_way = self.crowd.begin(&mut call, ground, cmd);
         let mut reply: Option<Value> = None;
-        exchange::drive(&mut call, self.ground(), 1, &mut reply, &|live, _, now| {
-            live.state.queue(now, 1, |out| cmd.pack(out));
-        })?;
+        let way = if under_way.shares {
+            Way::Shared
+        } else {
+            exchange::drive(&mut call, ground, 1, &mut reply, &|live, _, now| {
+                live.state.queue(now, 1, |out| cmd.pack(out));
+            })?
+        };
+        if way == Way::Shared {
+            let mut word = Word::default();
+            self.crowd.share(&mut call, &link, ground, cmd, &mut word)?;
+            reply = word.reply;
+        }
         T::from_reply(reply.unwrap_or(Value::Null))
             .map_err(|wrong| exchange::wrong_type(&call, &wrong, &name))
     }
@@ -105,9 +119,21 @@ impl Client {
         cmd.refuse_session(nature, &link.name)?;
         frames.begin(false);
         let mut call = Call::new(&link, self.home.conduct(), &name, nature, self.term);
-        exchange::drive(&mut call, self.ground(), 1, frames, &|live, _, now| {
-            live.state.queue(now, 1, |out| cmd.pack(out));
-        })
+        let ground = self.ground();
+        let under_way = self.crowd.begin(&mut call, ground, cmd);
+        if !under_way.shares {
+            let way = exchange::drive(&mut call, ground, 1, frames, &|live, _, now| {
+                live.state.queue(now, 1, |out| cmd.pack(out));
+            });
+            if !matches!(way, Ok(Way::Shared)) {
+                self.crowd.heard(frames.size());
+                return way.map(drop);
+            }
+        }
+        let mut word = Word::default();
+        let outcome = self.crowd.share(&mut call, &link, ground, cmd, &mut word);
+        frames.hold(word.reply, word.refusal);
+        outcome
     }
 
     /// Sends the commands of a batch in one write, and leaves their replies in `frames` as they came, errors among them.
@@ -133,6 +159,7 @@ impl Client {
                 }
             },
         )
+        .map(drop)
     }
 
     /// Runs the commands of a batch as one transaction, and leaves the replies to MULTI, to each of them and to EXEC in
@@ -155,6 +182,7 @@ impl Client {
                     .queue(now, replies, |out| batch.pack_transaction(out));
             },
         )
+        .map(drop)
     }
 
     fn ground(&self) -> Option<&dyn Ground> {
@@ -276,6 +304,7 @@ impl Client {
     /// Closes the pool: what waits is refused, what rests is closed. Calls in flight end by themselves.
     pub fn close(&self) {
         self.home.close();
+        self.crowd.close();
     }
 
     /// SET without conditions.

@@ -8,6 +8,7 @@ use seawall_policy::health::State;
 use seawall_wire::error::ServerError;
 
 use super::ground::{self, Ground, Interest, Interrupted};
+use super::park::Acquired;
 use crate::clock;
 use crate::error::Error;
 use crate::link::call::{Again, Call};
@@ -51,6 +52,15 @@ impl From<Interrupted> for End {
     }
 }
 
+/// How a call was brought to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// It was answered.
+    Answered,
+    /// It was not sent: none is free for it alone, and there is one that many share.
+    Shared,
+}
+
 /// Sends what `pack` writes on connection after connection until `replies` replies are in `sink` or the call is over.
 ///
 /// `pack` is told how many replies were taken already and packs the rest, one request a reply.
@@ -60,9 +70,11 @@ pub(super) fn drive(
     replies: usize,
     sink: &mut impl Sink,
     pack: &dyn Fn(&mut Live, usize, Moment),
-) -> Result<(), Error> {
+) -> Result<Way, Error> {
     loop {
-        let (mut lent, now) = super::park::acquire(call, ground)?;
+        let Acquired::Own(mut lent, now) = super::park::acquire(call, ground)? else {
+            return Ok(Way::Shared);
+        };
         if let Some(error) = call.overtaken() {
             call.link.give_back(lent.connection, lent.usage);
             return Err(error);
@@ -80,7 +92,7 @@ pub(super) fn drive(
                 } else {
                     call.link.answered(lent.connection, lent.usage, reply);
                 }
-                return Ok(());
+                return Ok(Way::Answered);
             }
             Ok(Some(error)) => match refusal(call, lent, error, now) {
                 Some(error) => {

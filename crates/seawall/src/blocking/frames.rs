@@ -1,6 +1,6 @@
 use seawall_wire::decode::{Visitor, visit};
 use seawall_wire::error::ServerError;
-use seawall_wire::{Limits, WireError};
+use seawall_wire::{Limits, Value, WireError};
 
 use crate::link::sink::{self, Sink};
 
@@ -15,6 +15,7 @@ pub struct Frames {
     /// Replies only count together: a call that goes again begins anew.
     whole: bool,
     refusal: Option<ServerError>,
+    value: Option<Value>,
 }
 
 /// Above this, the room of one large reply is given back with the next call.
@@ -55,6 +56,23 @@ impl Frames {
         self.refusal.as_ref()
     }
 
+    /// The only reply, where it was read already: one that came over a connection that many threads share is no frame
+    /// any more.
+    pub fn take_value(&mut self) -> Option<Value> {
+        self.value.take()
+    }
+
+    /// The call was answered over a shared connection.
+    pub(super) fn hold(&mut self, value: Option<Value>, refusal: Option<ServerError>) {
+        self.value = value;
+        self.refusal = refusal;
+    }
+
+    /// The bytes that it holds.
+    pub(super) fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
     pub(super) fn begin(&mut self, whole: bool) {
         self.bytes.clear();
         if self.bytes.capacity() > KEEP_MAX {
@@ -64,6 +82,7 @@ impl Frames {
         self.errors = false;
         self.whole = whole;
         self.refusal = None;
+        self.value = None;
     }
 }
 

@@ -14,9 +14,10 @@ use seawall_wire::request;
 use seawall_wire::scan::{RequestScan, RequestScanner};
 use seawall_wire::{Limits, Value, WireError};
 
+use super::exchange;
 use super::ground::{self, Ground, Interest, Interrupted};
+use super::park;
 use super::talk::{Fate, Talk, Transaction};
-use super::{exchange, park};
 use crate::clock;
 use crate::command::{Cmd, Nature};
 use crate::error::{Error, Kind};
@@ -89,7 +90,7 @@ impl Lease {
         let nature = Nature::lease();
         let lent = {
             let mut call = Call::new(&link, &conduct, "LEASE", nature, term);
-            let (lent, _) = park::acquire(&mut call, ground.as_deref())?;
+            let lent = park::acquire_own(&mut call, ground.as_deref())?;
             call.leased();
             lent
         };

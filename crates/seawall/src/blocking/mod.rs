@@ -1,6 +1,7 @@
 //! The shell for threads: the caller's own thread writes, reads and waits.
 
 mod client;
+mod crowd;
 mod exchange;
 mod frames;
 mod ground;

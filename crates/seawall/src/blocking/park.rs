@@ -99,11 +99,16 @@ impl Slot {
     }
 }
 
-/// Gets a connection that is fit to be used, and when; or the error that ends the call.
-pub(super) fn acquire(
-    call: &mut Call<'_>,
-    ground: Option<&dyn Ground>,
-) -> Result<(Lent<Box<Live>>, Moment), Error> {
+/// What a call came to have.
+pub(super) enum Acquired {
+    /// A connection that is fit to be used, and when.
+    Own(Lent<Box<Live>>, Moment),
+    /// The one that many share, for a call that could.
+    Shared,
+}
+
+/// Gets a connection, or the error that ends the call.
+pub(super) fn acquire(call: &mut Call<'_>, ground: Option<&dyn Ground>) -> Result<Acquired, Error> {
     loop {
         let now = call.asks_at();
         let ask = call.ask();
@@ -129,8 +134,8 @@ pub(super) fn acquire(
                 now = clock::now();
                 told
             }
-            // No call of a thread shares a connection.
-            (Answer::Wait { .. } | Answer::Shared, _) => None,
+            (Answer::Shared, _) => return Ok(Acquired::Shared),
+            (Answer::Wait { .. }, None) => None,
         };
         match outcome {
             Some(Told::Granted(lent)) if call.deadline.too_late_to_send(now) => {
@@ -140,12 +145,24 @@ pub(super) fn acquire(
                 return Err(error);
             }
             Some(Told::Granted(mut lent)) => match lent.connection.check(now) {
-                Ok(()) => return Ok((lent, now)),
+                Ok(()) => return Ok(Acquired::Own(lent, now)),
                 Err(loss) => call.link.found_dead(lent, &loss),
             },
             Some(Told::Refused(refusal)) => return Err(call.refused(refusal)),
             None if call.deadline.too_late_to_send(now) => return Err(call.nothing_came()),
             Some(Told::Woken) | None => {}
+        }
+    }
+}
+
+/// As [`acquire`], for one that is nobody else's.
+pub(super) fn acquire_own(
+    call: &mut Call<'_>,
+    ground: Option<&dyn Ground>,
+) -> Result<Lent<Box<Live>>, Error> {
+    loop {
+        if let Acquired::Own(lent, _) = acquire(call, ground)? {
+            return Ok(lent);
         }
     }
 }

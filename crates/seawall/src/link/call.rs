@@ -34,6 +34,8 @@ pub(crate) struct Conduct {
     pub(crate) overdue_after: Duration,
     pub(crate) allowance: ReplayAllowance,
     pub(crate) attempts_max: u32,
+    /// Whether many calls at once may share a connection.
+    pub(crate) shares: bool,
 }
 
 /// One call on its way.
@@ -49,6 +51,8 @@ pub(crate) struct Call<'a> {
     /// How often of these it was taken along by a lost connection, and carried over.
     carried: u32,
     usage: Use,
+    /// It may go over the shared connection, if that is up and none is free for it alone.
+    shares: bool,
     asked: bool,
     /// Since when it has needed a connection.
     needs_since: Moment,
@@ -120,6 +124,7 @@ impl<'a> Call<'a> {
             } else {
                 Use::Call
             },
+            shares: false,
             asked: false,
             needs_since: started,
             first: None,
@@ -129,6 +134,16 @@ impl<'a> Call<'a> {
             connection: None,
             failed: None,
         }
+    }
+
+    /// Whether it may go over the shared connection of a crowd.
+    pub(crate) fn may_share(&self) -> bool {
+        self.conduct.shares && self.nature.blocking.is_none() && !self.nature.bulky
+    }
+
+    /// It will take the shared connection where none is free for it alone.
+    pub(crate) fn could_share(&mut self) {
+        self.shares = true;
     }
 
     /// It goes over the shared connection.
@@ -198,6 +213,7 @@ impl<'a> Call<'a> {
             deadline: self.deadline.send_by(),
             ride_out: self.conduct.ride_out,
             usage: self.usage,
+            shares: self.shares,
             first,
             since: self.needs_since,
         }
@@ -401,6 +417,14 @@ impl<'a> Call<'a> {
             });
         }
         self.ends(error)
+    }
+
+    /// As [`interrupted`](Self::interrupted), for one whose request may be on its way over a connection that goes on.
+    pub(crate) fn called_away(&mut self) -> Error {
+        if self.attempts > 0 {
+            self.sent = Sent::Perhaps;
+        }
+        self.interrupted()
     }
 
     fn verdict(

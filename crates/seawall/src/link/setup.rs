@@ -89,6 +89,8 @@ impl Plan {
                 ReplayLimit::SameState => ReplayAllowance::SameState,
             },
             attempts_max: settings.attempts().get(),
+            // The shared connection is one of the pool's, and a call that must not share it needs another.
+            shares: settings.pool_size().get() >= 2,
         }
     }
 

@@ -3,6 +3,7 @@
 mod alone;
 mod asynchronous;
 mod blocking_commands;
+mod crowd;
 mod endings;
 mod fake;
 mod forks;

@@ -238,6 +238,9 @@ impl<C, W> Ledger<C, W> {
                 {
                     return (Answer::Ready(lent), orders);
                 }
+                if ask.shares && self.shared == Shared::Up {
+                    return (Answer::Shared, orders);
+                }
                 ask.deadline
             }
             Admission::Park { until } => self.parked_until(&ask, until).min(ask.deadline),
@@ -315,7 +318,9 @@ impl<C, W> Ledger<C, W> {
                 };
                 self.refusal_for(cause, self.health.next_probe())
             }
-            Admission::Send if self.lent >= self.bounds.size => Refusal::of(Cause::PoolExhausted),
+            Admission::Send if self.carrying() >= self.bounds.size => {
+                Refusal::of(Cause::PoolExhausted)
+            }
             Admission::Send => match self.health.write_gate() {
                 Some((cause, _)) if access == Access::Write => self.refusal_for(cause, None),
                 _ => Refusal::of(Cause::DeadlineExceeded),
@@ -435,6 +440,11 @@ impl<C, W> Ledger<C, W> {
         orders
     }
 
+    /// Whether a connection that carries calls without an end has done so for long enough.
+    pub(crate) fn is_aged(&self, now: Moment, established: Moment) -> bool {
+        self.ageing.retire(now, life(established, now)).is_some()
+    }
+
     /// The shared connection takes no more requests, and is on its way out: whoever needs one gets another.
     pub(crate) fn shared_retired(&mut self, now: Moment) -> Orders<C, W> {
         let mut orders = Orders::none();
@@ -527,11 +537,7 @@ impl<C, W> Ledger<C, W> {
     /// Whether a call may be sent now: over a connection at rest, if there is one, since those may serve while new
     /// ones are turned away (`maxclients`); else over one that has to be made.
     fn admission(&self, now: Moment, ask: &Ask) -> Admission {
-        let established = match ask.usage {
-            Use::Shared => self.shared == Shared::Up || !self.idle.is_empty(),
-            Use::Call | Use::Apart => !self.idle.is_empty(),
-        };
-        if established {
+        if !self.idle.is_empty() || self.would_share(ask) {
             self.health.admit_established(now, ask.access, ask.ride_out)
         } else {
             self.health.admit(now, ask.access, ask.ride_out)
@@ -540,7 +546,7 @@ impl<C, W> Ledger<C, W> {
 
     fn take_idle(&mut self, now: Moment, ask: &Ask, orders: &mut Orders<C, W>) -> Option<Lent<C>> {
         let full = match ask.usage {
-            Use::Call => self.lent >= self.bounds.size,
+            Use::Call => self.carrying() >= self.bounds.size,
             Use::Apart => self.lent_apart >= self.apart_max(),
             Use::Shared => self.shared != Shared::None,
         };
@@ -577,6 +583,16 @@ impl<C, W> Ledger<C, W> {
             return Some(lent);
         }
         None
+    }
+
+    /// Whether one who waits is to take the shared connection.
+    fn would_share(&self, ask: &Ask) -> bool {
+        self.shared == Shared::Up && (ask.usage == Use::Shared || ask.shares)
+    }
+
+    /// How many connections carry ordinary calls: the one that is shared among them.
+    fn carrying(&self) -> usize {
+        self.lent + usize::from(self.shared != Shared::None)
     }
 
     fn apart_max(&self) -> usize {
@@ -621,8 +637,10 @@ impl<C, W> Ledger<C, W> {
                         orders.todo.push(Order::Refuse(waiter.parker, refusal));
                     }
                 }
-                Admission::Send if ask.usage == Use::Shared && self.shared == Shared::Up => {
-                    self.note_write(now, &ask);
+                Admission::Send if self.would_share(&ask) => {
+                    if ask.usage == Use::Shared {
+                        self.note_write(now, &ask);
+                    }
                     if let Some(waiter) = self.remove(skipped) {
                         orders.todo.push(Order::Wake(waiter.parker));
                     }
@@ -650,13 +668,14 @@ impl<C, W> Ledger<C, W> {
             return;
         }
         let resting = self.idle.len();
+        // All who wait for the shared one wait for the same. Threads that call at once have it as one of the pool's.
+        let missing = self.shared == Shared::None && resting == 0 && self.lent < self.bounds.size;
+        let shared = self.sendable(now, Use::Shared).min(usize::from(missing));
         let calls = self.sendable(now, Use::Call);
-        let calls = calls.min(self.bounds.size.saturating_sub(self.lent + resting));
+        let taken = self.carrying() + resting + shared;
+        let calls = calls.min(self.bounds.size.saturating_sub(taken));
         let apart = self.sendable(now, Use::Apart);
         let apart = apart.min(self.apart_max().saturating_sub(self.lent_apart));
-        // All of them wait for the same one.
-        let missing = self.shared == Shared::None && resting == 0;
-        let shared = self.sendable(now, Use::Shared).min(usize::from(missing));
         for _ in self.dialling + self.dials..calls + apart + shared {
             match self.gate.want(now) {
                 Dial::Go => {

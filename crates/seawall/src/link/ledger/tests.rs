@@ -39,6 +39,7 @@ fn read(now: Moment) -> Ask {
     Ask {
         access: Access::Read,
         grows: true,
+        shares: false,
         first: true,
         deadline: now + SECOND,
         ride_out: SECOND / 2,

@@ -43,6 +43,8 @@ pub(crate) struct Ask {
     pub(crate) ride_out: Duration,
     /// What it wants a connection for.
     pub(crate) usage: Use,
+    /// Where none is free for it, the shared connection will do.
+    pub(crate) shares: bool,
     /// It asks for the first time: it counts as a call.
     pub(crate) first: bool,
     /// Since when it has needed one.
