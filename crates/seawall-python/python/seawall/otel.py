@@ -152,23 +152,27 @@ class _Times:
             self._process, self._told, self._rest = os.getpid(), {}, {}
         endpoints = _state._endpoints()
         for key, instrument in self._instruments:
-            fresh = []
             for endpoint, one in endpoints.items():
-                for bound, (count, seconds) in one[key]["buckets"].items():
-                    bucket = (key, endpoint, bound)
-                    before = self._told.get(bucket, (0, 0.0))
-                    self._told[bucket] = (count, seconds)
-                    if count > before[0]:
-                        # All of a bucket are recorded as their mean, which keeps the sum.
-                        more = count - before[0]
-                        fresh.append((bucket, more, max(0.0, seconds - before[1]) / more))
-            share = min(1.0, _RECORDS_MAX / max(1, sum(more for _, more, _ in fresh)))
-            for bucket, more, mean in fresh:
-                attributes = _attributes(((_families._POOL, bucket[1]),))
-                due = more * share + self._rest.get(bucket, 0.0)
-                self._rest[bucket] = due % 1.0
-                for _ in range(int(due)):
-                    instrument.record(mean, attributes)
+                self._record(key, instrument, endpoint, one[key]["buckets"])
+
+    def _record(self, key: str, instrument: Any, endpoint: str, buckets: dict[str, tuple[int, float]]) -> None:
+        fresh = []
+        for bound, (count, seconds) in buckets.items():
+            bucket = (key, endpoint, bound)
+            before = self._told.get(bucket, (0, 0.0))
+            self._told[bucket] = (count, seconds)
+            if count > before[0]:
+                # All of a bucket are recorded as their mean, which keeps the sum.
+                more = count - before[0]
+                fresh.append((bucket, more, max(0.0, seconds - before[1]) / more))
+        # Of each endpoint by itself: a busy one takes nothing from the others.
+        share = min(1.0, _RECORDS_MAX / max(1, sum(more for _, more, _ in fresh)))
+        for bucket, more, mean in fresh:
+            attributes = _attributes(((_families._POOL, endpoint),))
+            due = more * share + self._rest.get(bucket, 0.0)
+            self._rest[bucket] = due % 1.0
+            for _ in range(int(due)):
+                instrument.record(mean, attributes)
 
 
 def _reader(family: _families.Family, observation: Any, times: _Times | None) -> Callable[[Any], Iterable[Any]]:
