@@ -14,10 +14,9 @@ use seawall_wire::request;
 use seawall_wire::scan::{RequestScan, RequestScanner};
 use seawall_wire::{Limits, Value, WireError};
 
-use super::exchange;
 use super::ground::{self, Ground, Interest, Interrupted};
-use super::park;
 use super::talk::{Fate, Talk, Transaction};
+use super::{exchange, park};
 use crate::clock;
 use crate::command::{Cmd, Nature};
 use crate::error::{Error, Kind};
