@@ -7,7 +7,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 
 target := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help setup demo diagnose lab-peers test test-apps suite lint format format-check clippy docs tidy deny dist bench bench-python
+.PHONY: help setup demo diagnose lab-peers test test-apps suite lint format format-check clippy docs tidy deny dist bench bench-python bench-logs
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,3 +76,7 @@ bench: setup ## measure beside the peers (minutes)
 bench-python: setup ## measure the Python package beside its peers (ten minutes)
 	@scripts/python.sh release requirements-bench.txt
 	@.venv/bin/python benches/python
+
+bench-logs: ## measure how fast logs are read, beside ripgrep (two minutes)
+	@cargo build --locked --release --quiet --package seawall-cli
+	@python3 benches/logs.py $(target)/release/seawall --folder $(target)/bench-logs

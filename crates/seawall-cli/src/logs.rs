@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use seawall_doctor::Facts;
 use seawall_doctor::logs::Logs as Summary;
-use seawall_doctor::read::{Follower, Given};
+use seawall_doctor::read::{self, Follower, Given};
 use seawall_doctor::sources::{self, Patience};
 use serde_json::json;
 
@@ -25,8 +25,11 @@ const EVERY: Duration = Duration::from_millis(300);
 #[derive(Debug, Args)]
 pub(crate) struct Logs {
     /// Paths of files and folders; `-` is standard input
-    #[arg(value_name = "PATH", required = true)]
+    #[arg(value_name = "PATH", required_unless_present = "words")]
     paths: Vec<String>,
+    /// Print the words that logs are searched for, one a line, as `grep -F -f` takes them
+    #[arg(long, conflicts_with_all = ["paths", "json", "follow"])]
+    words: bool,
     /// Print everything as JSON, for programs; with --follow an object a line
     #[arg(long)]
     json: bool,
@@ -39,6 +42,10 @@ pub(crate) struct Logs {
 
 impl Logs {
     pub(crate) fn run(self) -> Exit {
+        if self.words {
+            let words = read::words().iter().map(|word| (*word).to_owned());
+            return output::out_all(words).map_or(Exit::Unable, |()| Exit::Well);
+        }
         let now = doctor::now();
         let asked = match self.stretch.asked(now) {
             Ok(asked) => asked,

@@ -1,5 +1,6 @@
 //! The lines of logs that rules listen for.
 
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
@@ -159,8 +160,10 @@ pub(crate) struct Listened {
     pub(crate) search: AhoCorasick,
     /// The rules' texts.
     pub(crate) texts: Vec<Text>,
+    /// For each of the words, which of the texts have them.
+    texts_of: Vec<Vec<usize>>,
     /// All words that are searched for.
-    words: Vec<&'static str>,
+    pub(crate) words: Vec<&'static str>,
 }
 
 impl Listened {
@@ -183,8 +186,14 @@ impl Listened {
             words.extend(readers_own);
             words.sort_unstable();
             words.dedup();
+            let having = |word: &&str| {
+                let all = texts.iter().enumerate();
+                let theirs = all.filter(|(_, text)| text.words == *word);
+                theirs.map(|(which, _)| which).collect()
+            };
             Self {
                 search: automaton(&words),
+                texts_of: words.iter().map(having).collect(),
                 texts,
                 words,
             }
@@ -200,6 +209,7 @@ impl Listened {
             Self {
                 search: automaton(&words),
                 texts: Vec::new(),
+                texts_of: Vec::new(),
                 words,
             }
         })
@@ -207,9 +217,14 @@ impl Listened {
 
     /// What the rules hear in this line.
     pub(crate) fn said(&self, line: &str, pid: Option<u32>) -> impl Iterator<Item = Said> {
-        self.texts
-            .iter()
-            .filter_map(move |text| Said::of(text, line, pid))
+        let found = self.search.find_overlapping_iter(line);
+        let which: BTreeSet<_> = found
+            .filter_map(|found| self.texts_of.get(found.pattern().as_usize()))
+            .flatten()
+            .collect();
+        which
+            .into_iter()
+            .filter_map(move |which| Said::of(&self.texts[*which], line, pid))
     }
 }
 

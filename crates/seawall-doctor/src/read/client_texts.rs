@@ -1,6 +1,10 @@
 //! What clients of Redis write when a call fails: redis-py, kombu and Django's caches, ioredis, node-redis, go-redis, Jedis,
 //! Lettuce, StackExchange.Redis, redis-rs, hiredis, Predis and phpredis.
 
+use std::sync::OnceLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+
 use crate::facts::Failure;
 
 /// Words, and what they mean.
@@ -227,6 +231,9 @@ pub(super) const TEXTS: &[Known] = &[
     shared("Unable to connect to ", Failure::NotConnected),
 ];
 
+/// A port that is Redis's, whatever else is named.
+const AT_ITS_PORT: &[&str] = &[":6379", ":6380", ":26379"];
+
 /// What names Redis in a line, or in the traceback or the record around it: libraries, products, ports.
 pub(super) const HINTS: &[&str] = &[
     "redis",
@@ -282,19 +289,42 @@ pub(super) const NAMES: &[&str] = &[
 
 /// What the words mean, and whether no other library writes so: the first in the order of the table.
 pub(super) fn meaning(text: &str) -> Option<(usize, &'static Known)> {
-    TEXTS
-        .iter()
-        .enumerate()
-        .find(|(_, known)| text.contains(known.words))
+    static ALL: OnceLock<AhoCorasick> = OnceLock::new();
+    let all = ALL.get_or_init(|| automaton(TEXTS.iter().map(|known| known.words)));
+    let found = all.find_overlapping_iter(text);
+    let first = found.map(|found| found.pattern().as_usize()).min()?;
+    Some((first, &TEXTS[first]))
 }
 
 /// Whether something in it names Redis; `None` where something else is named.
 pub(super) fn names_redis(text: &str) -> Option<bool> {
-    let text = text.to_ascii_lowercase();
-    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    let at_its_port = has(&[":6379", ":6380", ":26379"]);
-    if !at_its_port && has(STRANGERS) && !text.contains("redis.exceptions") {
+    static ALL: OnceLock<AhoCorasick> = OnceLock::new();
+    let all =
+        ALL.get_or_init(|| caseless(AT_ITS_PORT.iter().chain(HINTS).chain(STRANGERS).copied()));
+    let (mut at_its_port, mut hinted, mut strange) = (false, false, false);
+    for found in all.find_overlapping_iter(text) {
+        let which = found.pattern().as_usize();
+        at_its_port |= which < AT_ITS_PORT.len();
+        hinted |= which < AT_ITS_PORT.len() + HINTS.len();
+        strange |= which >= AT_ITS_PORT.len() + HINTS.len();
+    }
+    if strange && !at_its_port && !text.contains("redis.exceptions") {
         return None;
     }
-    Some(has(HINTS))
+    Some(hinted)
+}
+
+fn automaton(words: impl Iterator<Item = &'static str>) -> AhoCorasick {
+    AhoCorasick::builder()
+        .kind(Some(AhoCorasickKind::DFA))
+        .build(words)
+        .expect("the table fits into an automaton")
+}
+
+fn caseless(words: impl Iterator<Item = &'static str>) -> AhoCorasick {
+    AhoCorasick::builder()
+        .kind(Some(AhoCorasickKind::DFA))
+        .ascii_case_insensitive(true)
+        .build(words)
+        .expect("the table fits into an automaton")
 }

@@ -11,6 +11,19 @@ use crate::facts::Facts;
 use crate::stamp::Stamp;
 use crate::text::Listened;
 
+/// What any of them listens for.
+pub(super) fn listened() -> &'static Listened {
+    static LISTENED: OnceLock<Listened> = OnceLock::new();
+    Listened::together(
+        &LISTENED,
+        &[
+            redis_log::listened(),
+            kernel::listened(),
+            application::listened(),
+        ],
+    )
+}
+
 pub(super) struct Mixed {
     server: RedisLog,
     kernel: Kernel,
@@ -42,15 +55,7 @@ impl Searcher for Mixed {
     }
 
     fn listened(&self) -> &'static Listened {
-        static LISTENED: OnceLock<Listened> = OnceLock::new();
-        Listened::together(
-            &LISTENED,
-            &[
-                redis_log::listened(),
-                kernel::listened(),
-                application::listened(),
-            ],
-        )
+        listened()
     }
 
     fn line(&mut self, hit: &Hit<'_>) {

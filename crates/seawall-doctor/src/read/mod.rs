@@ -188,6 +188,11 @@ fn searched(
     Ok(())
 }
 
+/// The words that a log is searched for, whosever it is: a line without any of them tells nothing.
+pub fn words() -> &'static [&'static str] {
+    &mixed::listened().words
+}
+
 /// How a call failed of which a client wrote so.
 pub(crate) fn failure_of(words: &str) -> Option<Failure> {
     client_texts::meaning(words).map(|(_, known)| known.failure)
