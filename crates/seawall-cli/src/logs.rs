@@ -1,17 +1,18 @@
-use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
-use seawall_doctor::Facts;
+use seawall_doctor::files::words;
 use seawall_doctor::logs::Logs as Summary;
-use seawall_doctor::read::{self, Follower, Given};
+use seawall_doctor::read::Asked::New;
+use seawall_doctor::read::{self, Given, Growing};
 use seawall_doctor::sources::{self, Patience};
+use seawall_doctor::{Facts, report};
 use serde_json::json;
 
-use crate::doctor::{self, Asked, Stretch};
+use crate::doctor::{self, Asked, Signals, Stretch};
 use crate::{Exit, output};
 
 /// How often a log that is followed is looked at.
@@ -54,21 +55,6 @@ impl Logs {
                 return Exit::Unable;
             }
         };
-        let given = Given { now };
-        // What is followed is opened before it is read: nothing that is written in between is lost.
-        let mut followed = Vec::new();
-        if self.follow {
-            for path in &self.paths {
-                match Followed::open(Path::new(path), given) {
-                    Ok(one) => followed.push(one),
-                    Err(error) => {
-                        let hint = "--follow takes files, not folders and not standard input";
-                        output::fail(format_args!("{path} cannot be followed: {error}"), hint);
-                        return Exit::Unable;
-                    }
-                }
-            }
-        }
         if let Some(url) = self.paths.iter().find(|path| path.contains("://")) {
             output::fail(
                 format_args!("{url} is no file"),
@@ -76,33 +62,30 @@ impl Logs {
             );
             return Exit::Unable;
         }
+        if self.follow {
+            return self.follow(asked, Given { now });
+        }
         let patience = Patience {
             within: Duration::ZERO,
             watching: None,
         };
         let mut told = sources::look(&self.paths, patience, now);
-        // What is followed may have nothing in it yet.
-        let unread = told.lacks_something() && !self.follow;
-        for trouble in told.troubles.iter().filter(|_| !self.follow) {
+        let unread = told.lacks_something();
+        for trouble in &told.troubles {
             output::fail(&trouble.what, &trouble.hint);
         }
-        if told.facts.had.is_empty() && !self.follow {
+        if told.facts.had.is_empty() {
             return Exit::Unable;
         }
         asked.apply(&mut told.facts);
-        let facts = told.facts;
-        let summary = Summary::of(facts);
+        let summary = Summary::of(told.facts);
         if let Err(exit) = self.tell(&summary) {
             return exit;
         }
-        if self.follow {
-            return self.follow(followed, asked);
+        if unread {
+            return Exit::Unable;
         }
-        match summary.failures() {
-            _ if unread => Exit::Unable,
-            0 => Exit::Well,
-            _ => Exit::Short,
-        }
+        exit(&summary)
     }
 
     fn tell(&self, summary: &Summary) -> Result<(), Exit> {
@@ -118,25 +101,143 @@ impl Logs {
     }
 
     /// Until somebody ends it, or nobody reads any more.
-    fn follow(&self, mut followed: Vec<Followed>, asked: Asked) -> Exit {
-        loop {
-            std::thread::sleep(EVERY);
-            let mut facts = Facts::default();
-            for one in &mut followed {
-                if let Err(error) = one.look() {
-                    output::note(format_args!("seawall: {}: {error}", one.path.display()));
+    fn follow(&self, asked: Asked, given: Given) -> Exit {
+        let mut logs = Vec::new();
+        for path in &self.paths {
+            match opened(path, given) {
+                Ok(log) => logs.push(log),
+                Err(error) => {
+                    let hint = "--follow takes logs as they are written, not folders, archives and standard input";
+                    output::fail(format_args!("{path} cannot be followed: {error}"), hint);
+                    return Exit::Unable;
                 }
-                facts.add(one.follower.told());
             }
-            asked.apply(&mut facts);
-            for line in lines(&facts, self.json) {
+        }
+        let mut signals = match Signals::caught() {
+            Ok(signals) => signals,
+            Err(error) => {
+                output::fail(format_args!("nothing can be followed: {error}"), "");
+                return Exit::Unable;
+            }
+        };
+        let mut followed = Followed {
+            logs,
+            asked,
+            json: self.json,
+            said: BTreeSet::new(),
+        };
+        // What stands there already is told together.
+        followed.look(given);
+        for log in &mut followed.logs {
+            log.fresh(true);
+        }
+        if let Err(exit) = self.tell(&followed.summary()) {
+            return exit;
+        }
+        loop {
+            let ended = match signals.came_within(EVERY) {
+                Ok(ended) => ended,
+                Err(error) => {
+                    output::fail(
+                        format_args!("nothing can be followed any more: {error}"),
+                        "",
+                    );
+                    return Exit::Unable;
+                }
+            };
+            let lines = followed.look(Given { now: doctor::now() });
+            for line in lines
+                .into_iter()
+                .chain(ended.then(|| followed.rest()).into_iter().flatten())
+            {
                 match output::out_while_read(line) {
                     Ok(true) => {}
                     Ok(false) => return Exit::Well,
                     Err(_) => return Exit::Unable,
                 }
             }
+            if ended {
+                let summary = followed.summary();
+                if !self.json && output::out("").is_err() {
+                    return Exit::Unable;
+                }
+                return match self.tell(&summary) {
+                    Ok(()) => exit(&summary),
+                    Err(exit) => exit,
+                };
+            }
         }
+    }
+}
+
+fn exit(summary: &Summary) -> Exit {
+    match summary.failures() {
+        0 => Exit::Well,
+        _ => Exit::Short,
+    }
+}
+
+fn opened(path: &str, given: Given) -> io::Result<Growing> {
+    let path = Path::new(path);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    Growing::open(path, &name, given, New)?.ok_or_else(|| io::Error::other("it is no text"))
+}
+
+/// Logs that are followed.
+struct Followed {
+    logs: Vec<Growing>,
+    asked: Asked,
+    json: bool,
+    /// What was wrong with a log is said once.
+    said: BTreeSet<String>,
+}
+
+impl Followed {
+    /// A line for each thing that is new.
+    fn look(&mut self, given: Given) -> Vec<String> {
+        let mut facts = Facts::default();
+        for (log, number) in self.logs.iter_mut().zip(0..) {
+            let say = |words: String| output::note(report::plain(&words));
+            let quiet = match log.look(given) {
+                Ok(looked) => {
+                    for end in looked.ends {
+                        say(format!("seawall: {} {}", log.name(), words(end)));
+                    }
+                    self.said
+                        .retain(|words| !words.starts_with(&format!("{number} ")));
+                    !looked.more
+                }
+                Err(error) => {
+                    if self.said.insert(format!("{number} {error}")) {
+                        say(format!("seawall: {}: {error}", log.name()));
+                    }
+                    true
+                }
+            };
+            facts.add(log.fresh(quiet));
+        }
+        self.asked.apply(&mut facts);
+        lines(&facts, self.json)
+    }
+
+    /// A line for what was kept back.
+    fn rest(&mut self) -> Vec<String> {
+        let mut facts = Facts::default();
+        for log in &mut self.logs {
+            facts.add(log.fresh(true));
+        }
+        self.asked.apply(&mut facts);
+        lines(&facts, self.json)
+    }
+
+    /// All that they told.
+    fn summary(&self) -> Summary {
+        let mut facts = Facts::default();
+        for log in &self.logs {
+            facts.add(log.told());
+        }
+        self.asked.apply(&mut facts);
+        Summary::of(facts)
     }
 }
 
@@ -179,87 +280,4 @@ fn lines(facts: &Facts, json: bool) -> Vec<String> {
                 .collect()
         })
         .collect()
-}
-
-/// A file that is followed.
-struct Followed {
-    path: PathBuf,
-    file: File,
-    inode: (u64, u64),
-    at: u64,
-    follower: Follower,
-}
-
-impl Followed {
-    fn open(path: &Path, given: Given) -> io::Result<Self> {
-        let mut file = File::open(path)?;
-        let about = file.metadata()?;
-        if !about.is_file() {
-            return Err(io::Error::other("it is no file"));
-        }
-        let lines = lines_in(&mut file, about.len())?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        Ok(Self {
-            path: path.to_owned(),
-            inode: (about.dev(), about.ino()),
-            at: about.len(),
-            follower: Follower::new(&name, lines, given),
-            file,
-        })
-    }
-
-    /// Takes what is new: the rest of the file that it was, then the one that stands in its place.
-    fn look(&mut self) -> io::Result<()> {
-        if self.file.metadata()?.len() < self.at {
-            // It was cut (copytruncate): it begins anew.
-            self.file.seek(SeekFrom::Start(0))?;
-            self.at = 0;
-            self.follower.again();
-        }
-        self.rest()?;
-        let now = match fs::metadata(&self.path) {
-            Ok(now) => now,
-            // Between a rotation's two steps there is none.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(error),
-        };
-        if (now.dev(), now.ino()) != self.inode {
-            self.file = File::open(&self.path)?;
-            self.inode = (now.dev(), now.ino());
-            self.at = 0;
-            self.follower.again();
-            self.rest()?;
-        }
-        Ok(())
-    }
-
-    fn rest(&mut self) -> io::Result<()> {
-        let mut bytes = vec![0; 64 * 1024];
-        loop {
-            let came = self.file.read(&mut bytes)?;
-            if came == 0 {
-                return Ok(());
-            }
-            self.at += came as u64;
-            self.follower.take(&bytes[..came]);
-        }
-    }
-}
-
-/// How many lines end in the first `length` bytes.
-fn lines_in(file: &mut File, length: u64) -> io::Result<u64> {
-    let mut left = length;
-    let mut lines = 0;
-    let mut bytes = vec![0; 256 * 1024];
-    while left > 0 {
-        let room = bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-        let came = file.read(&mut bytes[..room])?;
-        if came == 0 {
-            break;
-        }
-        left -= came as u64;
-        let ends = bytes[..came].split(|byte| *byte == b'\n').count() - 1;
-        lines += ends as u64;
-    }
-    Ok(lines)
 }

@@ -394,7 +394,7 @@ pub fn bytes(count: u64) -> String {
 pub(crate) const KEPT_MAX: usize = 10_000;
 
 /// The facts of a file, as they come, by what they mean: a flood of one meaning drives out no other.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Kept<K, T> {
     by_meaning: HashMap<K, VecDeque<Fact<T>>>,
     passed_over: u64,
@@ -456,6 +456,8 @@ pub struct Facts {
     pub failures: u64,
     /// Each log's failures by kind, counted: also those of which too many were there to be kept.
     pub tallies: BTreeMap<(Arc<str>, Failure), Tally>,
+    /// What clients' journals tell of their servers, in our words.
+    pub journal: Vec<Fact<String>>,
     /// Lines of kernels' logs.
     pub kernel_log: Vec<Fact<KernelLine>>,
     /// Lines of any log that a rule listens for: see [`said`](Self::said).
@@ -490,6 +492,7 @@ impl Facts {
         for (key, tally) in &other.tallies {
             self.tallies.entry(key.clone()).or_default().add(tally);
         }
+        self.journal.extend(other.journal);
         self.kernel_log.extend(other.kernel_log);
         self.said.extend(other.said);
         self.zoneless.extend(other.zoneless);
@@ -504,6 +507,41 @@ impl Facts {
         self.unseen.extend(other.unseen);
         self.assumed.extend(other.assumed);
         self.had.extend(other.had);
+    }
+
+    /// Gives a source another name.
+    pub(crate) fn rename(&mut self, from: &str, to: &str) {
+        fn of<T>(facts: &mut [Fact<T>], from: &str, to: &Arc<str>) {
+            for fact in facts.iter_mut().filter(|fact| *fact.place.source == *from) {
+                fact.place.source = Arc::clone(to);
+            }
+        }
+        let to: Arc<str> = to.into();
+        of(&mut self.server_log, from, &to);
+        of(&mut self.client_log, from, &to);
+        of(&mut self.kernel_log, from, &to);
+        of(&mut self.said, from, &to);
+        if let Some(span) = self.spans.remove(from) {
+            self.spans.insert(Arc::clone(&to), span);
+        }
+        if self.zoneless.remove(from) {
+            self.zoneless.insert(Arc::clone(&to));
+        }
+        let tallies = std::mem::take(&mut self.tallies).into_iter();
+        self.tallies = tallies
+            .map(|((source, failure), tally)| {
+                let is = *source == *from;
+                let source = if is { Arc::clone(&to) } else { source };
+                ((source, failure), tally)
+            })
+            .collect();
+        let assumed = std::mem::take(&mut self.assumed).into_iter();
+        self.assumed = assumed
+            .map(|words| match words.strip_prefix(from) {
+                Some(rest) if rest.starts_with(": ") => format!("{to}{rest}"),
+                _ => words,
+            })
+            .collect();
     }
 
     /// Notes that a log tells its times without a zone.
@@ -542,6 +580,7 @@ impl Facts {
         self.looks.sort();
         self.server_log.sort();
         self.client_log.sort();
+        self.journal.sort();
         self.kernel_log.sort();
         self.said.sort();
         self.containers.sort();

@@ -16,6 +16,7 @@ pub mod container;
 mod evidence;
 pub mod explain;
 pub mod facts;
+pub mod files;
 pub mod finding;
 mod forks;
 mod heard;

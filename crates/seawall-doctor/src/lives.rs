@@ -73,7 +73,7 @@ impl Facts {
 pub(crate) fn unrotated(name: &str) -> &str {
     let mut name = name;
     loop {
-        let shorter = [".gz", ".zst", ".xz", ".bz2", ".old", ".log"]
+        let shorter = [".gz", ".zst", ".xz", ".bz2", ".lz4", ".zip", ".old", ".log"]
             .iter()
             .find_map(|end| name.strip_suffix(end))
             .unwrap_or_else(|| without_number(name));

@@ -1,14 +1,17 @@
 //! What this machine tells of a server that runs on it: the host, the server's log, the kernel's.
 
+mod container;
+
 use std::fs;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use crate::facts::{Facts, Host, Look, Unseen};
+use crate::files::Files;
 use crate::read::{self, Given};
 use crate::rule::Need;
 use crate::stamp::Stamp;
@@ -102,23 +105,26 @@ pub fn host(look: Option<&Look>, now: Stamp) -> Facts {
 /// The server's process, if it runs here: its number names a server of that kind, which listens at that port.
 pub fn process(look: &Look) -> Option<u32> {
     let pid: u32 = look.word("process_id")?.parse().ok()?;
-    let name = text(&format!("/proc/{pid}/comm"))?;
-    let is_server = ["redis", "valkey", "keydb"]
-        .iter()
-        .any(|kind| name.contains(kind));
+    let name = text(format!("/proc/{pid}/comm"))?;
     // A number means another process elsewhere: the process must be as old as the server says.
     let up = look.number("uptime_in_seconds")?;
-    let age = age(pid)?;
-    (is_server && age.abs_diff(up) <= 60).then_some(pid)
+    let age = age(Path::new("/"), pid)?;
+    (is_server(&name) && age.abs_diff(up) <= 60).then_some(pid)
+}
+
+fn is_server(name: &str) -> bool {
+    ["redis", "valkey", "keydb"]
+        .iter()
+        .any(|kind| name.contains(kind))
 }
 
 /// For how many seconds a process has run.
-fn age(pid: u32) -> Option<u64> {
-    let stat = text(&format!("/proc/{pid}/stat"))?;
+fn age(root: &Path, pid: u32) -> Option<u64> {
+    let stat = text(root.join(format!("proc/{pid}/stat")))?;
     // The name in brackets may hold anything.
     let (_, rest) = stat.rsplit_once(") ")?;
     let ticks: u64 = rest.split(' ').nth(19)?.parse().ok()?;
-    let uptime = text("/proc/uptime")?;
+    let uptime = text(root.join("proc/uptime"))?;
     let seconds: u64 = uptime.split('.').next()?.parse().ok()?;
     // A hundred ticks a second is what Linux tells programs, whatever it counts in.
     seconds.checked_sub(ticks / 100)
@@ -127,7 +133,7 @@ fn age(pid: u32) -> Option<u64> {
 fn of_process(host: &mut Host, pid: u32) {
     let path = |file: &str| format!("/proc/{pid}/{file}");
     host.take(&format!("pid: {pid}"));
-    for line in text(&path("limits")).unwrap_or_default().lines() {
+    for line in text(path("limits")).unwrap_or_default().lines() {
         if let Some(rest) = line.strip_prefix("Max open files") {
             let soft = rest.split_whitespace().next().unwrap_or_default();
             host.take(&format!("max_open_files: {soft}"));
@@ -136,21 +142,21 @@ fn of_process(host: &mut Host, pid: u32) {
     if let Ok(open) = fs::read_dir(path("fd")) {
         host.take(&format!("open_files: {}", open.count()));
     }
-    if let Some(score) = text(&path("oom_score_adj")) {
+    if let Some(score) = text(path("oom_score_adj")) {
         host.take(&format!("oom_score_adj: {}", score.trim()));
     }
     columns(host, &path("status"), &["VmRSS", "VmSwap"]);
-    for line in text(&path("smaps_rollup")).unwrap_or_default().lines() {
+    for line in text(path("smaps_rollup")).unwrap_or_default().lines() {
         if let Some(rest) = line.strip_prefix("AnonHugePages:") {
             let pages = rest.split_whitespace().next().unwrap_or_default();
             host.take(&format!("anon_huge_pages_kb: {pages}"));
         }
     }
-    let groups = text(&path("cgroup")).unwrap_or_default();
+    let groups = text(path("cgroup")).unwrap_or_default();
     let Some(group) = groups.lines().find_map(|line| line.strip_prefix("0::")) else {
         return;
     };
-    let file = |name: &str| text(&format!("/sys/fs/cgroup{group}/{name}")).unwrap_or_default();
+    let file = |name: &str| text(format!("/sys/fs/cgroup{group}/{name}")).unwrap_or_default();
     for (name, from) in [("max", "memory.max"), ("current", "memory.current")] {
         let value = file(from);
         if !value.is_empty() {
@@ -206,7 +212,7 @@ fn counters(host: &mut Host, text: &str) {
     }
 }
 
-fn text(path: &str) -> Option<String> {
+fn text(path: impl AsRef<Path>) -> Option<String> {
     let mut bytes = Vec::new();
     let file = fs::File::open(path).ok()?;
     file.take(VALUE_BYTES_MAX).read_to_end(&mut bytes).ok()?;
@@ -214,10 +220,13 @@ fn text(path: &str) -> Option<String> {
 }
 
 /// The log of a server that runs here: where its settings say, else the system's journal.
-pub fn server_log(look: &Look, given: Given) -> Facts {
+pub fn server_log(look: &Look, files: &mut Files, given: Given) -> Facts {
     let what = format!("the log of {}", look.source);
     let how = "seawall doctor --redis-log PATH, or as somebody who may read it";
-    if process(look).is_none() {
+    let here = process(look);
+    let contained = || container::of(look, Path::new("/"));
+    let contained = here.is_none().then(contained).flatten();
+    if here.is_none() && contained.is_none() {
         return unseen(what, "the server does not run on this host", how);
     }
     let Some(file) = look.config.get("logfile") else {
@@ -227,7 +236,11 @@ pub fn server_log(look: &Look, given: Given) -> Facts {
             how,
         );
     };
-    if file.is_empty() {
+    // In a container it is often a link to what stands for standard output: read here, that would be ours.
+    if file.is_empty() || file.starts_with("/dev/") || file.starts_with("/proc/") {
+        if let Some(container) = &contained {
+            return container_log(container, what, files, given);
+        }
         let words = [
             "--no-pager",
             "-q",
@@ -254,14 +267,56 @@ pub fn server_log(look: &Look, given: Given) -> Facts {
         .get("dir")
         .map(PathBuf::from)
         .unwrap_or_default();
-    let path = folder.join(file);
-    match read::path(&path, &path.display().to_string(), given) {
+    let mut path = folder.join(file);
+    if let Some(container) = &contained {
+        // Its files, as its processes see them.
+        let inside = path.strip_prefix("/").unwrap_or(&path);
+        path = PathBuf::from(format!("/proc/{}/root", container.pid)).join(inside);
+    }
+    match files.read(&path, &path.display().to_string(), given) {
         Ok((_, facts)) => facts,
         Err(error) => unseen(
             what,
             &format!("{} cannot be read: {error}", path.display()),
             how,
         ),
+    }
+}
+
+/// What a server in a container writes to its standard output: as a file, or as the program tells that runs it.
+fn container_log(
+    container: &container::Container,
+    what: String,
+    files: &mut Files,
+    given: Given,
+) -> Facts {
+    let id = &container.id[..12];
+    let name = format!("container {id}");
+    let mut why = Vec::new();
+    for path in container::logs(&container.id, Path::new("/")) {
+        match files.read(&path, &name, given) {
+            Ok((_, facts)) if !facts.had.is_empty() => return facts,
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                why.push(format!("{}: {error}", path.display()));
+            }
+            _ => {}
+        }
+    }
+    match container::told(&container.id, container::PROGRAMS) {
+        Ok(text) => read_as(&name, &text, given),
+        Err(words) => {
+            why.push(words);
+            let how =
+                format!("sudo docker logs -t {id} > redis.log, then: seawall doctor redis.log");
+            unseen(
+                what,
+                &format!(
+                    "it runs in {name}, whose output cannot be read: {}",
+                    why.join("; ")
+                ),
+                &how,
+            )
+        }
     }
 }
 
@@ -308,15 +363,40 @@ fn said(program: &str, words: &[&str]) -> Option<String> {
 }
 
 fn said_within(span: Duration, program: &str, words: &[&str]) -> Option<String> {
-    let mut child = Command::new(program)
+    said_in_time(span, program, words).ok()
+}
+
+/// The same, or in a few words why it said nothing.
+fn said_or_why(program: &str, words: &[&str]) -> Result<String, String> {
+    said_in_time(PATIENCE, program, words).map_err(|why| format!("{program}: {why}"))
+}
+
+fn said_in_time(span: Duration, program: &str, words: &[&str]) -> Result<String, String> {
+    let started = Command::new(program)
         .args(words)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .ok()?;
-    let mut stdout = child.stdout.take()?;
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child = started.map_err(|error| error.to_string())?;
     let (tell, told) = mpsc::channel();
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let (Some(mut stdout), Some(mut stderr)) = (stdout, stderr) else {
+        return Err("it has no output".to_owned());
+    };
+    let (complain, complaint) = mpsc::channel();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // To its end, so that it never waits for a reader.
+        let _ = stderr
+            .by_ref()
+            .take(COMPLAINT_BYTES_MAX)
+            .read_to_end(&mut bytes);
+        let _ = std::io::copy(&mut stderr, &mut std::io::sink());
+        let text = String::from_utf8_lossy(&bytes);
+        // Whoever waited may have gone.
+        let _ = complain.send(text.lines().last().unwrap_or("").to_owned());
+    });
     thread::spawn(move || {
         let mut bytes = Vec::new();
         let read = stdout.read_to_end(&mut bytes);
@@ -325,13 +405,19 @@ fn said_within(span: Duration, program: &str, words: &[&str]) -> Option<String> 
     });
     if let Ok(read) = told.recv_timeout(span) {
         let ended = child.wait();
-        let text = String::from_utf8_lossy(&read.ok()?).into_owned();
-        return ended.is_ok_and(|status| status.success()).then_some(text);
+        let text = read.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        if ended.is_ok_and(|status| status.success()) {
+            return text.map_err(|error| error.to_string());
+        }
+        return Err(complaint.recv_timeout(span).unwrap_or_default());
     }
     // Not waited for: a process that hangs in the kernel does not end by this either.
     let _ = child.kill();
-    None
+    Err(format!("no answer within {} s", span.as_secs()))
 }
+
+/// Of what a program complains of, the last line of so much is told.
+const COMPLAINT_BYTES_MAX: u64 = 4 * 1024;
 
 #[cfg(test)]
 mod tests {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use seawall_model::Target;
 
 use crate::facts::{Facts, Look, Reach, Unseen};
+pub use crate::files::Files;
 use crate::live::{self, Manner};
 use crate::nearby;
 use crate::read::{self, Given, Kind};
@@ -79,7 +80,7 @@ pub struct Nearby {
 
 /// Reads what this host has of the servers that were looked at: what it tells of itself, if one of them runs on it, and
 /// the logs that are asked for.
-pub fn nearby(looks: &[Look], nearby: &Nearby, now: Stamp) -> Told {
+pub fn nearby(looks: &[Look], nearby: &Nearby, files: &mut Files, now: Stamp) -> Told {
     let given = Given { now };
     let mut told = Told::default();
     let asked = looks.iter().filter(|look| look.reach == Reach::Answered);
@@ -93,14 +94,14 @@ pub fn nearby(looks: &[Look], nearby: &Nearby, now: Stamp) -> Told {
             "--redis-log PATH",
         ),
         Some(Log::Auto) => {
-            asked.for_each(|look| told.facts.add(nearby::server_log(look, given)));
+            asked.for_each(|look| told.facts.add(nearby::server_log(look, files, given)));
         }
-        Some(Log::File(path)) => of_file(path, given, &mut told),
+        Some(Log::File(path)) => of_file(path, given, files, &mut told),
         None => {}
     }
     match &nearby.kernel {
         Some(Log::Auto) => told.facts.add(nearby::kernel_log(given)),
-        Some(Log::File(path)) => of_file(path, given, &mut told),
+        Some(Log::File(path)) => of_file(path, given, files, &mut told),
         None => {}
     }
     told
@@ -117,17 +118,23 @@ pub struct Patience {
 
 /// Looks at each of them, once: URLs of servers, paths of files and folders, `-` for standard input.
 pub fn look(sources: &[String], patience: Patience, now: Stamp) -> Told {
-    look_with(sources, patience, &[], now)
+    look_with(sources, patience, &[], &mut Files::once(), now)
 }
 
 /// As [`look`], and asks each server for the lengths of these queues, twice.
-pub fn look_with(sources: &[String], patience: Patience, queues: &[String], now: Stamp) -> Told {
+pub fn look_with(
+    sources: &[String],
+    patience: Patience,
+    queues: &[String],
+    files: &mut Files,
+    now: Stamp,
+) -> Told {
     let mut told = Told::default();
     for source in sources {
         if source.contains("://") {
             of_url(source, patience, queues, now, &mut told);
         } else {
-            of_file(source, Given { now }, &mut told);
+            of_file(source, Given { now }, files, &mut told);
         }
     }
     told
@@ -148,26 +155,26 @@ fn of_url(url: &str, patience: Patience, queues: &[String], now: Stamp, told: &m
     }
 }
 
-fn of_file(path: &str, given: Given, told: &mut Told) {
+fn of_file(path: &str, given: Given, files: &mut Files, told: &mut Told) {
     if path == "-" {
         if io::stdin().is_terminal() {
             let hint = "redis-cli INFO | seawall doctor -";
             told.trouble("nothing is piped into standard input", hint);
             return;
         }
-        let read = read::file("standard input", io::stdin().lock(), given);
+        let read = files.read(Path::new(path), "standard input", given);
         add(path, read, told);
         return;
     }
     let place = Path::new(path);
     if place.is_dir() {
-        of_folder(place, given, told);
+        of_folder(place, given, files, told);
         return;
     }
     let name = place.file_name().unwrap_or_default();
     add(
         path,
-        read::path(place, &name.to_string_lossy(), given),
+        files.read(place, &name.to_string_lossy(), given),
         told,
     );
 }
@@ -199,12 +206,15 @@ fn hint(error: &io::Error) -> &'static str {
             "read it as somebody who may: sudo cat FILE | seawall doctor -"
         }
         io::ErrorKind::NotFound => "give a URL (redis://..) or the path of a file or folder",
+        io::ErrorKind::TimedOut => {
+            "start what writes to it first; of a pipe without a name (<(..), |) nobody gets impatient"
+        }
         _ => "",
     }
 }
 
 /// All files of a folder. Those that hold nothing that is known are counted, and no failure: any may lie there.
-fn of_folder(path: &Path, given: Given, told: &mut Told) {
+fn of_folder(path: &Path, given: Given, files: &mut Files, told: &mut Told) {
     let found = match read::folder(path) {
         Ok(found) => found,
         Err(error) => {
@@ -214,14 +224,20 @@ fn of_folder(path: &Path, given: Given, told: &mut Told) {
         }
     };
     let mut closed = !found.closed.is_empty();
-    for (path, error) in &found.closed {
-        let what = format!("{} cannot be read: {error}", path.display());
-        told.trouble(what, hint(error));
+    for (closed, error) in &found.closed {
+        let what = format!("{} cannot be read: {error}", closed.display());
+        told.trouble(
+            what,
+            format!(
+                "as somebody who may: sudo seawall doctor {}",
+                path.display()
+            ),
+        );
     }
     let mut known = 0;
     for file in &found.files {
         let name = file.strip_prefix(path).unwrap_or(file);
-        match read::path(file, &name.to_string_lossy(), given) {
+        match files.read(file, &name.to_string_lossy(), given) {
             Ok((Kind::Unknown | Kind::Empty, _)) => {}
             Ok((_, facts)) => {
                 known += 1;

@@ -3,7 +3,6 @@ mod audit;
 mod diff;
 mod fix;
 mod form;
-mod kept;
 mod stretch;
 mod undo;
 mod watch;
@@ -15,15 +14,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
 use seawall_doctor::finding::Verdict;
-use seawall_doctor::sources::{self, Log, Nearby, Patience, Told};
+use seawall_doctor::sources::{self, Files, Log, Nearby, Patience, Told};
 use seawall_doctor::stamp::Stamp;
-use seawall_doctor::{Diagnosis, Facts, diagnose};
+use seawall_doctor::{Diagnosis, Facts, diagnose, report};
 
 use acts::Acts;
 use form::Form;
-use kept::Kept;
 pub(crate) use stretch::{Asked, Stretch};
-use watch::{Servers, Signals, Watched};
+pub(crate) use watch::Signals;
+use watch::{Servers, Watched};
 
 use crate::{Exit, output};
 
@@ -122,7 +121,10 @@ impl Doctor {
             },
             queues: self.celery_queue,
             asked,
-            kept: every.is_some().then(Kept::default),
+            files: match every {
+                Some(_) => Files::again(),
+                None => Files::once(),
+            },
             said: BTreeSet::new(),
         };
         if self.acts.audit {
@@ -183,8 +185,7 @@ struct Visits {
     /// The lengths of these are asked for.
     queues: Vec<String>,
     asked: Asked,
-    /// What files told, if there is more than one look.
-    kept: Option<Kept>,
+    files: Files,
     /// What was wrong with a source is said once.
     said: BTreeSet<String>,
 }
@@ -202,21 +203,18 @@ impl Visits {
         let now = now();
         let mut facts = Facts::default();
         let mut unread = false;
-        for source in &self.sources {
-            let only = std::slice::from_ref(source);
-            let ask = || sources::look_with(only, self.patience, &self.queues, now);
-            let told = match &mut self.kept {
-                Some(kept) if !source.contains("://") => kept.of(source, ask),
-                _ => ask(),
-            };
-            unread |= told.lacks_something();
-            say(&told, &mut self.said);
-            facts.add(told.facts);
-        }
-        let told = sources::nearby(&facts.looks, &self.nearby, now);
+        let (patience, queues) = (self.patience, &self.queues);
+        let told = sources::look_with(&self.sources, patience, queues, &mut self.files, now);
         unread |= told.lacks_something();
         say(&told, &mut self.said);
         facts.add(told.facts);
+        let told = sources::nearby(&facts.looks, &self.nearby, &mut self.files, now);
+        unread |= told.lacks_something();
+        say(&told, &mut self.said);
+        facts.add(told.facts);
+        for news in self.files.news() {
+            output::note(report::plain(&news));
+        }
         if facts.had.is_empty() {
             return None;
         }

@@ -149,10 +149,10 @@ fn short(run: &str) -> String {
 }
 
 /// SIGINT and SIGTERM, which end a watch in order. A second one ends the process at once.
-pub(super) struct Signals(UnixStream);
+pub(crate) struct Signals(UnixStream);
 
 impl Signals {
-    pub(super) fn caught() -> io::Result<Self> {
+    pub(crate) fn caught() -> io::Result<Self> {
         let (raised, told) = UnixStream::pair()?;
         let again = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
@@ -165,7 +165,7 @@ impl Signals {
     }
 
     /// Waits so long, or until a signal has come: then it says `true`.
-    pub(super) fn came_within(&mut self, wait: Duration) -> io::Result<bool> {
+    pub(crate) fn came_within(&mut self, wait: Duration) -> io::Result<bool> {
         self.0.set_read_timeout(Some(wait))?;
         loop {
             match self.0.read(&mut [0]) {

@@ -2,6 +2,7 @@
 
 mod auditing;
 mod fixing;
+mod following;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

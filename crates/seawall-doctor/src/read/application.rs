@@ -24,6 +24,7 @@ pub(super) fn listened() -> &'static Listened {
     Listened::once(&LISTENED, Need::ClientLog, own.chain(NAMES.iter().copied()))
 }
 
+#[derive(Clone)]
 pub(super) struct Application {
     source: Arc<str>,
     given: Given,
@@ -37,9 +38,11 @@ pub(super) struct Application {
     found: Kept<Failure, ClientLine>,
     said: Kept<Text, Said>,
     zoneless: bool,
+    zoned: bool,
 }
 
 /// A failure as far as it has been told.
+#[derive(Clone)]
 struct Open {
     record: Record,
     at: Option<Stamp>,
@@ -67,6 +70,7 @@ impl Application {
             found: Kept::default(),
             said: Kept::default(),
             zoneless: false,
+            zoned: false,
         }
     }
 
@@ -74,6 +78,7 @@ impl Application {
     pub(super) fn take(&mut self, hit: &Hit<'_>, opened: &Opened<'_>) {
         let record = record::around(hit, opened, self.given.now);
         self.zoneless |= record.told.is_some_and(|told| !told.zoned);
+        self.zoned |= record.told.is_some_and(|told| told.zoned);
         let at = record.told.map(|told| told.at);
         let (said, besides): (Vec<_>, Vec<_>) = self
             .listened()
@@ -201,16 +206,38 @@ impl Searcher for Application {
         self.take(hit, &opened);
     }
 
+    fn at(&mut self, given: Given) {
+        self.given = given;
+    }
+
+    fn copy(&self) -> Box<dyn Searcher> {
+        Box::new(self.clone())
+    }
+
     fn end(&mut self, facts: &mut Facts) {
-        self.flush();
+        self.so_far(true, facts);
+    }
+
+    fn so_far(&mut self, quiet: bool, facts: &mut Facts) {
+        if quiet {
+            self.flush();
+        }
         facts.had.insert(Need::ClientLog);
         facts.failures += std::mem::take(&mut self.failures);
         for (failure, tally) in std::mem::take(&mut self.tallies) {
             let key = (Arc::clone(&self.source), failure);
             facts.tallies.insert(key, tally);
         }
-        if self.zoneless {
-            facts.without_zone(&self.source, "they have no zone");
+        match (self.zoneless, self.zoned) {
+            (true, false) => facts.without_zone(&self.source, "they have no zone"),
+            // It has no zone that all of it could be moved by.
+            (true, true) => {
+                facts.assumed.insert(format!(
+                    "{}: some of its times have no zone, others do: those without are taken as UTC",
+                    self.source
+                ));
+            }
+            (false, _) => {}
         }
         if let Some(first) = self.first_stranger {
             facts.assumed.insert(format!(
@@ -372,6 +399,27 @@ asyncio.exceptions.TimeoutError
             assert_eq!(told, [Some(process)], "{line}");
             assert!(facts.client_log[0].at.is_some(), "{line}");
         }
+    }
+
+    #[test]
+    fn a_log_in_which_some_times_have_a_zone_is_not_moved_as_a_whole() {
+        let line = "2026-11-23 02:58:11,042 ERROR Connection closed by server.\n";
+        let other = "2026-11-23T03:58:12+01:00 ERROR Connection closed by server.\n";
+        assert_eq!(application(line).zoneless.len(), 1);
+        let facts = application(&[line, other].concat());
+        assert!(facts.zoneless.is_empty());
+        let times: Vec<_> = facts.client_log.iter().map(|fact| fact.at).collect();
+        let second = |at: Option<Stamp>| at.expect("a time").to_string()[11..19].to_owned();
+        assert_eq!(
+            times.into_iter().map(second).collect::<Vec<_>>(),
+            ["02:58:11", "02:58:12"]
+        );
+        assert!(
+            facts
+                .assumed
+                .iter()
+                .any(|words| words.contains("some of its times have no zone"))
+        );
     }
 
     #[test]

@@ -140,7 +140,13 @@ impl Bundle<'_> {
         let mut part = Facts::default();
         let first = first_lines(text.as_bytes())?;
         let log = RedisLog::new(&source, self.given);
-        searched(log, &first, Cursor::new(text), self.given, &mut part)?;
+        searched(
+            Box::new(log),
+            &first,
+            Cursor::new(text),
+            self.given,
+            &mut part,
+        )?;
         if let Some(zone) = self.zone {
             part.in_zone(zone);
         }
@@ -156,7 +162,13 @@ impl Bundle<'_> {
         let source = format!("{} (kernel)", self.name);
         let first = first_lines(text.as_bytes())?;
         let log = Kernel::new(&source, self.given);
-        searched(log, &first, Cursor::new(text), self.given, self.facts)
+        searched(
+            Box::new(log),
+            &first,
+            Cursor::new(text),
+            self.given,
+            self.facts,
+        )
     }
 
     fn end(mut self) {

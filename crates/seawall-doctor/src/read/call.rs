@@ -1,6 +1,6 @@
 //! What a line of an application's log tells of the call that failed, besides how.
 
-use super::Before;
+use super::search::Before;
 
 /// `connecting to cache:6379.`, `reading from cache:6379`, `connect ECONNREFUSED 10.0.0.1:6379`, `endpoint=10.0.0.1:6379`.
 pub(super) fn server(line: &str) -> Option<String> {

@@ -2,17 +2,27 @@
 
 mod export;
 mod utf16;
+pub(super) mod zip;
 
 use std::cell::RefCell;
-use std::io::{self, BufReader, Chain, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
 use std::rc::Rc;
 
+use bzip2::read::MultiBzDecoder;
 use flate2::read::MultiGzDecoder;
+use lz4_flex::frame::FrameDecoder;
+use lzma_rust2::XzReader;
 use ruzstd::decoding::StreamingDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 
 /// Enough to know what is in front: a byte-order mark, a magic number, the first field of an export.
 const FRONT: u64 = 32;
+
+/// So much memory the dictionary of xz may take: that of `xz -9` is 64 MiB.
+const XZ_KB_MAX: u32 = 66 * 1024;
+
+/// What breaks if the file itself cannot be read on.
+const READING: &str = "reading it";
 
 /// Compressed in a compressed file: more is somebody's joke.
 const DEEP_MAX: usize = 3;
@@ -28,45 +38,74 @@ impl Broken {
     }
 }
 
-/// The text in `input`. What breaks off is read as far as it goes, and `broken` says so.
-pub(super) fn text<'a>(input: impl Read + 'a, broken: &Broken) -> io::Result<Box<dyn Read + 'a>> {
-    let mut input: Box<dyn Read + 'a> = Box::new(Lenient::new(input, broken, "reading it"));
+/// What a file holds.
+pub(super) enum Held<'a> {
+    /// Text.
+    Text(Box<dyn Read + 'a>),
+    /// Files of their own.
+    Zip(Box<dyn Read + 'a>),
+}
+
+/// What is in `input`. What breaks off is read as far as it goes, and `broken` says so.
+pub(super) fn held<'a>(input: impl Read + 'a, broken: &Broken) -> io::Result<Held<'a>> {
+    let mut input: Box<dyn Read + 'a> = Box::new(Lenient::new(input, broken, READING));
     for _ in 0..DEEP_MAX {
         let (front, rest) = peeked(input)?;
-        let begins = |magic: &[u8]| front.starts_with(magic);
-        if begins(b"\x1f\x8b") {
-            let plain = MultiGzDecoder::new(rest);
-            input = Box::new(Lenient::new(plain, broken, "its gzip"));
-        } else if begins(b"\x28\xb5\x2f\xfd") || is_skippable(&front) {
-            let plain = Frames::new(BufReader::new(rest));
-            input = Box::new(Lenient::new(plain, broken, "its zstd"));
-        } else {
-            refuse(&front)?;
-            return Ok(decoded(&front, rest));
+        if front.starts_with(zip::BEGINS) {
+            return Ok(Held::Zip(Box::new(rest)));
+        }
+        match unpacked(&front, rest) {
+            Ok((plain, what)) => input = Box::new(Lenient::new(plain, broken, what)),
+            Err(rest) => {
+                refuse(&front)?;
+                return Ok(Held::Text(decoded(&front, rest)));
+            }
         }
     }
     Err(unspoken("it is compressed again and again"))
 }
 
+type Plain<'a> = (Box<dyn Read + 'a>, &'static str);
+
+/// What is compressed in `rest`, by the bytes in front of it, and in what.
+fn unpacked<'a>(front: &[u8], rest: Peeked<'a>) -> Result<Plain<'a>, Peeked<'a>> {
+    let begins = |magic: &[u8]| front.starts_with(magic);
+    Ok(if begins(b"\x1f\x8b") {
+        (Box::new(MultiGzDecoder::new(rest)), "its gzip")
+    } else if begins(b"\x28\xb5\x2f\xfd") || is_skippable(front) {
+        (Box::new(Frames::new(BufReader::new(rest))), "its zstd")
+    } else if begins(b"\xfd7zXZ\0") {
+        let plain = XzReader::new_mem_limit(BufReader::new(rest), true, XZ_KB_MAX);
+        (Box::new(plain), "its xz")
+    } else if begins(b"BZh") {
+        (Box::new(MultiBzDecoder::new(rest)), "its bzip2")
+    } else if begins(b"\x04\x22\x4d\x18") || begins(b"\x02\x21\x4c\x18") {
+        (Box::new(Lz4::new(BufReader::new(rest))), "its lz4")
+    } else {
+        return Err(rest);
+    })
+}
+
+/// Whether a file that begins so is text as it stands there.
+pub(super) fn is_plain(front: &[u8]) -> bool {
+    let front = &front[..front.len().min(FRONT as usize)];
+    let nothing: Box<dyn Read> = Box::new(io::empty());
+    let marks: [&[u8]; 6] = [
+        zip::BEGINS,
+        b"\xef\xbb\xbf",
+        b"\xff\xfe",
+        b"\xfe\xff",
+        b"__CURSOR=",
+        b"__REALTIME_TIMESTAMP=",
+    ];
+    !marks.iter().any(|mark| front.starts_with(mark))
+        && unpacked(front, Cursor::new(Vec::new()).chain(nothing)).is_err()
+        && refuse(front).is_ok()
+}
+
 /// What can be known without being read here: it is said how to.
 fn refuse(front: &[u8]) -> io::Result<()> {
-    let known: [(&[u8], &str); 6] = [
-        (
-            b"\xfd7zXZ\0",
-            "it is compressed with xz: xz -dc FILE | seawall doctor -",
-        ),
-        (
-            b"BZh",
-            "it is compressed with bzip2: bzip2 -dc FILE | seawall doctor -",
-        ),
-        (
-            b"\x04\x22\x4d\x18",
-            "it is compressed with lz4: lz4 -dc FILE | seawall doctor -",
-        ),
-        (
-            b"PK\x03\x04",
-            "it is a zip archive: unzip it, and give its files",
-        ),
+    let known: [(&[u8], &str); 2] = [
         (
             b"LPKSHHRH",
             "it is the journal's own file: journalctl --file FILE -o short-iso | seawall doctor -",
@@ -111,6 +150,7 @@ fn peeked<'a>(mut input: Box<dyn Read + 'a>) -> io::Result<(Vec<u8>, Peeked<'a>)
 struct Lenient<R> {
     input: R,
     came: bool,
+    ended: bool,
     broken: Broken,
     what: &'static str,
 }
@@ -120,6 +160,7 @@ impl<R> Lenient<R> {
         Self {
             input,
             came: false,
+            ended: false,
             broken: broken.clone(),
             what,
         }
@@ -128,18 +169,58 @@ impl<R> Lenient<R> {
 
 impl<R: Read> Read for Lenient<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        // Who is asked again may be in no state to answer.
+        if self.ended {
+            return Ok(0);
+        }
         match self.input.read(into) {
             Ok(count) => {
                 self.came |= count > 0;
                 Ok(count)
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
-            Err(error) if self.came => {
-                let mut words = self.broken.0.borrow_mut();
-                words.get_or_insert_with(|| format!("{} broke off: {error}", self.what));
-                Ok(0)
+            Err(error) => {
+                self.ended = true;
+                let kind = error.kind();
+                let packed = self.what != READING;
+                let words = match kind {
+                    io::ErrorKind::UnexpectedEof if packed => format!("{} broke off", self.what),
+                    io::ErrorKind::OutOfMemory => {
+                        format!("{} wants more memory than any log's", self.what)
+                    }
+                    _ => format!("{} broke off: {error}", self.what),
+                };
+                if self.came {
+                    self.broken.0.borrow_mut().get_or_insert(words);
+                    return Ok(0);
+                }
+                Err(if packed {
+                    io::Error::new(kind, words)
+                } else {
+                    error
+                })
             }
-            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The frames of lz4, one after the other.
+struct Lz4<R: Read>(FrameDecoder<R>);
+
+impl<R: BufRead> Lz4<R> {
+    fn new(input: R) -> Self {
+        Self(FrameDecoder::new(input))
+    }
+}
+
+impl<R: BufRead> Read for Lz4<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let count = self.0.read(into)?;
+            // It stops between frames, too.
+            if count > 0 || into.is_empty() || self.0.get_mut().fill_buf()?.is_empty() {
+                return Ok(count);
+            }
         }
     }
 }
@@ -165,7 +246,6 @@ impl<R: Read> Frames<R> {
 
 impl<R: Read> Read for Frames<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        use io::BufRead as _;
         if into.is_empty() {
             return Ok(0);
         }
@@ -190,6 +270,11 @@ impl<R: Read> Read for Frames<R> {
                     if count > 0 {
                         self.at = At::Inside(decoder);
                         return Ok(count);
+                    }
+                    let ended = &decoder.decoder;
+                    let told = ended.get_checksum_from_data();
+                    if told.is_some() && told != ended.get_calculated_checksum() {
+                        return Err(io::Error::other("its checksum is another one"));
                     }
                     self.at = At::Between(decoder.into_inner());
                 }

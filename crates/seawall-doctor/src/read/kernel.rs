@@ -31,6 +31,7 @@ pub(super) fn listened() -> &'static Listened {
     Listened::once(&LISTENED, Need::Kernel, [KILLED, FLOODED])
 }
 
+#[derive(Clone)]
 pub(super) struct Kernel {
     source: Arc<str>,
     found: Kept<Discriminant<KernelLine>, KernelLine>,
@@ -92,6 +93,14 @@ impl Searcher for Kernel {
     fn line(&mut self, hit: &Hit<'_>) {
         let opened = envelope::open(&hit.line, self.given.now);
         self.take(hit, &opened);
+    }
+
+    fn at(&mut self, given: Given) {
+        self.given = given;
+    }
+
+    fn copy(&self) -> Box<dyn Searcher> {
+        Box::new(self.clone())
     }
 
     fn end(&mut self, facts: &mut Facts) {

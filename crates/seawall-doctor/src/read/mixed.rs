@@ -24,6 +24,7 @@ pub(super) fn listened() -> &'static Listened {
     )
 }
 
+#[derive(Clone)]
 pub(super) struct Mixed {
     server: RedisLog,
     kernel: Kernel,
@@ -76,7 +77,22 @@ impl Searcher for Mixed {
             .or_else(|| application::time_of(line, self.given.now))
     }
 
+    fn at(&mut self, given: Given) {
+        self.given = given;
+        self.server.at(given);
+        self.kernel.at(given);
+        self.application.at(given);
+    }
+
+    fn copy(&self) -> Box<dyn Searcher> {
+        Box::new(self.clone())
+    }
+
     fn end(&mut self, facts: &mut Facts) {
+        self.so_far(true, facts);
+    }
+
+    fn so_far(&mut self, quiet: bool, facts: &mut Facts) {
         if self.had_server {
             self.server.end(facts);
         }
@@ -84,7 +100,7 @@ impl Searcher for Mixed {
             self.kernel.end(facts);
         }
         if self.had_application || self.application.told() {
-            self.application.end(facts);
+            self.application.so_far(quiet, facts);
         }
     }
 }

@@ -9,17 +9,20 @@ mod client_texts;
 mod clock;
 mod document;
 mod envelope;
-mod follow;
+mod growing;
 mod info;
 mod input;
 mod journal;
 mod kernel;
+mod log;
 mod mixed;
+mod open;
 mod path;
 mod record;
 mod redis_log;
 pub(crate) mod reply;
 mod search;
+mod tail;
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::sync::Arc;
@@ -27,9 +30,11 @@ use std::sync::Arc;
 use crate::facts::{Facts, Failure, Peer, Unseen};
 use crate::stamp::Stamp;
 use crate::text::Listened;
-pub use follow::Follower;
+pub use growing::{Asked, Growing, Looked};
+use input::Held;
 pub use path::{Folder, folder, path};
-use search::{Before, Hit};
+use search::Hit;
+pub use tail::Ended;
 
 /// So much of a file, and so many of its lines, decide what it is.
 const HEAD: u64 = 2 * 1024 * 1024;
@@ -74,7 +79,70 @@ pub enum Kind {
 /// Reads a file to its end, in bounded memory: what it is, and what it tells.
 pub fn file(name: &str, input: impl Read, given: Given) -> io::Result<(Kind, Facts)> {
     let broken = input::Broken::default();
-    let text = input::text(input, &broken)?;
+    let (kind, mut facts) = match input::held(input, &broken)? {
+        Held::Text(text) => of_text(name, text, given)?,
+        Held::Zip(files) => of_zip(name, files, given)?,
+    };
+    if let Some(words) = broken.words() {
+        facts.unseen.push(Unseen {
+            what: format!("the rest of {name}"),
+            why: format!("{words}; what stands before that was read"),
+            how: "copy it again, whole".to_owned(),
+        });
+    }
+    Ok((kind, facts))
+}
+
+/// The files of an archive, each by itself. It is of the kind of the first that is of any.
+fn of_zip(name: &str, files: impl Read, given: Given) -> io::Result<(Kind, Facts)> {
+    let mut all = Facts::default();
+    let mut kind = Kind::Unknown;
+    let files = BufReader::with_capacity(64 * 1024, files);
+    let walked = input::zip::walk(files, path::FILES_MAX, |file_name, file| {
+        let within = format!("{name}/{file_name}");
+        match self::inner(&within, file, given) {
+            Ok((Kind::Unknown | Kind::Empty, _)) => {}
+            Ok((known, facts)) => {
+                kind = if kind == Kind::Unknown { known } else { kind };
+                all.add(facts);
+            }
+            Err(error) => all.unseen.push(Unseen {
+                what: within,
+                why: error.to_string(),
+                how: "unzip it, and give the file by itself".to_owned(),
+            }),
+        }
+    });
+    let mut unseen = |why: String, how: &str| {
+        all.unseen.push(Unseen {
+            what: format!("the rest of {name}"),
+            why,
+            how: how.to_owned(),
+        });
+    };
+    if walked.closed > 0 {
+        let why = format!(
+            "{} of its files cannot be read here: {}",
+            walked.closed, walked.why
+        );
+        unseen(why, "unzip it, and give its files");
+    }
+    if let Some(words) = walked.broken {
+        let why = format!("{words}: {} of its files were read", walked.files);
+        unseen(why, "copy it again, whole, or unzip it");
+    }
+    match all.unseen.first() {
+        Some(one) if kind == Kind::Unknown => Err(io::Error::other(one.why.clone())),
+        _ => Ok((kind, all)),
+    }
+}
+
+/// A file in an archive; an archive in it is somebody's joke.
+fn inner(name: &str, file: &mut dyn Read, given: Given) -> io::Result<(Kind, Facts)> {
+    let broken = input::Broken::default();
+    let Held::Text(text) = input::held(file, &broken)? else {
+        return Err(io::Error::other("it is an archive in an archive"));
+    };
     let (kind, mut facts) = of_text(name, text, given)?;
     if let Some(words) = broken.words() {
         facts.unseen.push(Unseen {
@@ -109,43 +177,55 @@ fn of_text(name: &str, mut input: impl Read, given: Given) -> io::Result<(Kind, 
         return Ok((if known { Kind::Document } else { Kind::Unknown }, facts));
     }
     let first = first_lines(&head)?;
-    let told = Recognised::of(&first, given);
-    let text = !head.contains(&0);
+    let known = reader(name, &head, &first, given);
+    let pasted = known.is_none() && Recognised::of(&first, given).kind == Kind::Pasted;
     let input = Cursor::new(head).chain(input);
     let mut facts = Facts::default();
-    let kind = match told.kind {
-        // The first lines tell nothing: later ones may, if it is a log at all.
-        Kind::Unknown if text && told.timed > 0 => Kind::Application,
-        kind => kind,
-    };
-    match kind {
-        Kind::Pasted => {
+    let kind = match known {
+        Some((kind, reader)) => {
+            searched(reader, &first, input, given, &mut facts)?;
+            kind
+        }
+        None if pasted => {
             let mut pasted = info::Pasted::new(name, given);
             let mut lines = Lines::new(BufReader::with_capacity(256 * 1024, input));
             while let Some(line) = lines.next()? {
                 pasted.line(line);
             }
             pasted.end(&mut facts);
+            Kind::Pasted
         }
-        _ if told.mixed && kind != Kind::Unknown => {
-            let mixed = mixed::Mixed::new(name, given, kind);
-            searched(mixed, &first, input, given, &mut facts)?;
-        }
-        Kind::RedisLog => {
-            let log = redis_log::RedisLog::new(name, given);
-            searched(log, &first, input, given, &mut facts)?;
-        }
-        Kind::Kernel => {
-            let kernel = kernel::Kernel::new(name, given);
-            searched(kernel, &first, input, given, &mut facts)?;
-        }
-        Kind::Application => {
-            let application = application::Application::new(name, given);
-            searched(application, &first, input, given, &mut facts)?;
-        }
-        Kind::Bundle | Kind::Journal | Kind::Document | Kind::Empty | Kind::Unknown => {}
-    }
+        None => Kind::Unknown,
+    };
     Ok((kind, facts))
+}
+
+/// What reads a log that begins so, if it is one that is read line by line.
+fn reader(
+    name: &str,
+    head: &[u8],
+    first: &[String],
+    given: Given,
+) -> Option<(Kind, Box<dyn Searcher>)> {
+    if journal::begins(head) || bundle::begins(head) || document::begins(head) {
+        return None;
+    }
+    let told = Recognised::of(first, given);
+    let kind = match told.kind {
+        // The first lines tell nothing: later ones may, if it is a log at all.
+        Kind::Unknown if !head.contains(&0) && told.timed > 0 => Kind::Application,
+        kind => kind,
+    };
+    let reader: Box<dyn Searcher> = match kind {
+        Kind::RedisLog | Kind::Kernel | Kind::Application if told.mixed => {
+            Box::new(mixed::Mixed::new(name, given, kind))
+        }
+        Kind::RedisLog => Box::new(redis_log::RedisLog::new(name, given)),
+        Kind::Kernel => Box::new(kernel::Kernel::new(name, given)),
+        Kind::Application => Box::new(application::Application::new(name, given)),
+        _ => return None,
+    };
+    Some((kind, reader))
 }
 
 /// The lines that decide what a file is.
@@ -163,28 +243,15 @@ fn first_lines(head: &[u8]) -> io::Result<Vec<String>> {
 
 /// Shows a reader the lines that it, or a rule, listens for.
 fn searched(
-    mut reader: impl Searcher,
+    reader: Box<dyn Searcher>,
     first: &[String],
     input: impl Read,
     given: Given,
     facts: &mut Facts,
 ) -> io::Result<()> {
-    let from = first.iter().find_map(|line| reader.time(line));
-    let texts = &reader.listened().search;
-    let tail = search::search(input, texts, |hit| reader.line(hit))?;
-    let last = Before(&tail).lines().find_map(|line| reader.time(&line));
-    if let Some(last) = last.filter(|last| *last > given.now.plus_seconds(AHEAD_S)) {
-        facts.assumed.insert(format!(
-            "{}: its last time, {last}, is yet to come: the clock of its host or of this one is wrong",
-            reader.source()
-        ));
-    }
-    if let (Some(from), Some(to)) = (from, last) {
-        facts
-            .spans
-            .insert(reader.source(), (from.min(to), from.max(to)));
-    }
-    reader.end(facts);
+    let mut log = log::Log::new(reader, first, given);
+    log.through(input)?;
+    log.end(facts);
     Ok(())
 }
 
@@ -216,7 +283,7 @@ pub(crate) fn client(row: &str) -> Option<Peer> {
 }
 
 /// Reads a log, of which it is shown the lines in which something stands that matters.
-trait Searcher {
+trait Searcher: Send {
     /// The file's name.
     fn source(&self) -> Arc<str>;
     /// What matters.
@@ -224,7 +291,16 @@ trait Searcher {
     fn line(&mut self, hit: &Hit<'_>);
     /// When a line was written, if it tells.
     fn time(&self, line: &str) -> Option<Stamp>;
+    /// All that it told.
     fn end(&mut self, facts: &mut Facts);
+    /// What it told since it was last asked. What may have more to it is kept back, unless it has been `quiet` since.
+    fn so_far(&mut self, _quiet: bool, facts: &mut Facts) {
+        self.end(facts);
+    }
+    /// Times without a year are those before that moment.
+    fn at(&mut self, given: Given);
+    /// One that has heard the same.
+    fn copy(&self) -> Box<dyn Searcher>;
 }
 
 /// What the first lines of a file tell.

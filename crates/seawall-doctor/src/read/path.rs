@@ -1,33 +1,27 @@
 //! Files and folders, as they lie on a disk: they grow, are cut and vanish while they are read.
 
 use std::cell::Cell;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use super::open::{Opened, open};
 use super::{Given, Kind, file};
 use crate::facts::{Facts, Unseen};
 
 /// So many files of a folder are read, the first by name.
-const FILES_MAX: usize = 1_000;
+pub(super) const FILES_MAX: usize = 1_000;
 
 /// So many folders deep.
 const DEEP_MAX: usize = 5;
 
 /// Reads a file. What is written to it in the meantime is not waited for.
 pub fn path(path: &Path, name: &str, given: Given) -> io::Result<(Kind, Facts)> {
-    let input = File::open(path)?;
-    let about = input.metadata()?;
-    if about.is_dir() {
-        let words = "it is a folder";
-        return Err(io::Error::new(io::ErrorKind::IsADirectory, words));
+    match open(path)? {
+        Opened::File(input, length) => of_length(input, length, name, given),
+        Opened::Stream(input) => file(name, input, given),
     }
-    // Pipes and devices have no length; nor have the files of /proc.
-    if !about.is_file() || about.len() == 0 {
-        return file(name, input, given);
-    }
-    of_length(input, about.len(), name, given)
 }
 
 /// Reads what had so many bytes when it was opened.

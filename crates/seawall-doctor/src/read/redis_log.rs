@@ -21,6 +21,7 @@ fn is_fatal(line: &str) -> bool {
     line.contains("FATAL CONFIG FILE ERROR")
 }
 
+#[derive(Clone)]
 pub(super) struct RedisLog {
     source: Arc<str>,
     given: Given,
@@ -114,6 +115,14 @@ impl Searcher for RedisLog {
     fn line(&mut self, hit: &Hit<'_>) {
         let opened = envelope::open(&hit.line, self.given.now);
         self.take(hit, &opened);
+    }
+
+    fn at(&mut self, given: Given) {
+        self.given = given;
+    }
+
+    fn copy(&self) -> Box<dyn Searcher> {
+        Box::new(self.clone())
     }
 
     fn end(&mut self, facts: &mut Facts) {

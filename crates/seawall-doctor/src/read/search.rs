@@ -41,40 +41,139 @@ impl<'a> Before<'a> {
     }
 }
 
-/// Calls `each` for every line in which one of the texts stands; the file's last lines, as they are.
-pub(super) fn search(
-    mut input: impl Read,
-    texts: &AhoCorasick,
-    mut each: impl FnMut(&Hit<'_>),
-) -> io::Result<Vec<u8>> {
-    let mut buffer = vec![0; BEFORE + CHUNK];
-    // What was looked through and is kept ends at `seen`; what was read ends at `filled`.
-    let (mut seen, mut filled) = (0, 0);
-    let mut number = 1;
-    // Inside a line that is longer than a chunk, of which the front was looked at.
-    let mut inside = false;
-    loop {
-        let came = fill(&mut input, &mut buffer[filled..])?;
-        filled += came;
-        let at_end = filled < buffer.len();
-        let whole = match memrchr(b'\n', &buffer[seen..filled]) {
-            Some(last) if !at_end => seen + last + 1,
-            _ => filled,
-        };
-        let mut from = seen;
-        if inside {
-            from = memchr(b'\n', &buffer[seen..whole]).map_or(whole, |end| seen + end + 1);
-            inside = from == whole && buffer[..whole].last() != Some(&b'\n');
-            number += u64::from(!inside);
+/// How far a text was looked through: what comes next is looked at with what stood before it.
+#[derive(Clone)]
+pub(super) struct Looking {
+    buffer: Vec<u8>,
+    /// What was looked through and is kept ends here.
+    seen: usize,
+    /// What was read ends here.
+    filled: usize,
+    /// Of the line that begins at `seen`, or goes on there.
+    number: u64,
+    /// It goes on: it is longer than a chunk, and its front was looked at.
+    inside: Option<Told>,
+    beyond: Beyond,
+}
+
+/// Whether something was found in a line already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Told(bool);
+
+/// Lines with a text so far behind their beginning that it is not looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Beyond {
+    /// How many.
+    pub(super) lines: u64,
+    /// The number of the first of them.
+    pub(super) first: Option<u64>,
+}
+
+impl Beyond {
+    fn add(&mut self, number: u64) {
+        self.lines += 1;
+        self.first.get_or_insert(number);
+    }
+}
+
+impl Looking {
+    /// At a text's beginning.
+    pub(super) fn new() -> Self {
+        Self {
+            buffer: Vec::new(),
+            seen: 0,
+            filled: 0,
+            number: 1,
+            inside: None,
+            beyond: Beyond::default(),
         }
-        number = hits(&buffer[..whole], from, number, texts, &mut each);
-        if at_end {
-            return Ok(buffer[first_whole(&buffer[..whole])..whole].to_vec());
+    }
+
+    /// Looks through all of `input`, but for a last line that has no end yet; calls `each` for every line in which one of the
+    /// texts stands.
+    pub(super) fn through(
+        &mut self,
+        mut input: impl Read,
+        texts: &AhoCorasick,
+        mut each: impl FnMut(&Hit<'_>),
+    ) -> io::Result<()> {
+        self.buffer.resize(BEFORE + CHUNK, 0);
+        loop {
+            let came = fill(&mut input, &mut self.buffer[self.filled..])?;
+            self.filled += came;
+            let at_end = self.filled < self.buffer.len();
+            let whole = match memrchr(b'\n', &self.buffer[self.seen..self.filled]) {
+                Some(last) => self.seen + last + 1,
+                None if at_end => self.seen,
+                None => self.filled,
+            };
+            self.look(whole, texts, &mut each);
+            let keep = first_whole(&self.buffer[..whole]);
+            self.buffer.copy_within(keep..self.filled, 0);
+            (self.seen, self.filled) = (whole - keep, self.filled - keep);
+            if at_end {
+                self.buffer.truncate(self.filled);
+                self.buffer.shrink_to_fit();
+                return Ok(());
+            }
         }
-        inside |= buffer[..whole].last() != Some(&b'\n');
-        let keep = first_whole(&buffer[..whole]);
-        buffer.copy_within(keep..filled, 0);
-        (seen, filled) = (whole - keep, filled - keep);
+    }
+
+    /// Looks at the line that has no end yet, as if it had.
+    pub(super) fn rest(&mut self, texts: &AhoCorasick, mut each: impl FnMut(&Hit<'_>)) {
+        let filled = self.filled;
+        self.look(filled, texts, &mut each);
+        self.seen = filled;
+    }
+
+    fn look(&mut self, whole: usize, texts: &AhoCorasick, each: &mut impl FnMut(&Hit<'_>)) {
+        let mut from = self.seen;
+        if let Some(Told(told)) = self.inside {
+            let end = memchr(b'\n', &self.buffer[from..whole]).map(|end| from + end + 1);
+            let part = &self.buffer[from..end.unwrap_or(whole)];
+            let told = told || texts.is_match(part);
+            if told && self.inside == Some(Told(false)) {
+                self.beyond.add(self.number);
+            }
+            self.inside = end.is_none().then_some(Told(told));
+            self.number += u64::from(end.is_some());
+            from = end.unwrap_or(whole);
+        }
+        let bytes = &self.buffer[..whole];
+        let mut last = None;
+        while let Some(found) = texts.find(&bytes[from..]) {
+            let at = from + found.start();
+            let start = memrchr(b'\n', &bytes[from..at]).map_or(from, |end| from + end + 1);
+            let end = memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |end| at + end);
+            self.number += lines_in(&bytes[from..start]);
+            if found.end() + from - start > LINE_MAX {
+                self.beyond.add(self.number);
+            } else {
+                each(&Hit {
+                    number: self.number,
+                    line: text(&bytes[start..end]),
+                    before: Before(&bytes[..start]),
+                });
+            }
+            last = (end == bytes.len()).then_some(start);
+            self.number += u64::from(end < bytes.len());
+            from = (end + 1).min(bytes.len());
+        }
+        self.number += lines_in(&bytes[from..]);
+        let ends = bytes.last().is_none_or(|last| *last == b'\n');
+        if self.inside.is_none() && !ends && whole > self.seen {
+            self.inside = Some(Told(last.is_some()));
+        }
+    }
+
+    /// Its last lines that are whole.
+    pub(super) fn tail(&self) -> Before<'_> {
+        Before(&self.buffer[..self.seen])
+    }
+
+    /// What was not looked at.
+    pub(super) fn beyond(&self) -> Beyond {
+        self.beyond
     }
 }
 
@@ -99,30 +198,6 @@ fn fill(input: &mut impl Read, space: &mut [u8]) -> io::Result<usize> {
         }
     }
     Ok(filled)
-}
-
-/// The hits from `from` on, where line `number` begins; the number of the line after the last.
-fn hits(
-    bytes: &[u8],
-    mut from: usize,
-    mut number: u64,
-    texts: &AhoCorasick,
-    each: &mut impl FnMut(&Hit<'_>),
-) -> u64 {
-    while let Some(found) = texts.find(&bytes[from..]) {
-        let at = from + found.start();
-        let start = memrchr(b'\n', &bytes[from..at]).map_or(from, |end| from + end + 1);
-        let end = memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |end| at + end);
-        number += lines_in(&bytes[from..start]);
-        each(&Hit {
-            number,
-            line: text(&bytes[start..end]),
-            before: Before(&bytes[..start]),
-        });
-        number += u64::from(end < bytes.len());
-        from = (end + 1).min(bytes.len());
-    }
-    number + lines_in(&bytes[from..])
 }
 
 fn lines_in(bytes: &[u8]) -> u64 {
@@ -154,8 +229,17 @@ mod tests {
         let texts = AhoCorasick::new(["needle"]).expect("an automaton");
         let mut found = Vec::new();
         let each = |hit: &Hit<'_>| found.push((hit.number, hit.line.clone().into_owned()));
-        search(bytes, &texts, each).expect("it is in memory");
+        search(bytes, &texts, each);
         found
+    }
+
+    fn search(bytes: &[u8], texts: &AhoCorasick, mut each: impl FnMut(&Hit<'_>)) -> Beyond {
+        let mut looking = Looking::new();
+        looking
+            .through(bytes, texts, &mut each)
+            .expect("it is in memory");
+        looking.rest(texts, each);
+        looking.beyond()
     }
 
     #[test]
@@ -178,11 +262,25 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_too_far_behind_a_lines_beginning_is_counted() {
+        let texts = AhoCorasick::new(["needle"]).expect("an automaton");
+        let far = "x".repeat(LINE_MAX);
+        let farther = "x".repeat(2 * CHUNK);
+        let line = format!(
+            "{far}needle\nneedle{farther}needle\n{farther}needle{farther}needle\n{farther}\nneedle {farther}{far}\n{farther}needle"
+        );
+        let mut numbers = Vec::new();
+        let beyond = search(line.as_bytes(), &texts, |hit| numbers.push(hit.number));
+        assert_eq!(numbers, [2, 5]);
+        assert_eq!((beyond.lines, beyond.first), (3, Some(1)));
+    }
+
+    #[test]
     fn what_stands_before_a_line_is_told_from_its_end() {
         let texts = AhoCorasick::new(["needle"]).expect("an automaton");
         let mut before = Vec::new();
         let each = |hit: &Hit<'_>| before.extend(hit.before.lines().map(Cow::into_owned));
-        search(&b"one\ntwo\nneedle\n"[..], &texts, each).expect("it is in memory");
+        search(&b"one\ntwo\nneedle\n"[..], &texts, each);
         assert_eq!(before, ["two", "one"]);
     }
 
@@ -191,6 +289,24 @@ mod tests {
         fn a_search_finds_what_a_walk_finds(pieces in proptest::collection::vec("needle|\n|hay|\u{e9}", 0..60)) {
             let text = pieces.concat();
             prop_assert_eq!(by_search(text.as_bytes()), by_lines(text.as_bytes()));
+        }
+
+        #[test]
+        fn a_text_that_grows_is_found_as_if_it_had_been_whole(pieces in proptest::collection::vec("needle|need|le|\n|hay|\u{e9}", 0..60)) {
+            let texts = AhoCorasick::new(["needle"]).expect("an automaton");
+            let mut looking = Looking::new();
+            let mut found = Vec::new();
+            for piece in &pieces {
+                looking
+                    .through(piece.as_bytes(), &texts, |hit| found.push((hit.number, hit.line.clone().into_owned())))
+                    .expect("it is in memory");
+                // What has no end yet is looked at beside what was found.
+                let mut now = found.clone();
+                looking.clone().rest(&texts, |hit| now.push((hit.number, hit.line.clone().into_owned())));
+                prop_assert!(now.len() <= found.len() + 1);
+            }
+            looking.rest(&texts, |hit| found.push((hit.number, hit.line.clone().into_owned())));
+            prop_assert_eq!(found, by_lines(pieces.concat().as_bytes()));
         }
     }
 }

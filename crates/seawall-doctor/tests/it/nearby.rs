@@ -1,5 +1,6 @@
 //! What this host tells of a server that runs on it.
 
+use seawall_doctor::files::Files;
 use seawall_doctor::read::Given;
 use seawall_doctor::{Need, diagnose, nearby};
 
@@ -52,11 +53,11 @@ fn the_log_is_found_where_the_server_says() {
         ("loglevel", "notice"),
     ]);
     let facts = looked_at(&server);
-    let log = nearby::server_log(&facts.looks[0], Given { now: now() });
+    let log = nearby::server_log(&facts.looks[0], &mut Files::once(), Given { now: now() });
     assert!(log.had.contains(&Need::ServerLog), "{log:?}");
     let mut away = facts.looks[0].clone();
     away.info.insert("process_id".to_owned(), "1".to_owned());
-    let log = nearby::server_log(&away, Given { now: now() });
+    let log = nearby::server_log(&away, &mut Files::once(), Given { now: now() });
     assert!(log.unseen[0].why.contains("does not run on this host"));
     // Whatever this user may read, it is told or said to be unseen.
     let kernel = nearby::kernel_log(Given { now: now() });
