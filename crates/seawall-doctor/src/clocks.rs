@@ -76,6 +76,11 @@ pub(crate) fn align(facts: &mut Facts) {
             }
         }
     }
+    // Seconds are put right once hours are.
+    for skew in crate::skews::found(facts) {
+        shift_by(facts, &skew.source, skew.later);
+        facts.assumed.insert(skew.words);
+    }
 }
 
 /// Redis tells a signal in UTC, and within a second the shutdown after it in local time: quarters of an hour east of UTC.
@@ -284,37 +289,38 @@ pub fn set_zone(facts: &mut Facts, east: i64) {
 
 /// Puts what a log tells that much later, and says `words` in place of what was assumed of its zone.
 fn shift(facts: &mut Facts, source: &Arc<str>, seconds: i64, words: &str) {
-    fn of<T>(
-        facts: &mut [Fact<T>],
-        source: &Arc<str>,
-        seconds: i64,
-        is: impl Fn(&Fact<T>) -> bool,
-    ) {
+    shift_by(facts, source, seconds * 1_000);
+    let before = format!("{source}: its times are taken as UTC");
+    facts.assumed.retain(|known| !known.starts_with(&before));
+    facts.assumed.insert(words.to_owned());
+}
+
+/// Puts what a log tells so many milliseconds later.
+fn shift_by(facts: &mut Facts, source: &Arc<str>, millis: i64) {
+    fn of<T>(facts: &mut [Fact<T>], source: &Arc<str>, millis: i64, is: impl Fn(&Fact<T>) -> bool) {
         for fact in facts {
             if fact.place.source == *source && is(fact) {
-                fact.at = fact.at.map(|at| at.plus_seconds(seconds));
+                fact.at = fact.at.map(|at| at.plus_millis(millis));
             }
         }
     }
     // A signal's line tells UTC, whatever the others do.
     let signalled = |line: &Line| matches!(line, Line::Signalled(_));
-    of(&mut facts.server_log, source, seconds, |fact| {
+    of(&mut facts.server_log, source, millis, |fact| {
         !signalled(&fact.what.line)
     });
-    of(&mut facts.client_log, source, seconds, |_| true);
-    of(&mut facts.kernel_log, source, seconds, |_| true);
-    of(&mut facts.said, source, seconds, |_| true);
+    of(&mut facts.client_log, source, millis, |_| true);
+    of(&mut facts.kernel_log, source, millis, |_| true);
+    of(&mut facts.said, source, millis, |_| true);
+    of(&mut facts.journal, source, millis, |_| true);
     if let Some((from, to)) = facts.spans.get_mut(source) {
-        (*from, *to) = (from.plus_seconds(seconds), to.plus_seconds(seconds));
+        (*from, *to) = (from.plus_millis(millis), to.plus_millis(millis));
     }
     for ((of, _), tally) in &mut facts.tallies {
         if of == source {
-            tally.shift(seconds);
+            tally.shift(millis);
         }
     }
-    let before = format!("{source}: its times are taken as UTC");
-    facts.assumed.retain(|known| !known.starts_with(&before));
-    facts.assumed.insert(words.to_owned());
 }
 
 /// A time or a span that cannot be read.
@@ -420,6 +426,7 @@ pub fn only(facts: &mut Facts, from: Stamp, to: Stamp) {
         + of(&mut facts.containers, from, to)
         + of(&mut facts.provider, from, to);
     of(&mut facts.said, from, to);
+    of(&mut facts.journal, from, to);
     for look in &mut facts.looks {
         look.slow.retain(|slow| (from..=to).contains(&slow.at));
     }

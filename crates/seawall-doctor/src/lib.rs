@@ -35,6 +35,7 @@ pub mod report;
 mod rested;
 mod rule;
 mod settings;
+mod skews;
 pub mod sources;
 mod stall;
 pub mod stamp;

@@ -30,7 +30,13 @@ impl Stamp {
     /// This much later, or earlier.
     #[must_use]
     pub fn plus_seconds(self, seconds: i64) -> Self {
-        Self(self.0.saturating_add(seconds.saturating_mul(1_000)))
+        self.plus_millis(seconds.saturating_mul(1_000))
+    }
+
+    /// So many milliseconds later, or earlier.
+    #[must_use]
+    pub fn plus_millis(self, millis: i64) -> Self {
+        Self(self.0.saturating_add(millis))
     }
 }
 

@@ -58,14 +58,14 @@ impl Tally {
         self.by_command.merge(&other.by_command);
     }
 
-    /// Puts it that much later.
-    pub(crate) fn shift(&mut self, seconds: i64) {
+    /// Puts it so many milliseconds later.
+    pub(crate) fn shift(&mut self, millis: i64) {
         self.window = self
             .window
-            .map(|(from, to)| (from.plus_seconds(seconds), to.plus_seconds(seconds)));
+            .map(|(from, to)| (from.plus_millis(millis), to.plus_millis(millis)));
         let mut steps = Steps::default();
         for (at, count) in self.steps.iter() {
-            steps.add(at.plus_seconds(seconds), count);
+            steps.add(at.plus_millis(millis), count);
         }
         self.steps = steps;
     }
