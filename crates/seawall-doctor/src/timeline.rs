@@ -89,6 +89,9 @@ impl Timeline {
                 fact.what.text.words.trim().to_owned(),
             );
         }
+        for fact in &facts.journal {
+            tell(&mut lanes, "journal", fact, fact.what.clone());
+        }
         for fact in &facts.kernel_log {
             tell(&mut lanes, "kernel", fact, kernel(&fact.what));
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use seawall_model::Cause;
 use seawall_model::journal::{
-    AREA_BYTES_MAX, ConnectionId, Event, HEADER_BYTES, Reader, Record, RingFile,
+    AREA_BYTES_MAX, ConnectionId, Event, HEADER_BYTES, Reader, Record, RingFile, WriteGate,
 };
 
 use crate::facts::{ClientLine, Connection, Fact, Facts, Failure, Kept, Place, Spot, Unseen};
@@ -53,6 +53,7 @@ pub(super) fn read(name: &str, input: impl Read, facts: &mut Facts) -> io::Resul
         open: HashMap::new(),
         failures: 0,
         found: Kept::default(),
+        says: Kept::default(),
     };
     for (place, record) in records.iter().enumerate() {
         account.take(place as u64 + 1, record);
@@ -65,6 +66,8 @@ pub(super) fn read(name: &str, input: impl Read, facts: &mut Facts) -> io::Resul
     }
     let found = account.found.end(name, facts);
     facts.client_log.extend(found);
+    let told = account.says.end(name, facts);
+    facts.journal.extend(told);
     Ok(())
 }
 
@@ -87,6 +90,8 @@ struct Account {
     open: HashMap<ConnectionId, Ends>,
     failures: u64,
     found: Kept<Failure, ClientLine>,
+    /// By the kind of event.
+    says: Kept<u8, String>,
 }
 
 #[derive(Clone, Default)]
@@ -96,11 +101,27 @@ struct Ends {
 }
 
 impl Account {
+    fn place(&self, number: u64) -> Place {
+        Place {
+            source: Arc::clone(&self.source),
+            spot: Spot::Line(number),
+        }
+    }
+
     fn at(&self, record: &Record) -> Option<Stamp> {
         Some(Stamp(millis(record).checked_add(self.offset?)?))
     }
 
     fn take(&mut self, number: u64, record: &Record) {
+        if let Some(says) = says(&record.event) {
+            let (at, place) = (self.at(record), self.place(number));
+            let fact = Fact {
+                at,
+                place,
+                what: says,
+            };
+            self.says.push(record.event.kind(), fact);
+        }
         let line = match &record.event {
             Event::Opened {
                 connection,
@@ -162,11 +183,7 @@ impl Account {
             _ => return,
         };
         self.failures += 1;
-        let at = self.at(record);
-        let place = Place {
-            source: Arc::clone(&self.source),
-            spot: Spot::Line(number),
-        };
+        let (at, place) = (self.at(record), self.place(number));
         self.found.push(
             line.failure,
             Fact {
@@ -176,6 +193,56 @@ impl Account {
             },
         );
     }
+}
+
+/// What it is, in words: of connections only how they ended, of calls nothing one by one.
+fn says(event: &Event) -> Option<String> {
+    let because = |cause: &Option<Cause>| {
+        cause.map_or_else(String::new, |cause| format!(": {}", cause.name()))
+    };
+    Some(match event {
+        Event::Closed {
+            endpoint,
+            cause: cause @ Some(_),
+            ..
+        } => format!("lost a connection to {endpoint}{}", because(cause)),
+        Event::HealthChanged {
+            endpoint,
+            state,
+            cause,
+        } => format!("{endpoint} is {}{}", state.name(), because(cause)),
+        Event::WritesChanged {
+            endpoint,
+            gate: WriteGate::Closed,
+            cause,
+        } => format!("{endpoint} refuses writes{}", because(cause)),
+        Event::WritesChanged { endpoint, .. } => format!("{endpoint} takes writes again"),
+        Event::OutageStarted { endpoint, cause } => {
+            format!("an outage of {endpoint} begins: {}", cause.name())
+        }
+        Event::OutageEnded {
+            endpoint,
+            lasted,
+            cause,
+            answered,
+            failed,
+            maybe_ran,
+            ..
+        } => format!(
+            "an outage of {endpoint} ends after {:.1} s: {}; {answered} calls were answered in spite of it, {} failed",
+            lasted.as_secs_f64(),
+            cause.name(),
+            failed + maybe_ran
+        ),
+        Event::AnsweredByPolicy { policy, count } => {
+            format!(
+                "{count} calls were answered without Redis ({})",
+                policy.name()
+            )
+        }
+        Event::Lost { records } => format!("{records} records were not kept: too many at once"),
+        _ => return None,
+    })
 }
 
 /// What a cause looks like to whoever has no engine; `None` where it was the client's own doing.
@@ -291,6 +358,13 @@ mod tests {
         assert_eq!(lost.what.connection.map(|one| one.id), Some(8_821));
         assert_eq!(lost.what.command.as_deref(), Some("SUBSCRIBE"));
         assert_eq!(lost.what.process.as_deref(), Some("4711"));
+        let lanes = crate::timeline::lanes(&facts);
+        assert_eq!(
+            (lanes[0].kind, &*lanes[0].source),
+            ("journal", "shop.journal")
+        );
+        let says: Vec<_> = lanes[0].events.iter().map(|event| &*event.says).collect();
+        assert_eq!(says, ["lost a connection to cache:6379: subscriber-slow"]);
         assert_eq!(facts.failures, 1);
     }
 

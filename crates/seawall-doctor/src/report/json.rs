@@ -7,6 +7,7 @@ use crate::baseline::{Comparison, Known};
 use crate::facts::{Place, Spot};
 use crate::finding::{Evidence, Finding};
 use crate::judge::Diagnosis;
+use crate::timeline::Lane;
 use crate::uptime::Uptime;
 
 /// The version of the JSON's shape: raised when a field changes its meaning or goes.
@@ -42,6 +43,7 @@ pub fn json(diagnosis: &Diagnosis) -> Value {
         })).collect::<Vec<_>>(),
         "assumed": diagnosis.assumed,
         "failures": diagnosis.failures,
+        "timeline": diagnosis.timeline.lanes.iter().map(of_lane).collect::<Vec<_>>(),
         "unexplained": diagnosis.unexplained,
         "costs": diagnosis.costs.iter().map(|(server, cost)| json!({
             "server": server.to_string(),
@@ -49,6 +51,24 @@ pub fn json(diagnosis: &Diagnosis) -> Value {
             "waited_ms": cost.waited.as_secs_f64() * 1_000.0,
             "lasted_ms": cost.lasted.as_secs_f64() * 1_000.0,
         })).collect::<Vec<_>>(),
+    })
+}
+
+/// So many events of a source, the last ones.
+const EVENTS_MAX: usize = 1_000;
+
+fn of_lane(lane: &Lane) -> Value {
+    let passed_over = lane.events.len().saturating_sub(EVENTS_MAX);
+    let events = lane.events.iter().skip(passed_over).map(|event| {
+        json!({
+            "at": event.at.to_string(), "place": event.place.to_string(), "says": event.says,
+        })
+    });
+    json!({
+        "kind": lane.kind,
+        "source": lane.source,
+        "events": events.collect::<Vec<_>>(),
+        "passed_over": passed_over,
     })
 }
 
