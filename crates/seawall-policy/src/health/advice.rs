@@ -40,14 +40,15 @@ impl Health {
     }
 
     /// Another client found the endpoint down. Makes it suspect, unless something was answered here since: a probe is due at
-    /// once, and calls wait for it as they do after a failure of their own.
+    /// once, and calls wait for it as they do after a failure of their own. Who was never let in has troubles of his own.
     pub fn advised(&mut self, now: Moment, advice: Advice) -> Option<Change> {
         let Advice {
             cause,
             declared,
             established,
         } = advice;
-        if self.outage.is_some() || self.proofs.served.max(self.proofs.opened) >= declared {
+        let newest = self.proofs.served.max(self.proofs.opened);
+        if self.outage.is_some() || self.rejected.is_some() || newest >= declared {
             return None;
         }
         let mut outage = Outage::begin(now, cause, self.run_id);
@@ -66,8 +67,8 @@ impl Health {
 
 #[cfg(test)]
 mod tests {
-    use super::super::State;
     use super::super::fixtures::{at, fail_probe, good, health, probe, reply};
+    use super::super::{HealthSettings, State};
     use super::*;
 
     const REFUSED: Cause = Cause::ConnectionRefused;
@@ -110,6 +111,21 @@ mod tests {
         assert!(told < at(40));
         assert_eq!(health.advised(at(51), advice), None);
         assert_eq!(health.state(), State::Up);
+    }
+
+    #[test]
+    fn a_wrong_password_stays_a_mistake_in_the_settings_whatever_others_tell() {
+        let (peer, told) = down(10, REFUSED);
+        let mut health = Health::new(HealthSettings::default(), 1);
+        health.dial_failed(at(1), at(0), Cause::AuthFailed);
+        assert_eq!(
+            health.advised(told, peer.advice().expect("it is down")),
+            None
+        );
+        assert_eq!(
+            health.rejected().map(|(cause, _)| cause),
+            Some(Cause::AuthFailed)
+        );
     }
 
     #[test]
