@@ -217,6 +217,13 @@ impl Link {
         stats.map(|stats| stats_as_dict(py, &stats)).transpose()
     }
 
+    /// The address and port with which a connection last came about.
+    fn peer(&self) -> Option<(String, u16)> {
+        self.client
+            .peer()
+            .map(|peer| (peer.ip().to_string(), peer.port()))
+    }
+
     /// Has a server that turned us away asked again.
     fn look_again(&self, py: Python<'_>) {
         py.detach(|| self.client.look_again());

@@ -304,7 +304,8 @@ def test_our_own_spans_are_one_for_each_command_and_pipeline_of_a_task(server, s
 
 
 def test_a_span_of_ours_says_why_its_command_failed_and_whether_it_may_have_run(server, spanning) -> None:
-    r = seawall.Redis.from_url(server.url, deadline=0.3)
+    # A name: the address is that of the connection.
+    r = seawall.Redis(host="localhost", port=server.port, deadline=0.3)
     r.ping()
     server.freeze()
     with pytest.raises(redis.TimeoutError):
@@ -316,6 +317,8 @@ def test_a_span_of_ours_says_why_its_command_failed_and_whether_it_may_have_run(
     assert lost.attributes["error.type"] == "server-unresponsive" or "timeout" in lost.attributes["error.type"]
     assert lost.attributes["seawall.may_have_run"] is True
     assert attempts(lost)[-1]["seawall.retry_refused"]
+    assert lost.attributes["server.address"] == "localhost"
+    assert lost.attributes["network.peer.address"] in ("127.0.0.1", "::1")
     assert refused.attributes["error.type"] == "connection-refused"
     assert refused.attributes["seawall.may_have_run"] is False
     assert "db.response.status_code" not in refused.attributes

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import ipaddress
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -152,6 +151,9 @@ def _span(client: Any, name: str, size: int | None) -> Iterator[None]:
                     span.set_attribute("seawall.may_have_run", may_have_run)
                 span.set_status(Status(StatusCode.ERROR, kind))
             raise
+        finally:
+            if span.is_recording():
+                _tell_peer(span, client.connection_pool)
 
 
 def _kind(error: BaseException) -> tuple[str, str | None]:
@@ -181,10 +183,17 @@ def _about(client: Any) -> dict[str, Any]:
     host = str(about.get("host") or "localhost")
     attributes["server.address"] = host
     attributes["server.port"] = int(about.get("port") or 6379)
-    with contextlib.suppress(ValueError):
-        attributes["network.peer.address"] = str(ipaddress.ip_address(host))
-        attributes["network.peer.port"] = attributes["server.port"]
     return attributes
+
+
+def _tell_peer(span: Any, pool: Any) -> None:
+    """With which address the name was reached, if it was."""
+    known = getattr(pool, "_known", None)
+    link = getattr(pool, "_link_known", None) if known is None else known[1]
+    peer = None if link is None else link.peer()
+    if peer is not None:
+        span.set_attribute("network.peer.address", peer[0])
+        span.set_attribute("network.peer.port", peer[1])
 
 
 def _others_trace(client: Any) -> bool:

@@ -238,6 +238,13 @@ impl AsyncLink {
             .transpose()
     }
 
+    /// The address and port with which a connection last came about.
+    fn peer(&self) -> Option<(String, u16)> {
+        self.client
+            .peer()
+            .map(|peer| (peer.ip().to_string(), peer.port()))
+    }
+
     /// Has a server that turned us away asked again.
     fn look_again(&self) {
         self.client.look_again();

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -300,6 +301,11 @@ impl Client {
     /// and makes no link to say so.
     pub fn stats_here(&self) -> Option<Stats> {
         self.home.used_here().map(|link| Stats::of(&link))
+    }
+
+    /// The address with which a connection last came about; none before the first, and of a Unix socket.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.home.used_here()?.peer()
     }
 
     /// Whoever looks at [`Stats::rejected`] may ask for another look at the server that turned us away: a dial, at most

@@ -1,5 +1,6 @@
 //! The supervised way to one deployment, shared by its callers and the tender.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
@@ -138,6 +139,11 @@ impl Link {
         self.addresses
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The address with which a connection last came about.
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        self.addresses().last_good().first().copied()
     }
 
     /// The number of the next connection: unique in this process, whatever client it belongs to.
