@@ -123,16 +123,16 @@ impl Wake for Seat {
 }
 
 thread_local! {
-    /// Whether this thread does the loop's work: whom that answers is woken after it.
-    static AT_WORK: Cell<bool> = const { Cell::new(false) };
+    /// The loop whose work this thread does: whom that answers is woken after it.
+    static AT_WORK: Cell<usize> = const { Cell::new(0) };
 }
 
-/// The loop's work, until this is dropped.
-struct AtWork(bool);
+/// A loop's work, until this is dropped.
+struct AtWork(usize);
 
 impl AtWork {
-    fn begin() -> Self {
-        Self(AT_WORK.replace(true))
+    fn begin(threads: &Threads) -> Self {
+        Self(AT_WORK.replace(threads.place()))
     }
 }
 
@@ -162,6 +162,16 @@ impl Threads {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A number that no other loop has.
+    fn place(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    /// Whether this thread does this loop's work.
+    fn is_at_work(&self) -> bool {
+        AT_WORK.get() == self.place()
     }
 
     /// Waits on this thread for what a future comes to. After an interruption the future is dropped.
@@ -208,9 +218,9 @@ impl Threads {
 
     /// Does some of the loop's work, and wakes whom it answered.
     fn work<T>(&self, work: impl FnOnce() -> T) -> T {
-        let outermost = !AT_WORK.get();
+        let outermost = !self.is_at_work();
         let done = {
-            let _at_work = AtWork::begin();
+            let _at_work = AtWork::begin(self);
             work()
         };
         if outermost {
@@ -253,7 +263,7 @@ impl Threads {
     fn answered(&self, seat: Arc<Seat>) {
         let mut state = self.lock();
         state.answered.push_back(seat);
-        if AT_WORK.get() || state.chained {
+        if self.is_at_work() || state.chained {
             return;
         }
         let next = self.next_in_chain(&mut state);
@@ -322,6 +332,8 @@ impl Threads {
                 self.park(event_loop, seat)
             };
             if quiet && let Some(ground) = ground {
+                // What is done there may take its time: a signal's handler.
+                self.go(seat);
                 ground.look_up()?;
                 if self.generation != fork::generation() {
                     return Err(Interrupted);
@@ -435,7 +447,7 @@ impl Threads {
         let mut state = self.lock();
         state.ready.push_back(job);
         // Whoever is at work runs it soon, and so does the end of the chain.
-        if !AT_WORK.get() && !state.chained && state.watcher.is_some() {
+        if !self.is_at_work() && !state.chained && state.watcher.is_some() {
             self.ring();
         }
     }
