@@ -45,11 +45,9 @@ impl Board {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(shared);
     }
 
-    /// Nobody has anything to ask: its shared connection goes back to the pool.
-    pub(crate) fn take_down(&self) {
-        if let Some(shared) = self.get() {
-            shared.take_down();
-        }
+    /// Nobody has anything to ask: its shared connection goes back to the pool. `false`: somebody has, after all.
+    pub(crate) fn take_down(&self) -> bool {
+        self.get().is_none_or(|shared| shared.take_down())
     }
 
     /// The client was closed: its shared connection ends once nothing is owed on it.

@@ -366,16 +366,16 @@ impl Shared {
         self.bell.ring();
     }
 
-    /// It goes back to the pool, if nothing is owed on it.
-    pub(super) fn take_down(&self) {
+    /// It goes back to the pool, unless something is owed on it.
+    pub(super) fn take_down(&self) -> bool {
         let lent = {
             let mut state = self.lock();
-            let rests = state.asked.is_empty() && state.waiting == 0;
-            if rests && !self.retired.load(Ordering::Relaxed) {
-                state.lent.take()
-            } else {
-                None
+            if !state.asked.is_empty() || state.waiting > 0 {
+                return false;
             }
+            // One that takes no more requests is ended by its driver.
+            let stays = self.retired.load(Ordering::Relaxed);
+            state.lent.take_if(|_| !stays)
         };
         if let Some(lent) = lent {
             match self.link.upgrade() {
@@ -385,6 +385,7 @@ impl Shared {
         }
         // The driver finds it ended.
         self.bell.ring();
+        true
     }
 
     /// It is given up: everything on it is told so, and it is closed. Not left to the driver, whose runtime may be what

@@ -163,7 +163,10 @@ impl Crowd {
     fn part(&self) {
         self.together.store(false, Ordering::Release);
         if let Some(company) = self.here() {
-            company.board.take_down();
+            if !company.board.take_down() {
+                // Whoever came meanwhile is the last one now, or has gone already: then the next one sees to it.
+                self.together.store(true, Ordering::Release);
+            }
             company.threads.run();
         }
     }
