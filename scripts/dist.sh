@@ -99,12 +99,27 @@ with_rust() {
 }
 why_not() { echo "no Rust library for $1: \`rustup target add $1\`, or a Debian with rustc-web 1.88 or later"; }
 
+# zig answers `-lgcc_s` with an unwinder of its own, linked in. But a thread that glibc ends, as Python does with daemon threads
+# until 3.14, is unwound by libgcc's, and the process died of a frame that was read with the other one. A library of libgcc's
+# name that comes first has the wheel take it from there, as whatever cc links does.
+libgcc() { # TARGET
+    local folder=$built/libgcc-${1%%-*}
+    mkdir -p "$folder"
+    printf 'void _Unwind_%s(void) {}\n' Backtrace DeleteException FindEnclosingFunction ForcedUnwind GetCFA GetDataRelBase GetGR \
+        GetIP GetIPInfo GetLanguageSpecificData GetRegionStart GetTextRelBase RaiseException Resume Resume_or_Rethrow SetGR \
+        SetIP >"$folder/unwind.c"
+    "$tools/bin/python" -m ziglang cc -target "${1%%-*}-linux-gnu" -shared -nostdlib -Wl,-soname,libgcc_s.so.1 \
+        -o "$folder/libgcc_s.so.1" "$folder/unwind.c" && linked=(-- -C "link-arg=$folder/libgcc_s.so.1")
+}
+
 wheel() { # TARGET COMPATIBILITY RUSTFLAGS
     rust_for "$1" || { miss "the wheel for $2 on ${1%%-*}: $(why_not "$1")" && return; }
     say "building the wheel for $2 on ${1%%-*} ($rust Rust)"
-    local log=$built/wheel-$1.log
+    local log=$built/wheel-$1.log linked=()
+    # musl ends a thread without unwinding it.
+    case $1 in *-gnu) libgcc "$1" || { miss "the wheel for $2 on ${1%%-*}: no stand-in for libgcc" && return; } ;; esac
     RUSTFLAGS=$3 CARGO_TARGET_DIR=$built/wheel with_rust "$tools/bin/maturin" build --release --locked --zig --strip \
-        --target "$1" --compatibility "$2" --interpreter python3 --out "$out" </dev/null >"$log" 2>&1 ||
+        --target "$1" --compatibility "$2" --interpreter python3 --out "$out" ${linked[@]+"${linked[@]}"} </dev/null >"$log" 2>&1 ||
         { tail -n 3 "$log" >&2 && miss "the wheel for $2 on ${1%%-*}: see ${log#"$root"/}"; }
 }
 

@@ -3,7 +3,8 @@
 
     scripts/quick_start.py WHAT    WHAT is what pip takes: a wheel, a source distribution, this folder
 
-Exits with 0 if everything in README's first Python example holds, and the command line is there.
+Exits with 0 if everything in README's first Python example holds, threads inside calls survive the interpreter's end, and the
+command line is there.
 """
 
 from __future__ import annotations
@@ -29,6 +30,28 @@ def quick_start(port: int) -> str:
     if moved == first:
         raise SystemExit("quick start: README's example names no localhost:6379")
     return moved + "assert r.get('greeting') == b'hello', 'README does not say what it does'\n"
+
+
+#: Its threads come back while the interpreter ends, and are ended by glibc: what was linked with another unwinder dies of it.
+END = """
+import sys, threading, time
+import seawall
+
+class Slow:
+    def __del__(self, sleep=time.sleep):
+        sleep(0.3)
+
+def call_on():
+    while True:
+        r.get("k")
+
+r = seawall.Redis.from_url(sys.argv[1])
+r.ping()
+keep = Slow()
+for _ in range(4):
+    threading.Thread(target=call_on, daemon=True).start()
+time.sleep(0.2)
+"""
 
 
 def server() -> tuple[subprocess.Popen[bytes], int]:
@@ -68,6 +91,7 @@ def main() -> int:
         try:
             subprocess.run([python, "-c", quick_start(port)], check=True, cwd=folder, timeout=60)
             url = f"redis://127.0.0.1:{port}/0"
+            subprocess.run([python, "-c", END, url], check=True, cwd=folder, timeout=60)
             for words in (["--version"], ["check", url], ["lab", "list"]):
                 done = subprocess.run(
                     [python.with_name("seawall"), *words], cwd=folder, timeout=60, capture_output=True, text=True
