@@ -7,7 +7,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 
 target := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help setup demo diagnose lab-peers test test-apps suite lint format format-check clippy docs tidy deny dist bench bench-python bench-logs
+.PHONY: help setup demo diagnose lab-peers test test-apps test-pythons suite lint format format-check clippy docs tidy deny dist bench bench-python bench-logs
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,10 @@ test: setup ## run every test
 test-apps: ## run the tests with Django, Celery, RQ, FastAPI and Flask alone (two minutes)
 	@scripts/python.sh
 	@.venv/bin/python -m pytest -q crates/seawall-python/tests/apps
+
+# Not part of `test`: which versions are here is not known.
+test-pythons: setup ## run the Python package's tests with others: PYTHONS="python3.10 python3.12" (ten minutes each)
+	@scripts/pythons.sh $(PYTHONS)
 
 suite: setup ## run redis-py's own tests through our classes, and compare (half an hour)
 	@scripts/python.sh

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import signal
 import sys
 from collections.abc import Iterator
 
@@ -11,6 +12,10 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from real_servers import Server  # noqa: E402
+
+# A shell starts what runs in the background deaf to Ctrl-C, and the programs that tests start inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

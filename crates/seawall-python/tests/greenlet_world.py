@@ -394,8 +394,8 @@ def threads_with_and_without_hubs(server: Server) -> None:
         start = gevent.monkey.get_original("_thread", "start_new_thread")
         lock = gevent.monkey.get_original("_thread", "allocate_lock")
     else:
-        original = eventlet.patcher.original("threading")
-        start, lock = original._start_new_thread, original.Lock
+        original = eventlet.patcher.original("_thread")
+        start, lock = original.start_new_thread, original.allocate_lock
     failed: list[Any] = []
 
     def thread(work: Callable[[], None]) -> Any:

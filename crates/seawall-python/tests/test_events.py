@@ -175,9 +175,10 @@ def test_the_tender_waits_for_no_interpreter(server, heard) -> None:
     length, took = 10, 0.0
     while took < 0.1:
         length += 1
-        began = time.monotonic()
+        # Of a processor's time: how long it takes on a busy machine says nothing of the next.
+        began = time.thread_time()
         re.match("(a+)+$", "a" * length + "b")
-        took = time.monotonic() - began
+        took = time.thread_time() - began
     with subprocess.Popen(["sh", "-c", f"sleep 0.2; kill -9 {server.process.pid}"]):
         re.match("(a+)+$", "a" * (length + 5) + "b")
         end = time.time()
