@@ -208,7 +208,12 @@ fn skew(
         if taken < 0 { "later" } else { "earlier" },
     );
     let source = Arc::clone(client);
-    let later = -taken;
+    // What follows upon something is told after it, not with it.
+    let later = if taken < 0 {
+        1 - taken.max(from + 1)
+    } else {
+        -(taken + 1).min(to)
+    };
     Some((
         Skew {
             source,
@@ -434,7 +439,7 @@ mod tests {
         let client = calls(&[6_500, 9_000, 12_000, 15_500], REFUSED);
         let facts = aligned(&server, &client);
         let first = facts.client_log[0].at.expect("a time");
-        assert_eq!(first, Stamp(DAY + 10_000));
+        assert_eq!(first, Stamp(DAY + 10_001));
         assert_eq!(facts.spans["app.log"].0, first);
         let tally = facts.tallies.values().next().expect("they are counted");
         assert_eq!(tally.window.expect("times").0, first);
@@ -449,7 +454,7 @@ mod tests {
         );
         // Ahead: the last of them came when it was up again.
         let facts = aligned(&server, &calls(&[14_000, 18_000, 23_000], REFUSED));
-        assert_eq!(facts.client_log[2].at, Some(Stamp(DAY + 20_000)));
+        assert_eq!(facts.client_log[2].at, Some(Stamp(DAY + 19_999)));
         // Once more changes nothing.
         let mut again = facts.clone();
         align(&mut again);
@@ -492,7 +497,7 @@ mod tests {
         let client = "2026/11/23 02:58:04 redis: read tcp 10.0.0.7:51234->10.0.0.2:6379: read: connection reset by peer\n";
         let facts = aligned(server, client);
         let told = facts.client_log[0].at.expect("a time").to_string();
-        assert_eq!(told, "2026-11-23T02:58:11.000Z");
+        assert_eq!(told, "2026-11-23T02:58:11.001Z");
         let said = said(&facts);
         assert!(said[0].contains("behind that of redis.log, by 7.0 s at least, and by 97.0 s at most: 1 connection ends in both"), "{said:?}");
         // A port that comes again proves nothing.
@@ -513,7 +518,7 @@ mod tests {
         let facts = aligned(server, client);
         assert_eq!(
             facts.client_log[0].at.map(|at| at.to_string()).as_deref(),
-            Some("2026-11-23T02:58:30.000Z")
+            Some("2026-11-23T02:58:29.999Z")
         );
     }
 
@@ -560,7 +565,7 @@ mod tests {
                 // What is refused is refused while nothing listens, and less would not have done.
                 prop_assert!(fits(moved));
                 prop_assert!(!fits(0));
-                prop_assert!(moved.abs() <= skew.abs());
+                prop_assert!(moved.abs() <= skew.abs() + 1);
                 prop_assert_eq!(said(&facts).len(), 1);
             }
         }
