@@ -378,7 +378,10 @@ fn said_in_time(span: Duration, program: &str, words: &[&str]) -> Result<String,
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn();
-    let mut child = started.map_err(|error| error.to_string())?;
+    let mut child = started.map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => NOT_INSTALLED.to_owned(),
+        _ => error.to_string(),
+    })?;
     let (tell, told) = mpsc::channel();
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let (Some(mut stdout), Some(mut stderr)) = (stdout, stderr) else {
@@ -415,6 +418,8 @@ fn said_in_time(span: Duration, program: &str, words: &[&str]) -> Result<String,
     let _ = child.kill();
     Err(format!("no answer within {} s", span.as_secs()))
 }
+
+const NOT_INSTALLED: &str = "it is not installed";
 
 /// Of what a program complains of, the last line of so much is told.
 const COMPLAINT_BYTES_MAX: u64 = 4 * 1024;

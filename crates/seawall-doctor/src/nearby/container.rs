@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{LINES, age, is_server, said_or_why, text};
+use super::{LINES, NOT_INSTALLED, age, is_server, said_or_why, text};
 use crate::facts::Look;
 
 /// A server's process as this host knows it, and its container.
@@ -82,8 +82,12 @@ pub(super) fn told(id: &str, programs: &[&str]) -> Result<String, String> {
         match said_or_why(program, &words) {
             Ok(text) if !text.is_empty() => return Ok(text),
             Ok(_) => {}
+            Err(words) if words.ends_with(NOT_INSTALLED) => {}
             Err(words) => why.push(words),
         }
+    }
+    if why.is_empty() {
+        why.push(format!("{} tell nothing", programs.join(", ")));
     }
     Err(why.join("; "))
 }
@@ -181,7 +185,10 @@ mod tests {
             told("abc", &["/none/podman", program]),
             Ok("1:M ready\n".to_owned())
         );
-        let why = told("other", &[program]).expect_err("there is none");
-        assert!(why.contains("no such container"), "{why}");
+        let why = told("other", &["/none/podman", program]).expect_err("there is none");
+        assert!(
+            why.ends_with("docker: no such container") && !why.contains("podman"),
+            "{why}"
+        );
     }
 }
