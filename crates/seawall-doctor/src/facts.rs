@@ -12,14 +12,17 @@ use crate::stamp::Stamp;
 use crate::tally::Tally;
 use crate::text::{Said, Text};
 
+mod cost;
 mod host;
 mod look;
 mod pair;
 mod server;
 mod tls;
 
+pub(crate) use cost::reckon;
+pub use cost::{Cost, Spent};
 pub use host::Host;
-pub use look::{Before, CommandStats, Cost, Look};
+pub use look::{Before, CommandStats, Listed, Look};
 pub use server::{
     ClusterNode, Denied, LatencyEvent, NameAnswer, Queue, Role, Watched, addr, flagged,
 };
@@ -542,6 +545,14 @@ impl Facts {
                 _ => words,
             })
             .collect();
+    }
+
+    /// What the looks at servers cost those servers.
+    pub(crate) fn costs(&self) -> Vec<(Arc<str>, Cost)> {
+        let asked = self.looks.iter().filter(|look| look.cost.commands > 0);
+        asked
+            .map(|look| (Arc::clone(&look.source), look.cost.clone()))
+            .collect()
     }
 
     /// Notes that a log tells its times without a zone.

@@ -81,10 +81,6 @@ pub fn diagnose(mut facts: Facts) -> Diagnosis {
     if facts.looks.iter().all(|look| look.info.is_empty()) {
         had.remove(&Need::Server);
     }
-    let asked = facts.looks.iter().filter(|look| look.cost.commands > 0);
-    let costs = asked
-        .map(|look| (Arc::clone(&look.source), look.cost))
-        .collect();
     let mut unseen = facts.unseen.clone();
     unseen.extend(missing(&facts));
     Diagnosis {
@@ -99,7 +95,7 @@ pub fn diagnose(mut facts: Facts) -> Diagnosis {
         timeline: Timeline::of(&facts),
         since: None,
         made: None,
-        costs,
+        costs: facts.costs(),
     }
 }
 

@@ -41,7 +41,12 @@ impl Acts {
     }
 
     /// Audits, and nothing else.
-    pub(super) fn audited(&self, sources: &[String], patience: Patience, as_json: bool) -> Exit {
+    pub(super) fn audited(
+        &self,
+        sources: &[String],
+        patience: Patience,
+        form: audit::Form,
+    ) -> Exit {
         let Some(client) = audit::client(&self.client) else {
             return Exit::Unable;
         };
@@ -53,7 +58,7 @@ impl Acts {
         if told.facts.had.is_empty() {
             return Exit::Unable;
         }
-        let ended = audit::run(told.facts, client, sources, as_json);
+        let ended = audit::run(told.facts, client, sources, form);
         if unread { Exit::Unable } else { ended }
     }
 

@@ -41,19 +41,31 @@ pub(super) fn client(told: &[String]) -> Option<Client> {
     Some(client)
 }
 
+/// In which form an audit is told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Text,
+    /// With what the look cost.
+    TextAndLoad,
+    Json,
+}
+
 /// Audits, and tells.
-pub(super) fn run(facts: Facts, client: Client, sources: &[String], as_json: bool) -> Exit {
+pub(super) fn run(facts: Facts, client: Client, sources: &[String], form: Form) -> Exit {
     let host = here(&facts, sources);
     let audit = audit::audit(Audited {
         facts,
         client,
         host,
     });
-    let written = if as_json {
-        output::out(format_args!("{:#}", report::json(&audit)))
-    } else {
-        output::out(report::text(&audit).trim_end())
+    let mut told = match form {
+        Form::Json => format!("{:#}", report::json(&audit)),
+        Form::Text | Form::TextAndLoad => report::text(&audit),
     };
+    if form == Form::TextAndLoad {
+        told.push_str(&seawall_doctor::report::load(&audit.costs));
+    }
+    let written = output::out(told.trim_end());
     if let Err(error) = written {
         output::fail(format_args!("the audit could not be written: {error}"), "");
         return Exit::Unable;

@@ -41,6 +41,11 @@ impl Form {
         self.json
     }
 
+    /// Whether all evidence was asked for.
+    pub(super) fn is_long(&self) -> bool {
+        self.long
+    }
+
     /// Tells it; whoever cannot be told hears why on standard error.
     pub(super) fn tell(&self, diagnosis: &Diagnosis) -> Result<(), Exit> {
         let words = if self.json {

@@ -3,6 +3,7 @@ mod audit;
 mod diff;
 mod fix;
 mod form;
+mod load;
 mod stretch;
 mod undo;
 mod watch;
@@ -20,6 +21,7 @@ use seawall_doctor::{Diagnosis, Facts, diagnose, report};
 
 use acts::Acts;
 use form::Form;
+use load::Load;
 pub(crate) use stretch::{Asked, Stretch};
 pub(crate) use watch::Signals;
 use watch::{Servers, Watched};
@@ -61,6 +63,9 @@ pub(crate) struct Doctor {
     /// Ask servers for the length of this queue (LLEN), twice: does a consumer still take from it? May be given several times
     #[arg(long, value_name = "NAME")]
     celery_queue: Vec<String>,
+    /// Say what the look cost the servers, command by command; with --watch at its end, of the whole time that was watched
+    #[arg(long, conflicts_with_all = ["json", "markdown", "sarif", "junit", "undo"])]
+    load: bool,
     #[command(flatten)]
     acts: Acts,
     /// The server's log: its path, or `auto` if the server runs on this host and says where it is
@@ -128,9 +133,12 @@ impl Doctor {
             said: BTreeSet::new(),
         };
         if self.acts.audit {
-            return self
-                .acts
-                .audited(&visits.sources, visits.patience, self.form.is_json());
+            let form = match (self.form.is_json(), self.load) {
+                (true, _) => audit::Form::Json,
+                (false, true) => audit::Form::TextAndLoad,
+                (false, false) => audit::Form::Text,
+            };
+            return self.acts.audited(&visits.sources, visits.patience, form);
         }
         let Some(mut visit) = visits.next() else {
             return Exit::Unable;
@@ -141,11 +149,19 @@ impl Doctor {
         if let Err(untold) = self.form.tell(&visit.diagnosis) {
             return untold;
         }
+        let load = self.load.then(|| Load::new(&visit.diagnosis.costs));
+        if load.is_some()
+            && !self.form.is_long()
+            && let Err(error) = output::out(report::load(&visit.diagnosis.costs).trim_end())
+        {
+            output::fail(format_args!("the load could not be written: {error}"), "");
+            return Exit::Unable;
+        }
         if let Some(ended) = self.acts.fixed(&visit.diagnosis, &visits.sources, within) {
             return ended;
         }
         match every {
-            Some(every) => watch(visits, visit, &self.form, every),
+            Some(every) => watch(visits, visit, &self.form, every, load),
             None if former == Some(None) => Exit::Unable,
             None => visit.exit(),
         }
@@ -250,7 +266,13 @@ impl Visit {
 }
 
 /// Looks again and again, and prints what changed, until a signal comes or nobody reads any more.
-fn watch(mut visits: Visits, first: Visit, form: &Form, every: Duration) -> Exit {
+fn watch(
+    mut visits: Visits,
+    first: Visit,
+    form: &Form,
+    every: Duration,
+    mut load: Option<Load>,
+) -> Exit {
     let mut last = first.exit();
     let failed = |error: std::io::Error| {
         output::fail(format_args!("nothing can be watched any more: {error}"), "");
@@ -267,7 +289,10 @@ fn watch(mut visits: Visits, first: Visit, form: &Form, every: Duration) -> Exit
     let mut seen = Watched::new(first.servers, &first.diagnosis);
     loop {
         match signals.came_within(every) {
-            Ok(true) => return last,
+            Ok(true) => {
+                let lines = load.iter().flat_map(Load::lines);
+                return output::out_all(lines).map_or_else(failed, |()| last);
+            }
             Ok(false) => {}
             Err(error) => return failed(error),
         }
@@ -275,6 +300,9 @@ fn watch(mut visits: Visits, first: Visit, form: &Form, every: Duration) -> Exit
             continue;
         };
         last = visit.exit();
+        if let Some(load) = &mut load {
+            load.add(&visit.diagnosis.costs);
+        }
         let now = Watched::new(visit.servers, &visit.diagnosis);
         let changes = seen.changes(&now, &visit.diagnosis);
         seen = now;

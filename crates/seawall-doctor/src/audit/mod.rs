@@ -13,8 +13,9 @@ mod persistence;
 pub mod report;
 
 use std::fmt;
+use std::sync::Arc;
 
-use crate::facts::{Facts, Look, Place, Reach};
+use crate::facts::{Cost, Facts, Look, Place, Reach};
 use crate::finding::Verdict;
 use crate::judge::diagnose;
 
@@ -99,6 +100,8 @@ pub struct Audit {
     pub unseen: Vec<(String, String)>,
     /// The checks that found nothing to say.
     pub passed: Vec<&'static str>,
+    /// What the looks at servers cost those servers.
+    pub costs: Vec<(Arc<str>, Cost)>,
 }
 
 impl Audit {
@@ -184,6 +187,7 @@ pub fn audit(audited: Audited) -> Audit {
         remarks: Vec::new(),
         unseen: Vec::new(),
         passed: Vec::new(),
+        costs: audited.facts.costs(),
     };
     for check in CHECKS {
         match (check.look)(&audited) {

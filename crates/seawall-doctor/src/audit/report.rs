@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::Audit;
+use crate::report::of_costs;
 
 /// The version of the JSON's shape: raised when a field changes its meaning or goes.
 pub const SCHEMA: u32 = 1;
@@ -51,6 +52,7 @@ pub fn json(audit: &Audit) -> Value {
         })).collect::<Vec<_>>(),
         "passed": audit.passed,
         "unseen": audit.unseen.iter().map(|(what, how)| json!({ "what": what, "how": how })).collect::<Vec<_>>(),
+        "costs": of_costs(&audit.costs),
     })
 }
 

@@ -1,10 +1,10 @@
 //! One look at a server: what it answered, and what rules ask of that.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::cost::Cost;
 use super::server::{ClusterNode, Denied, LatencyEvent, Queue, Role, Watched};
 use super::{Peer, Place, Reach, Slow, Spot, span};
 use crate::stamp::Stamp;
@@ -26,6 +26,8 @@ pub struct Look {
     pub config: BTreeMap<String, String>,
     /// CLIENT LIST.
     pub clients: Vec<Peer>,
+    /// Whether those are all of them.
+    pub listed: Listed,
     /// SLOWLOG GET.
     pub slow: Vec<Slow>,
     /// LATENCY LATEST.
@@ -50,6 +52,21 @@ pub struct Look {
     pub cost: Cost,
 }
 
+/// Which of a server's clients CLIENT LIST was asked about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Listed {
+    /// All of them.
+    #[default]
+    All,
+    /// All subscribers and replicas; of the others some, drawn at random.
+    Some {
+        /// How many others were drawn.
+        drawn: u64,
+        /// Out of so many.
+        of: u64,
+    },
+}
+
 /// What an earlier INFO told: what a counter counted since.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Before {
@@ -59,30 +76,6 @@ pub struct Before {
     pub info: BTreeMap<String, String>,
     /// How much later the look itself was.
     pub span: Duration,
-}
-
-/// What a look cost the server.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Cost {
-    /// How many commands it was asked.
-    pub commands: u64,
-    /// From each question to its answer, together: the server cannot have spent more on them.
-    pub waited: Duration,
-    /// How long the whole look took.
-    pub lasted: Duration,
-}
-
-impl fmt::Display for Cost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let millis = |span: Duration| span.as_secs_f64() * 1_000.0;
-        write!(
-            f,
-            "{} commands in {:.0} ms; their answers took {:.1} ms together, the way there and back included",
-            self.commands,
-            millis(self.lasted),
-            millis(self.waited)
-        )
-    }
 }
 
 /// A command's row of INFO commandstats.
@@ -109,6 +102,7 @@ impl Look {
             before: None,
             config: BTreeMap::new(),
             clients: Vec::new(),
+            listed: Listed::All,
             slow: Vec::new(),
             latency: Vec::new(),
             memory: BTreeMap::new(),
@@ -120,6 +114,24 @@ impl Look {
             queues: Vec::new(),
             address: None,
             cost: Cost::default(),
+        }
+    }
+
+    /// How many of the server's clients so many of those that were listed stand for.
+    pub fn scaled(&self, listed: usize) -> u64 {
+        let listed = listed as u64;
+        match self.listed {
+            Listed::Some { drawn, of } if drawn > 0 => listed.saturating_mul(of) / drawn,
+            _ => listed,
+        }
+    }
+
+    /// `412`, and where not all were listed `about 4100`.
+    pub fn how_many(&self, listed: usize) -> String {
+        let many = self.scaled(listed);
+        match self.listed {
+            Listed::All => many.to_string(),
+            Listed::Some { .. } => format!("about {many}"),
         }
     }
 
@@ -259,7 +271,10 @@ fn errors(info: &BTreeMap<String, String>, word: &str) -> Option<u64> {
     }
 }
 
-fn command_stats(info: &BTreeMap<String, String>, command: &str) -> Option<CommandStats> {
+pub(super) fn command_stats(
+    info: &BTreeMap<String, String>,
+    command: &str,
+) -> Option<CommandStats> {
     if let Some(row) = info.get(&format!("cmdstat_{command}")) {
         return Some(row_of(row));
     }
@@ -342,6 +357,22 @@ mod tests {
         );
         assert_eq!(fewer.rose("evicted_keys"), None);
         assert_eq!(fewer.rose("expired_keys"), None);
+    }
+
+    #[test]
+    fn who_was_drawn_stands_for_others() {
+        let mut look = look(&[], &[]);
+        assert_eq!(look.how_many(412), "412");
+        look.listed = Listed::Some {
+            drawn: 1_000,
+            of: 9_990,
+        };
+        assert_eq!(look.how_many(412), "about 4115");
+        look.listed = Listed::Some {
+            drawn: 0,
+            of: 9_990,
+        };
+        assert_eq!(look.scaled(3), 3, "nobody was drawn");
     }
 
     #[test]

@@ -63,7 +63,10 @@ fn adopt(look: &mut Look, other: Look) {
     }
     fill(&mut look.before, other.before);
     fill(&mut look.config, other.config);
-    fill(&mut look.clients, other.clients);
+    if look.clients.is_empty() {
+        look.clients = other.clients;
+        look.listed = other.listed;
+    }
     fill(&mut look.slow, other.slow);
     fill(&mut look.latency, other.latency);
     fill(&mut look.memory, other.memory);

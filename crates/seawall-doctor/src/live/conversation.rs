@@ -1,5 +1,6 @@
 //! One connection to a server, and nothing more than one question at a time.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
@@ -40,7 +41,16 @@ pub(crate) struct Conversation {
     /// A question was left without its answer: the next one would be given it.
     over: bool,
     cost: Cost,
+    asked: Asked,
 }
+
+/// How often each command was asked, with its subcommand where it has any: never with an argument.
+pub(super) type Asked = BTreeMap<(String, Option<String>), u64>;
+
+/// Commands whose first argument is a subcommand.
+const CONTAINERS: &[&str] = &[
+    "ACL", "CLIENT", "CLUSTER", "CONFIG", "LATENCY", "MEMORY", "SENTINEL", "SLOWLOG",
+];
 
 pub(super) trait Wire: Read + Write + Send {
     /// From now on reads and writes take no longer than this.
@@ -105,6 +115,7 @@ impl Conversation {
             until,
             over: false,
             cost: Cost::default(),
+            asked: Asked::new(),
         };
         conversation.listen()?;
         Ok(conversation)
@@ -161,8 +172,13 @@ impl Conversation {
     }
 
     /// What it cost so far.
-    pub(super) fn cost(&self) -> Cost {
-        self.cost
+    pub(super) fn cost(&self) -> &Cost {
+        &self.cost
+    }
+
+    /// What it was asked so far.
+    pub(super) fn asked(&self) -> &Asked {
+        &self.asked
     }
 
     pub(crate) fn ask(&mut self, words: &[&str]) -> Result<Value, Trouble> {
@@ -178,6 +194,7 @@ impl Conversation {
         let mut request = Vec::new();
         for words in questions {
             encode::command(&mut request, *words);
+            *self.asked.entry(named(words)).or_default() += 1;
         }
         self.cost.commands += questions.len() as u64;
         let began = Instant::now();
@@ -228,7 +245,7 @@ impl Conversation {
                 }
             }
             self.wait()?;
-            let mut chunk = [0; 16 * 1024];
+            let mut chunk = [0; 64 * 1024];
             match self.stream.read(&mut chunk) {
                 Ok(0) => return Err(Trouble::Ended(io::ErrorKind::UnexpectedEof)),
                 Ok(count) => self.unread.extend_from_slice(&chunk[..count]),
@@ -245,6 +262,14 @@ impl Conversation {
         }
         self.stream.wait(rest).map_err(|error| ended(&error))
     }
+}
+
+/// A command by the name under which servers count it.
+fn named(words: &[&str]) -> (String, Option<String>) {
+    let command = words.first().copied().unwrap_or_default();
+    let sub = words.get(1).filter(|_| CONTAINERS.contains(&command));
+    let name = |word: &&str| word.to_ascii_lowercase();
+    (name(&command), sub.map(name))
 }
 
 fn ended(error: &io::Error) -> Trouble {

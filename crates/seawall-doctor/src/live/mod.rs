@@ -3,6 +3,7 @@
 //! Each command is sent once, INFO twice. One that is refused is said, with what it leaves open: managed services block many
 //! of them.
 
+mod clients;
 mod conversation;
 mod questions;
 mod tls;
@@ -82,7 +83,9 @@ pub fn look_with(target: &Target, manner: Manner, queues: &[String]) -> Result<F
                 }
             }
             look.address = conversation.peer().filter(|_| named(target));
-            look.cost = conversation.cost();
+            let cost = conversation.cost();
+            look.cost.commands = cost.commands;
+            look.cost.waited = cost.waited;
         }
     }
     let wordless = matches!(&look.reach, Reach::TurnedAway(words) if words.starts_with(WORDLESS));

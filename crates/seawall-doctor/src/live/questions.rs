@@ -7,17 +7,17 @@ use seawall_wire::Value;
 
 use super::Manner;
 use super::conversation::{Conversation, Trouble};
-use crate::facts::{Before, Facts, Look, Queue, Unseen, Watched};
-use crate::read::{client, reply};
+use crate::facts::{Before, Facts, Look, Queue, Unseen, Watched, reckon};
+use crate::read::reply;
 use crate::settings::{FORMER, SETTINGS};
 use crate::stamp::Stamp;
 
 /// So many entries of SLOWLOG and of ACL LOG are asked for.
 const ENTRIES_MAX: &str = "128";
 
-/// CLIENT LIST is asked of no more clients than this: a hundred thousand would keep the server from everything else for a
-/// tenth of a second.
-const LISTED_MAX: u64 = 10_000;
+/// So long a look that took the server long is made to last, where that makes it a hundredth of the time: the whole of it,
+/// with what comes before and after, stays below a second.
+const LASTS_MAX: Duration = Duration::from_millis(850);
 
 /// A Sentinel is asked about no more primaries than this.
 const WATCHED_MAX: usize = 64;
@@ -34,27 +34,30 @@ pub(super) fn ask_all(
         conversation,
         facts,
         name: look.source.to_string(),
+        manner,
     };
     interview.info(look);
     let first = Instant::now();
     if look.word("redis_mode") == Some("sentinel") {
         interview.sentinel(look);
     } else {
-        interview.server(look, manner.now);
+        interview.server(look, manner.now, !queues.is_empty());
         interview.queues(look, queues, None);
     }
     if look.info.is_empty() {
         return;
     }
-    thread::sleep((first + manner.between).saturating_duration_since(Instant::now()));
+    let between = manner.between.max(interview.paced(look));
+    thread::sleep((first + between).saturating_duration_since(Instant::now()));
     interview.info_again(look, first);
     interview.queues(look, queues, Some(first.elapsed()));
 }
 
-struct Interview<'a> {
-    conversation: &'a mut Conversation,
-    facts: &'a mut Facts,
-    name: String,
+pub(super) struct Interview<'a> {
+    pub(super) conversation: &'a mut Conversation,
+    pub(super) facts: &'a mut Facts,
+    pub(super) name: String,
+    pub(super) manner: Manner,
 }
 
 impl Interview<'_> {
@@ -76,6 +79,7 @@ impl Interview<'_> {
     fn info_again(&mut self, look: &mut Look, first: Instant) {
         let mut later = look.clone();
         self.info(&mut later);
+        look.cost.spent = reckon(self.conversation.asked(), &look.info, &later.info);
         if later.info.is_empty() || later.info == look.info {
             return;
         }
@@ -87,9 +91,26 @@ impl Interview<'_> {
         });
     }
 
-    fn server(&mut self, look: &mut Look, now: Stamp) {
+    /// How long the look is to last, so that it takes a hundredth of the server's time.
+    fn paced(&mut self, look: &Look) -> Duration {
+        let most = LASTS_MAX.min(self.manner.within / 4);
+        // What the answers took, the way there and back included, is the most that it can be.
+        let waited = self.conversation.cost().waited;
+        if waited * 100 <= self.manner.between || self.manner.between >= most {
+            return Duration::ZERO;
+        }
+        let Ok(counted) = self.conversation.ask(&["INFO", "commandstats"]) else {
+            return Duration::ZERO;
+        };
+        let counted = reply::fields(&text(&counted));
+        let spent = reckon(self.conversation.asked(), &look.info, &counted);
+        let took: Duration = spent.iter().map(|one| one.took).sum();
+        most.min(took * 100)
+    }
+
+    fn server(&mut self, look: &mut Look, now: Stamp, named: bool) {
         self.settings(look);
-        self.clients(look);
+        self.clients(look, now, named);
         if let Some(entries) = self.ask(
             &["SLOWLOG", "GET", ENTRIES_MAX],
             "slow commands stay unknown",
@@ -158,33 +179,6 @@ impl Interview<'_> {
         }
     }
 
-    fn clients(&mut self, look: &mut Look) {
-        let leaves = "who holds connections stays unknown";
-        let connected = look.number("connected_clients").unwrap_or(0);
-        if connected <= LISTED_MAX {
-            if let Some(list) = self.ask(&["CLIENT", "LIST"], leaves) {
-                look.clients = text(&list).lines().filter_map(client).collect();
-            }
-            return;
-        }
-        self.facts.unseen.push(Unseen {
-            what: format!("CLIENT LIST of {}", self.name),
-            why: format!(
-                "{connected} clients are more than the {LISTED_MAX} that are asked about, so as not to hold the server up; \
-                 only subscribers and replicas were: who holds the other connections stays unknown"
-            ),
-            how: "redis-cli CLIENT LIST > clients.txt, then: seawall doctor clients.txt".to_owned(),
-        });
-        let kinds = ["pubsub", if major(look) >= 5 { "replica" } else { "slave" }];
-        for kind in kinds {
-            if let Some(list) = self.ask(&["CLIENT", "LIST", "TYPE", kind], leaves) {
-                let rows = text(&list);
-                let rows = rows.lines().take(LISTED_MAX as usize);
-                look.clients.extend(rows.filter_map(client));
-            }
-        }
-    }
-
     /// Asks for the lengths of the queues that the operator named, and of nothing else that holds data.
     fn queues(&mut self, look: &mut Look, names: &[String], after: Option<Duration>) {
         for name in names {
@@ -248,7 +242,7 @@ impl Interview<'_> {
         }
     }
 
-    fn ask(&mut self, words: &[&str], leaves: &str) -> Option<Value> {
+    pub(super) fn ask(&mut self, words: &[&str], leaves: &str) -> Option<Value> {
         match self.conversation.ask(words) {
             Ok(value) => Some(value),
             Err(trouble) => {
@@ -268,12 +262,17 @@ impl Interview<'_> {
 }
 
 fn major(look: &Look) -> u32 {
-    look.word("redis_version")
-        .and_then(|version| version.split('.').next()?.parse().ok())
-        .unwrap_or(0)
+    version(look).0
 }
 
-fn text(value: &Value) -> String {
+/// `7.0.15`: 7 and 0; zeros where it is not told.
+pub(super) fn version(look: &Look) -> (u32, u32) {
+    let version = look.word("redis_version").unwrap_or_default();
+    let mut numbers = version.split('.').map(|number| number.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
+pub(super) fn text(value: &Value) -> String {
     value
         .as_bytes()
         .map(|bytes| String::from_utf8_lossy(bytes).into_owned())

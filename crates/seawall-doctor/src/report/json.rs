@@ -1,10 +1,13 @@
 //! Everything, for programs: docs/doctor-json.md has the fields.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::words::gone;
 use crate::baseline::{Comparison, Known};
-use crate::facts::{Place, Spot};
+use crate::facts::{Cost, Place, Spot};
 use crate::finding::{Evidence, Finding};
 use crate::judge::Diagnosis;
 use crate::timeline::Lane;
@@ -45,13 +48,27 @@ pub fn json(diagnosis: &Diagnosis) -> Value {
         "failures": diagnosis.failures,
         "timeline": diagnosis.timeline.lanes.iter().map(of_lane).collect::<Vec<_>>(),
         "unexplained": diagnosis.unexplained,
-        "costs": diagnosis.costs.iter().map(|(server, cost)| json!({
+        "costs": of_costs(&diagnosis.costs),
+    })
+}
+
+/// What the looks cost the servers.
+pub(crate) fn of_costs(costs: &[(Arc<str>, Cost)]) -> Vec<Value> {
+    let millis = |span: Duration| span.as_secs_f64() * 1_000.0;
+    let of = |(server, cost): &(Arc<str>, Cost)| {
+        json!({
             "server": server.to_string(),
             "commands": cost.commands,
-            "waited_ms": cost.waited.as_secs_f64() * 1_000.0,
-            "lasted_ms": cost.lasted.as_secs_f64() * 1_000.0,
-        })).collect::<Vec<_>>(),
-    })
+            "waited_ms": millis(cost.waited),
+            "lasted_ms": millis(cost.lasted),
+            "took_ms": cost.took().map(millis),
+            "share": cost.share(),
+            "spent": cost.spent.iter().map(|one| json!({
+                "command": one.command, "calls": one.calls, "took_ms": millis(one.took),
+            })).collect::<Vec<_>>(),
+        })
+    };
+    costs.iter().map(of).collect()
 }
 
 /// So many events of a source, the last ones.

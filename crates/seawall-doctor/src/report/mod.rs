@@ -12,11 +12,12 @@ mod text;
 mod words;
 
 pub use html::html;
+pub(crate) use json::of_costs;
 pub use json::{SCHEMA, changes, json};
 pub use junit::junit;
 pub use markdown::markdown;
 pub use sarif::sarif;
-pub use text::{coloured, text};
+pub use text::{coloured, load, text};
 
 /// Words without what would steer a terminal.
 pub fn plain(words: &str) -> String {

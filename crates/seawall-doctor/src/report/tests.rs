@@ -1,8 +1,10 @@
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::*;
 use crate::baseline::Baseline;
-use crate::facts::{Failure, Place, Spot, Unseen};
+use crate::facts::{Cost, Failure, Place, Spent, Spot, Unseen};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::judge::Diagnosis;
 use crate::rule::{Code, Need};
@@ -65,7 +67,7 @@ fn full(words: &str) -> Diagnosis {
         timeline: timeline(words),
         since: None,
         made: Some(Stamp(1_795_402_699_000)),
-        costs: vec![("cache:6379".into(), crate::facts::Cost::default())],
+        costs: vec![("cache:6379".into(), cost())],
     };
     let mut former = diagnosis.clone();
     former.findings[0].verdict = Verdict::Risk;
@@ -437,6 +439,19 @@ fn fields(of: &serde_json::Value, path: &str, all: &mut std::collections::BTreeS
             }
         }
         _ => {}
+    }
+}
+
+fn cost() -> Cost {
+    Cost {
+        commands: 12,
+        lasted: Duration::from_millis(400),
+        spent: vec![Spent {
+            command: "client|list".to_owned(),
+            calls: 1,
+            took: Duration::from_millis(2),
+        }],
+        ..Cost::default()
     }
 }
 

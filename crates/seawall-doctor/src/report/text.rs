@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use super::words::{NOTHING, Piece, broke, clean, gone, marked, pieces, risks, scope, shown};
-use crate::facts::Unseen;
+use crate::facts::{Cost, Unseen};
 use crate::finding::{Finding, Fix};
 use crate::judge::Diagnosis;
 use crate::uptime::Uptime;
@@ -33,6 +34,17 @@ pub fn text(diagnosis: &Diagnosis, long: bool) -> String {
 pub fn coloured(diagnosis: &Diagnosis, long: bool) -> String {
     Page::new(long, true).of(diagnosis)
 }
+
+/// What the looks cost the servers, command by command, and how that is measured.
+pub fn load(costs: &[(Arc<str>, Cost)]) -> String {
+    let mut page = Page::new(true, false);
+    page.costs(costs);
+    page.lines
+}
+
+/// What stands behind the figure.
+const MEASURED: &str = "measured by usec of INFO commandstats before and after, an average call of each for ours; not in it: \
+accepting the connection, reading requests, writing answers";
 
 #[derive(Clone, Copy)]
 enum Colour {
@@ -91,11 +103,21 @@ impl Page {
         }
         self.assumed(&diagnosis.assumed);
         if self.long {
-            for (server, cost) in &diagnosis.costs {
-                self.part("COST", &format!("{server}: {cost}"), Colour::Plain);
-            }
+            self.costs(&diagnosis.costs);
         }
         self.lines
+    }
+
+    fn costs(&mut self, costs: &[(Arc<str>, Cost)]) {
+        for (server, cost) in costs {
+            self.part("COST", &format!("{server}: {cost}"), Colour::Plain);
+            if !cost.spent.is_empty() {
+                self.more(&cost.each());
+            }
+        }
+        if costs.iter().any(|(_, cost)| !cost.spent.is_empty()) {
+            self.more(MEASURED);
+        }
     }
 
     fn cause(&mut self, first: &Finding, diagnosis: &Diagnosis) {

@@ -10,7 +10,7 @@ use crate::rule::{Code, Need, Rule};
 const RESTS_S: u64 = 3_600;
 
 /// A pool of so many that rests is a pool.
-const MANY: usize = 100;
+const MANY: u64 = 100;
 
 pub(super) const RULE: Rule = Rule {
     code: Code(2),
@@ -56,7 +56,7 @@ fn of_look(look: &Look) -> Option<Finding> {
         .into_iter()
         .max_by_key(|(_, clients)| rests(clients))?;
     let resting = rests(&clients);
-    if resting < MANY || resting * 2 < clients.len() {
+    if look.scaled(resting) < MANY || resting * 2 < clients.len() {
         return None;
     }
     let longest = clients.iter().map(|client| client.idle).max().unwrap_or(0);
@@ -77,8 +77,9 @@ fn of_look(look: &Look) -> Option<Finding> {
         (Verdict::Risk, Confidence::Possible)
     };
     let says = format!(
-        "{owner} holds {} connections, {resting} of them without a command for an hour or more",
-        clients.len()
+        "{owner} holds {} connections, {} of them without a command for an hour or more",
+        look.how_many(clients.len()),
+        look.how_many(resting)
     );
     let mut claim = format!("{says}, {longest} s at the longest");
     if grew > 0 {

@@ -1,7 +1,7 @@
 //! A consumer is connected, and no longer asks for work.
 
 use crate::evidence;
-use crate::facts::{Facts, Look, Peer, Queue, span};
+use crate::facts::{Facts, Listed, Look, Peer, Queue, span};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
 use crate::stamp::Stamp;
@@ -55,7 +55,8 @@ fn check(facts: &Facts) -> Vec<Finding> {
     facts
         .looks
         .iter()
-        .filter(|look| !look.queues.is_empty())
+        // Of a part of the clients nobody can say that none asks.
+        .filter(|look| !look.queues.is_empty() && look.listed == Listed::All)
         .filter_map(|look| of_look(facts, look))
         .collect()
 }

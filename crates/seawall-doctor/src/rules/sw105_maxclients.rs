@@ -165,6 +165,7 @@ fn crowd(look: &Look) -> Option<String> {
     let alike = |count: &&usize| **count * 10 >= middle * 8 && **count * 8 <= middle * 10;
     let hosts = counts.iter().filter(alike).count();
     (hosts >= 3 && middle >= 5).then(|| {
+        let middle = look.scaled(middle);
         format!(
             "{hosts} hosts hold about {middle} connections each: pods x workers x pool is more than there is room for"
         )
@@ -227,7 +228,8 @@ fn advised(finding: Finding, look: Option<&Look>) -> Finding {
 /// Who holds most connections.
 fn largest(look: &Look) -> Option<String> {
     let (host, count) = owners(look).into_iter().max_by_key(|(_, count)| *count)?;
-    Some(format!("{host} holds {count} of {}", look.clients.len()))
+    let of = look.scaled(look.clients.len());
+    Some(format!("{host} holds {} of {of}", look.how_many(count)))
 }
 
 #[cfg(test)]

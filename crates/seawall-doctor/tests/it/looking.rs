@@ -181,52 +181,6 @@ fn what_rises_while_one_looks_is_seen_to_rise() {
 }
 
 #[test]
-fn the_look_counts_what_it_costs() {
-    let server = server(&[]);
-    let began = server.info("stats").expect("it tells");
-    let look = look_at(&server);
-    let ended = server.info("stats").expect("it tells");
-    let count = |info: &std::collections::BTreeMap<String, String>| -> u64 {
-        info["total_commands_processed"].parse().expect("a number")
-    };
-    // The first of the two INFO that frame it.
-    assert_eq!(count(&ended) - count(&began) - 1, look.cost.commands);
-    assert!(look.cost.waited > Duration::ZERO && look.cost.waited < look.cost.lasted);
-    let diagnosis = diagnose(looked_at(&server));
-    let told = report::text(&diagnosis, true);
-    assert!(told.contains("COST"), "{told}");
-    assert!(report::json(&diagnosis)["costs"][0]["commands"].is_number());
-}
-
-#[test]
-fn of_a_crowd_only_subscribers_and_replicas_are_listed_and_that_is_said() {
-    let server = server(&[("maxclients", "11000")]);
-    let mut listener = connect(&server);
-    ask(&mut listener, "SUBSCRIBE news");
-    let mut crowd = Vec::new();
-    while crowd.len() < 10_001 {
-        let Ok(one) = std::net::TcpStream::connect(server.addr()) else {
-            eprintln!("not tried: this host lets us have no 10,000 connections");
-            return;
-        };
-        crowd.push(one);
-    }
-    until("the crowd", || {
-        let clients = server.info("clients").expect("it tells");
-        clients["connected_clients"].parse().unwrap_or(0) > 10_000
-    });
-    let facts = looked_at(&server);
-    assert_eq!(facts.looks[0].clients.len(), 1);
-    assert!(facts.looks[0].clients[0].subscribes());
-    assert!(
-        facts
-            .unseen
-            .iter()
-            .any(|one| one.why.contains("are more than the 10000"))
-    );
-}
-
-#[test]
 fn a_queue_that_was_named_is_asked_for_its_length_twice_and_no_other_is() {
     let server = server(&[]);
     let mut worker = connect(&server);

@@ -5,6 +5,7 @@ mod closed;
 mod extremes;
 mod incidents;
 mod keeping;
+mod load;
 mod looking;
 mod mending;
 mod nearby;
