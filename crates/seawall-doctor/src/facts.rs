@@ -15,6 +15,7 @@ use crate::text::{Said, Text};
 mod cost;
 mod host;
 mod look;
+mod lost;
 mod pair;
 mod server;
 mod tls;
@@ -23,6 +24,7 @@ pub(crate) use cost::reckon;
 pub use cost::{Cost, Spent};
 pub use host::Host;
 pub use look::{Before, CommandStats, Listed, Look};
+pub use lost::{Loss, Lost};
 pub use server::{
     ClusterNode, Denied, LatencyEvent, NameAnswer, Queue, Role, Watched, addr, flagged,
 };

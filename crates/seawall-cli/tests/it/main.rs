@@ -1,6 +1,7 @@
 //! The program itself, as a shell runs it.
 
 mod auditing;
+mod breaking_off;
 mod fixing;
 mod following;
 

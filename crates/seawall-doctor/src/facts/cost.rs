@@ -31,6 +31,14 @@ pub struct Spent {
 }
 
 impl Cost {
+    /// Of another look at the same process.
+    pub(super) fn add(&mut self, other: Self) {
+        self.commands += other.commands;
+        self.waited += other.waited;
+        self.lasted += other.lasted;
+        self.spent.extend(other.spent);
+    }
+
     /// How long the server was at the look's commands, where it tells.
     pub fn took(&self) -> Option<Duration> {
         (!self.spent.is_empty()).then(|| self.spent.iter().map(|one| one.took).sum())

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cost::Cost;
+use super::lost::Lost;
 use super::server::{ClusterNode, Denied, LatencyEvent, Queue, Role, Watched};
 use super::{Peer, Place, Reach, Slow, Spot, span};
 use crate::stamp::Stamp;
@@ -48,6 +49,8 @@ pub struct Look {
     pub queues: Vec<Queue>,
     /// What answered where the server was asked by a name: the address for which that stands now.
     pub address: Option<String>,
+    /// How the look broke off, if it did: what the others tell was told before that.
+    pub lost: Option<Lost>,
     /// What the look itself cost the server.
     pub cost: Cost,
 }
@@ -113,6 +116,7 @@ impl Look {
             watched: Vec::new(),
             queues: Vec::new(),
             address: None,
+            lost: None,
             cost: Cost::default(),
         }
     }

@@ -76,6 +76,8 @@ fn adopt(look: &mut Look, other: Look) {
     fill(&mut look.nodes, other.nodes);
     fill(&mut look.watched, other.watched);
     fill(&mut look.queues, other.queues);
+    fill(&mut look.lost, other.lost);
+    look.cost.add(other.cost);
 }
 
 /// The server's own clock where it tells it, else how long it is up.

@@ -11,8 +11,8 @@ use crate::facts::{Listed, Look, Peer, Unseen};
 use crate::read::client;
 use crate::stamp::Stamp;
 
-/// What a row may cost, in microseconds: one that was never told before.
-const ROW_MICROS: f64 = 2.5;
+/// What a row may cost, in tenths of a microsecond: one that was never told before.
+const ROW_TENTHS: u128 = 25;
 
 /// So many clients are always listed: 5 ms at most.
 const WHOLE: u64 = 2_000;
@@ -76,8 +76,8 @@ impl Interview<'_> {
 
     /// Of how many clients the whole list takes no more than a hundredth of the time that the look takes anyway.
     fn affordable(&self) -> u64 {
-        let rows = self.manner.between.as_micros() as f64 / 100.0 / ROW_MICROS;
-        (rows as u64).max(WHOLE)
+        let rows = self.manner.between.as_micros() * 10 / (100 * ROW_TENTHS);
+        u64::try_from(rows).unwrap_or(u64::MAX).max(WHOLE)
     }
 
     fn list(&mut self, look: &mut Look, words: &[&str], leaves: &str) {
@@ -152,7 +152,7 @@ impl Interview<'_> {
         let how = if connected > WHOLE_MAX {
             "redis-cli CLIENT LIST > clients.txt, then: seawall doctor clients.txt".to_owned()
         } else {
-            let seconds = (connected as f64 * ROW_MICROS / 10_000.0).ceil();
+            let seconds = (u128::from(connected) * ROW_TENTHS).div_ceil(100_000);
             format!("seawall doctor --for {seconds} URL: the list is a hundredth of that time")
         };
         self.facts.unseen.push(Unseen {

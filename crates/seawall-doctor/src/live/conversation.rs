@@ -15,7 +15,7 @@ use seawall_wire::{Foreign, Limits, Value, encode, sniff_foreign};
 
 use super::tls::{self, TlsWire, Unsecured};
 use super::trust::Plan;
-use crate::facts::{Cost, Reach, TlsTrouble};
+use crate::facts::{Cost, Loss, Lost, Reach, TlsTrouble};
 
 /// So long a server is listened to before it is asked: what it says unasked it says at once.
 const UNASKED: Duration = Duration::from_millis(30);
@@ -40,6 +40,8 @@ pub(crate) struct Conversation {
     until: Instant,
     /// A question was left without its answer: the next one would be given it.
     over: bool,
+    /// With what it ended, if it did: the question, and what became of it.
+    lost: Option<Lost>,
     cost: Cost,
     asked: Asked,
 }
@@ -91,7 +93,7 @@ pub(crate) enum Trouble {
     Ended(io::ErrorKind),
     #[error("not asked: the connection was lost before")]
     Over,
-    #[error("answered with what is no RESP")]
+    #[error("answered with what is no answer ({0})")]
     Foreign(String),
     #[error("{0}")]
     Tls(TlsTrouble),
@@ -114,6 +116,7 @@ impl Conversation {
             unread: Vec::new(),
             until,
             over: false,
+            lost: None,
             cost: Cost::default(),
             asked: Asked::new(),
         };
@@ -200,16 +203,75 @@ impl Conversation {
         let began = Instant::now();
         let mut answers = Vec::new();
         if let Err(trouble) = self.send(&request) {
+            self.lose(questions[0], &trouble, began);
             answers.push(Err(trouble));
-            self.over = true;
         }
         while !self.over && answers.len() < questions.len() {
             let answer = self.answer();
-            self.over = !matches!(answer, Ok(_) | Err(Trouble::Refused(_)));
+            if let Err(trouble) = &answer
+                && !matches!(trouble, Trouble::Refused(_))
+            {
+                self.lose(questions[answers.len()], trouble, began);
+            }
             answers.push(answer);
         }
         self.cost.waited += began.elapsed();
         answers
+    }
+
+    /// Waits, and listens meanwhile: a server that goes is not waited for.
+    pub(super) fn rest(&mut self, span: Duration) {
+        let began = Instant::now();
+        let mut chunk = [0; 4 * 1024];
+        while !self.over {
+            let left = span.saturating_sub(began.elapsed());
+            if left.is_zero() {
+                return;
+            }
+            let came = self
+                .stream
+                .wait(left)
+                .and_then(|()| self.stream.read(&mut chunk));
+            match came {
+                Ok(0) => {
+                    let ended = Trouble::Ended(io::ErrorKind::UnexpectedEof);
+                    self.lose(&[], &ended, began);
+                }
+                Ok(_) => {
+                    let unasked = Trouble::Foreign("it speaks unasked".to_owned());
+                    self.lose(&[], &unasked, began);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => match ended(&error) {
+                    Trouble::Silent => return,
+                    trouble => self.lose(&[], &trouble, began),
+                },
+            }
+        }
+    }
+
+    /// The question that has no answer is the last one.
+    fn lose(&mut self, question: &[&str], trouble: &Trouble, since: Instant) {
+        self.over = true;
+        let (command, sub) = named(question);
+        let asked = match sub {
+            _ if command.is_empty() => "nothing".to_owned(),
+            Some(sub) => format!("{command} {sub}").to_ascii_uppercase(),
+            None => command.to_ascii_uppercase(),
+        };
+        let how = match trouble {
+            Trouble::Silent if self.unread.is_empty() => Loss::Silent,
+            Trouble::Silent => Loss::Slow,
+            Trouble::Ended(_) => Loss::Ended,
+            _ => Loss::Foreign(trouble.to_string()),
+        };
+        let after = since.elapsed();
+        self.lost = Some(Lost { asked, how, after });
+    }
+
+    /// With what the conversation ended before its end.
+    pub(super) fn lost(&self) -> Option<&Lost> {
+        self.lost.as_ref()
     }
 
     fn send(&mut self, request: &[u8]) -> Result<(), Trouble> {
@@ -228,10 +290,18 @@ impl Conversation {
                     let frame: Vec<u8> = self.unread.drain(..len).collect();
                     let (value, _) = Value::decode(&frame, &limits)
                         .map_err(|error| Trouble::Foreign(error.to_string()))?;
-                    return match value {
-                        Value::Error(error) => Err(Trouble::Refused(error)),
-                        value => Ok(value),
-                    };
+                    match value {
+                        Value::Error(error) => return Err(Trouble::Refused(error)),
+                        // Nobody asked for it, and no answer is one.
+                        Value::Push(_) => {
+                            scanner = Scanner::new(limits);
+                            if Instant::now() >= self.until {
+                                return Err(Trouble::Silent);
+                            }
+                            continue;
+                        }
+                        value => return Ok(value),
+                    }
                 }
                 Ok(_) => {}
                 Err(error) => {
@@ -245,7 +315,7 @@ impl Conversation {
                 }
             }
             self.wait()?;
-            let mut chunk = [0; 64 * 1024];
+            let mut chunk = [0; 16 * 1024];
             match self.stream.read(&mut chunk) {
                 Ok(0) => return Err(Trouble::Ended(io::ErrorKind::UnexpectedEof)),
                 Ok(count) => self.unread.extend_from_slice(&chunk[..count]),

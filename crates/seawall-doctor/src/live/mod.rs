@@ -10,11 +10,12 @@ mod tls;
 mod trust;
 
 use std::net::IpAddr;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use seawall_model::{Endpoint, Security, Target};
 
-use crate::facts::{Facts, Look, Reach, TlsTrouble};
+use crate::facts::{Facts, Look, Loss, Reach, TlsTrouble};
 use crate::rule::Need;
 use crate::stamp::Stamp;
 pub(crate) use conversation::Conversation;
@@ -26,6 +27,9 @@ pub use trust::Unset;
 /// So long lies between the two INFO of a look, if nothing else is asked for: whatever rises while one watches is seen to
 /// rise, and the whole look takes less than a second.
 pub const BETWEEN: Duration = Duration::from_millis(300);
+
+/// So long a process may take from closing its clients to closing its port.
+const ENDS: Duration = Duration::from_millis(100);
 
 /// How a server is looked at.
 #[derive(Clone, Copy, Debug)]
@@ -83,6 +87,7 @@ pub fn look_with(target: &Target, manner: Manner, queues: &[String]) -> Result<F
                 }
             }
             look.address = conversation.peer().filter(|_| named(target));
+            look.lost = conversation.lost().cloned();
             let cost = conversation.cost();
             look.cost.commands = cost.commands;
             look.cost.waited = cost.waited;
@@ -96,8 +101,31 @@ pub fn look_with(target: &Target, manner: Manner, queues: &[String]) -> Result<F
         look.reach = Reach::Tls(TlsTrouble::TlsPort);
     }
     look.cost.lasted = began.elapsed();
+    let ended = matches!(&look.lost, Some(lost) if lost.how == Loss::Ended);
+    if look.reach == Reach::Answered && ended {
+        facts
+            .looks
+            .push(again(target, plan.as_ref(), manner, until));
+    }
     facts.looks.push(look);
     Ok(facts)
+}
+
+/// Looks who answers now, where the server has ended the conversation: nobody, another process, or the same one.
+fn again(target: &Target, plan: Option<&Plan>, manner: Manner, until: Instant) -> Look {
+    // A process that ends closes its clients first, and its port last.
+    thread::sleep(ENDS.min(until.saturating_duration_since(Instant::now()) / 2));
+    let name = target.endpoint().to_string();
+    let mut look = Look::new(&name, Some(manner.now), Reach::Answered);
+    let begun = Conversation::begin(target.endpoint(), plan, until);
+    match begun.and_then(|mut talk| talk.log_in(target).map(|()| talk)) {
+        Err(reach) => look.reach = reach,
+        Ok(mut talk) => {
+            questions::info_alone(&mut talk, &mut look);
+            look.cost = talk.cost().clone();
+        }
+    }
+    look
 }
 
 /// Whether the server is asked by a name: what that stands for may change.

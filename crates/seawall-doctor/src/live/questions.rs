@@ -1,6 +1,6 @@
 //! What a server is asked, in which order, and what a refusal leaves open.
 
-use std::thread;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use seawall_wire::Value;
@@ -48,9 +48,26 @@ pub(super) fn ask_all(
         return;
     }
     let between = manner.between.max(interview.paced(look));
-    thread::sleep((first + between).saturating_duration_since(Instant::now()));
+    let rest = (first + between).saturating_duration_since(Instant::now());
+    interview.conversation.rest(rest);
     interview.info_again(look, first);
     interview.queues(look, queues, Some(first.elapsed()));
+}
+
+/// Asks for no more than INFO: which process it is, since when, and what it has counted.
+pub(super) fn info_alone(conversation: &mut Conversation, look: &mut Look) {
+    if let Ok(info) = info_of(conversation) {
+        look.info = info;
+    }
+}
+
+fn info_of(conversation: &mut Conversation) -> Result<BTreeMap<String, String>, Trouble> {
+    let mut info = text(&conversation.ask(&["INFO", "everything"])?);
+    // Servers before 6.2 have no such section, and answer with nothing.
+    if info.is_empty() {
+        info = text(&conversation.ask(&["INFO", "all"])?);
+    }
+    Ok(reply::fields(&info))
 }
 
 pub(super) struct Interview<'a> {
@@ -63,26 +80,29 @@ pub(super) struct Interview<'a> {
 impl Interview<'_> {
     fn info(&mut self, look: &mut Look) {
         let leaves = "uptime, memory and counters stay unknown";
-        let Some(mut info) = self.ask(&["INFO", "everything"], leaves) else {
-            return;
-        };
-        // Servers before 6.2 have no such section, and answer with nothing.
-        if info.as_bytes().is_some_and(<[u8]>::is_empty) {
-            match self.ask(&["INFO", "all"], leaves) {
-                Some(all) => info = all,
-                None => return,
+        match info_of(self.conversation) {
+            Ok(info) => look.info = info,
+            Err(trouble) => {
+                self.refused(&["INFO"], &trouble, leaves);
+                return;
             }
         }
-        look.info = reply::fields(&text(&info));
+        if look.info.is_empty() {
+            self.facts.unseen.push(Unseen {
+                what: format!("INFO of {}", self.name),
+                why: format!("answered with none of its fields: {leaves}"),
+                how: "redis-cli INFO: does a proxy answer in the server's place?".to_owned(),
+            });
+        }
     }
 
     fn info_again(&mut self, look: &mut Look, first: Instant) {
         let mut later = look.clone();
         self.info(&mut later);
-        look.cost.spent = reckon(self.conversation.asked(), &look.info, &later.info);
         if later.info.is_empty() || later.info == look.info {
             return;
         }
+        look.cost.spent = reckon(self.conversation.asked(), &look.info, &later.info);
         let earlier = std::mem::replace(&mut look.info, later.info);
         look.before = Some(Before {
             source: look.source.clone(),
@@ -253,11 +273,34 @@ impl Interview<'_> {
     }
 
     fn refused(&mut self, words: &[&str], trouble: &Trouble, leaves: &str) {
-        self.facts.unseen.push(Unseen {
-            what: format!("{} of {}", words[..words.len().min(2)].join(" "), self.name),
-            why: format!("{trouble}: {leaves}"),
-            how: unlock(words),
-        });
+        let what = format!("{} of {}", words[..words.len().min(2)].join(" "), self.name);
+        let again = || {
+            format!(
+                "the end of the server's log, then again: seawall doctor {}",
+                self.name
+            )
+        };
+        let unseen = match trouble {
+            Trouble::Refused(_) => Unseen {
+                what,
+                why: format!("{trouble}: {leaves}"),
+                how: unlock(words),
+            },
+            // Said once, of whatever would have been asked.
+            Trouble::Over => Unseen {
+                what: format!("what else {} would have been asked", self.name),
+                why: trouble.to_string(),
+                how: again(),
+            },
+            _ => Unseen {
+                what,
+                why: format!("{trouble}: {leaves}"),
+                how: again(),
+            },
+        };
+        if !self.facts.unseen.contains(&unseen) {
+            self.facts.unseen.push(unseen);
+        }
     }
 }
 

@@ -1,8 +1,13 @@
 //! The server cannot be talked to, and does not say why.
 
-use crate::facts::{Facts, Failure, Reach};
+use std::time::Duration;
+
+use crate::facts::{Facts, Failure, Look, Loss, Lost, Reach};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
+
+/// A question that waits so long for its answer is not answered.
+const SILENT: Duration = Duration::from_secs(1);
 
 pub(super) const RULE: Rule = Rule {
     code: Code(102),
@@ -63,6 +68,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
                 .checked_by("redis-cli -h HOST -p PORT PING answers from the client's host"),
         );
     }
+    found.extend(facts.looks.iter().filter_map(|look| broke_off(facts, look)));
     let told: Vec<_> = facts.failures(Failure::ConnectTimeout).collect();
     if found.is_empty() && told.len() >= 2 {
         let mut finding = Finding::new(RULE.code, RULE.title, Verdict::Cause, Confidence::Likely)
@@ -84,6 +90,68 @@ fn check(facts: &Facts) -> Vec<Finding> {
     found
 }
 
+/// The server answered, and then no more.
+fn broke_off(facts: &Facts, look: &Look) -> Option<Finding> {
+    let Lost { asked, how, after } = look.lost.as_ref()?;
+    let waited = format!("{:.1} s", after.as_secs_f64());
+    let (title, says, fix) = match how {
+        Loss::Silent => (
+            "the server stopped answering while it was looked at",
+            format!("what came before {asked} was answered, {asked} was not in {waited}"),
+            "on its host: is the process stopped (state T in ps), swapping, or busy with one command (SLOWLOG afterwards)?",
+        ),
+        Loss::Slow => (
+            "the server's answers come slowly, or stopped in their middle",
+            format!("{asked} was answered in part only in {waited}"),
+            "is the way slow (redis-cli --latency, ping), or the server held up (SLOWLOG)? look for longer: --within 60",
+        ),
+        // Who ended, or is another one now, did not close this connection alone: that is told by others.
+        Loss::Ended if goes_on(facts, look) => {
+            let now = match look.info.get("run_id") {
+                Some(_) => ", and the same process answers on a new one",
+                None => "",
+            };
+            (
+                "the server closed the doctor's connection while it was looked at",
+                format!("the connection ended {waited} after {asked} was asked{now}"),
+                "did somebody run CLIENT KILL? does a proxy stand between that closes connections? its log tells the rest",
+            )
+        }
+        Loss::Ended => return None,
+        Loss::Foreign(what) => (
+            "the server answers with what is no answer",
+            format!("{asked}: {what}"),
+            "what stands between? ask the server itself, from its host: redis-cli INFO",
+        ),
+    };
+    // Who gave it little time, or is far away, has seen nothing break.
+    let (verdict, confidence) = match how {
+        Loss::Slow => (Verdict::Risk, Confidence::Possible),
+        Loss::Silent if *after < SILENT => (Verdict::Risk, Confidence::Possible),
+        _ => (Verdict::Cause, Confidence::Likely),
+    };
+    Some(
+        Finding::new(RULE.code, title, verdict, confidence)
+            .at(look.at)
+            .struck(&*look.source)
+            .claims(format!("{}: {says}.", look.source))
+            .supported(look.place("connect"), says)
+            .fix(fix, "", "")
+            .checked_by("seawall doctor of the same URL is through, and says nothing of it"),
+    )
+}
+
+/// Whether what broke off is alone: nobody tells that its process ended or another one took its place.
+fn goes_on(facts: &Facts, look: &Look) -> bool {
+    let others = facts
+        .looks
+        .iter()
+        .filter(|other| other.source == look.source);
+    others
+        .into_iter()
+        .all(|other| other.info.get("run_id") == look.info.get("run_id"))
+}
+
 /// Rules of their own explain these words.
 fn is_anothers(words: &str) -> bool {
     matches!(words, "DENIED" | "WRONGPASS" | "NOAUTH") || words.contains("max number of clients")
@@ -92,7 +160,6 @@ fn is_anothers(words: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::Look;
     use crate::testing::{application, verdicts};
 
     #[test]
@@ -112,6 +179,49 @@ mod tests {
                 [(Verdict::Cause, Confidence::Likely)]
             );
         }
+    }
+
+    fn lost(how: Loss) -> Facts {
+        let mut look = Look::new("cache:6379", None, Reach::Answered);
+        look.info.insert("run_id".to_owned(), "a".to_owned());
+        look.lost = Some(Lost {
+            asked: "CLIENT LIST".to_owned(),
+            how,
+            after: Duration::from_millis(4_900),
+        });
+        Facts {
+            looks: vec![look],
+            ..Facts::default()
+        }
+    }
+
+    #[test]
+    fn a_server_that_answers_no_more_is_not_well() {
+        for how in [Loss::Silent, Loss::Ended, Loss::Foreign("x".to_owned())] {
+            assert_eq!(
+                verdicts(check(&lost(how))),
+                [(Verdict::Cause, Confidence::Likely)]
+            );
+        }
+        assert_eq!(
+            verdicts(check(&lost(Loss::Slow))),
+            [(Verdict::Risk, Confidence::Possible)]
+        );
+        let found = check(&lost(Loss::Silent));
+        assert!(
+            found[0].claim.contains("CLIENT LIST was not in 4.9 s"),
+            "{}",
+            found[0].claim
+        );
+    }
+
+    #[test]
+    fn a_server_that_ended_is_told_by_others() {
+        let mut facts = lost(Loss::Ended);
+        facts
+            .looks
+            .push(Look::new("cache:6379", None, Reach::Refused));
+        assert_eq!(check(&facts), []);
     }
 
     #[test]
