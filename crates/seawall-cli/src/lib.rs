@@ -8,6 +8,8 @@
 mod check;
 mod collect;
 mod doctor;
+#[cfg(test)]
+mod documented;
 mod exit;
 mod explain;
 mod journal;

@@ -360,6 +360,22 @@ pub enum Reach {
     Tls(TlsTrouble),
 }
 
+impl Reach {
+    /// Why there was no talking to it; `None` where there was.
+    pub fn away(&self) -> Option<String> {
+        Some(match self {
+            Self::Answered | Self::Pasted => return None,
+            Self::Refused => "nothing listens there".to_owned(),
+            Self::Silent { connected: true } => "connected, and no answer in time".to_owned(),
+            Self::Silent { connected: false } => "no connection in time".to_owned(),
+            Self::NameUnknown(words) | Self::Unreachable(words) => words.clone(),
+            Self::TurnedAway(words) => format!("it turned the doctor away: {words}"),
+            Self::NotRedis(words) => format!("that is no Redis: {words}"),
+            Self::Tls(trouble) => trouble.to_string(),
+        })
+    }
+}
+
 /// A span in the largest unit that fits.
 pub fn span(seconds: u64) -> String {
     match seconds {

@@ -1,6 +1,6 @@
 //! What a rule is: one file, from its code to its tests.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use crate::facts::Facts;
 use crate::finding::Finding;
@@ -103,4 +103,22 @@ impl Rule {
         sources: &[],
         check: |_| Vec::new(),
     };
+
+    /// What its page says of it, as Markdown without a heading: what happens, what it looks at, what clients write.
+    pub fn page(&self) -> String {
+        let list = |all: &mut dyn Iterator<Item = String>| all.collect::<Vec<_>>().join(", ");
+        let mut page = format!("**{}.** {}\n\n", self.title, self.explanation);
+        let looks = list(&mut self.needs.iter().map(|need| need.words().0.to_owned()));
+        let _ = writeln!(page, "- Looks at: {looks}; the first can prove it.");
+        if !self.messages.is_empty() {
+            let messages = list(&mut self.messages.iter().map(|message| format!("`{message}`")));
+            let _ = writeln!(page, "- Clients write: {messages}");
+        }
+        if !self.brings.is_empty() {
+            let brings = list(&mut self.brings.iter().map(ToString::to_string));
+            let _ = writeln!(page, "- Brings about: {brings}");
+        }
+        let _ = writeln!(page, "- From: {}", self.sources.join(", "));
+        page
+    }
 }

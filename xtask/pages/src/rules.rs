@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 
-use seawall_doctor::{Rule, rules};
+use seawall_doctor::rules;
 
 const INTRODUCTION: &str = "\
 # What the doctor knows
@@ -20,34 +20,7 @@ pub(crate) fn page() -> String {
         let _ = writeln!(page, "| [{}](#{anchor}) | {} |", rule.code, rule.title);
     }
     for rule in rules() {
-        one(&mut page, rule);
+        let _ = write!(page, "\n## {}\n\n{}", rule.code, rule.page());
     }
     page
-}
-
-fn one(page: &mut String, rule: &Rule) {
-    let _ = write!(
-        page,
-        "\n## {}\n\n**{}.** {}\n\n",
-        rule.code, rule.title, rule.explanation
-    );
-    let looks: Vec<_> = rule.needs.iter().map(|need| need.words().0).collect();
-    let _ = writeln!(
-        page,
-        "- Looks at: {}; the first can prove it.",
-        looks.join(", ")
-    );
-    if !rule.messages.is_empty() {
-        let messages: Vec<_> = rule
-            .messages
-            .iter()
-            .map(|message| format!("`{message}`"))
-            .collect();
-        let _ = writeln!(page, "- Clients write: {}", messages.join(", "));
-    }
-    if !rule.brings.is_empty() {
-        let brings: Vec<_> = rule.brings.iter().map(ToString::to_string).collect();
-        let _ = writeln!(page, "- Brings about: {}", brings.join(", "));
-    }
-    let _ = writeln!(page, "- From: {}", rule.sources.join(", "));
 }

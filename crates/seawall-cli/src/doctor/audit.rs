@@ -70,6 +70,13 @@ pub(super) fn run(facts: Facts, client: Client, sources: &[String], form: Form) 
         output::fail(format_args!("the audit could not be written: {error}"), "");
         return Exit::Unable;
     }
+    if audit.passed.is_empty() && audit.remarks.is_empty() {
+        output::fail(
+            "nothing was looked at that an audit grades",
+            "give the URL of a server, or what INFO and CONFIG GET answered, or --client",
+        );
+        return Exit::Unable;
+    }
     exit(&audit)
 }
 

@@ -97,15 +97,7 @@ impl Servers {
 
 impl Server {
     fn of(look: &Look) -> Self {
-        let away = match &look.reach {
-            Reach::Answered | Reach::Pasted => None,
-            Reach::Refused => Some("nothing listens".to_owned()),
-            Reach::NameUnknown(words) | Reach::Unreachable(words) => Some(words.clone()),
-            Reach::Silent { .. } => Some("no answer in time".to_owned()),
-            Reach::TurnedAway(words) => Some(format!("it turned the doctor away: {words}")),
-            Reach::NotRedis(words) => Some(format!("that is no Redis: {words}")),
-            Reach::Tls(words) => Some(words.to_string()),
-        };
+        let away = look.reach.away();
         let word = |field: &str| look.word(field).unwrap_or_default().to_owned();
         Self {
             source: Arc::clone(&look.source),
@@ -229,7 +221,7 @@ mod tests {
         let gone = watched(Reach::Refused, &[]);
         let told = changes(&up, &gone);
         assert!(
-            told.starts_with("WENT   cache:6379: nothing listens\nNEW "),
+            told.starts_with("WENT   cache:6379: nothing listens there\nNEW "),
             "{told}"
         );
         let other = [

@@ -7,7 +7,6 @@ use seawall_model::{Endpoint, Security, Target};
 use seawall_wire::Value;
 
 use super::change::Change;
-use crate::facts::Reach;
 use crate::live::{self, Conversation, Unset};
 
 /// Why the server did not do it.
@@ -60,8 +59,9 @@ impl Hand {
     pub fn reach(target: &Target, within: Duration) -> Result<Self, Trouble> {
         let server = address(target);
         let until = Instant::now() + within;
-        let conversation = live::converse(target, until)?
-            .map_err(|reach| Trouble::Unreached(server.clone(), in_words(&reach)))?;
+        let conversation = live::converse(target, until)?.map_err(|reach| {
+            Trouble::Unreached(server.clone(), reach.away().unwrap_or_default())
+        })?;
         Ok(Self {
             conversation,
             server,
@@ -140,19 +140,5 @@ fn address(target: &Target) -> String {
         (Endpoint::Unix { path }, _) => format!("unix://{}", path.display()),
         (endpoint, Security::Tls) => format!("rediss://{endpoint}"),
         (endpoint, Security::Plain) => format!("redis://{endpoint}"),
-    }
-}
-
-/// Why there is no talking to it.
-fn in_words(reach: &Reach) -> String {
-    match reach {
-        Reach::Refused => "nothing listens there".to_owned(),
-        Reach::Silent { connected: true } => "it does not answer".to_owned(),
-        Reach::Silent { connected: false } => "no connection in time".to_owned(),
-        Reach::NameUnknown(words)
-        | Reach::Unreachable(words)
-        | Reach::TurnedAway(words)
-        | Reach::NotRedis(words) => words.clone(),
-        other => format!("{other:?}"),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::words::{clean, headline, page_of, shown};
+use super::words::{clean, explained_by, headline, page_of, shown};
 use crate::finding::{Finding, Verdict};
 use crate::judge::Diagnosis;
 use crate::rule::{Code, Rule};
@@ -132,7 +132,8 @@ fn whole(finding: &Finding) -> String {
         line("  undo: ", &fix.undo);
     }
     line("check: ", &finding.check);
-    line("see: ", &page_of(finding.code));
+    let see = page_of(finding.code).unwrap_or_else(|| explained_by(finding.code));
+    line("see: ", &see);
     text
 }
 

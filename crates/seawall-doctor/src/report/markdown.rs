@@ -127,9 +127,12 @@ fn told(page: &mut String, label: &str, words: &str) {
 }
 
 fn linked(finding: &Finding) -> String {
+    let line = escaped(&headline(finding));
+    let Some(page) = page_of(finding.code) else {
+        return line;
+    };
     let code = finding.code.to_string();
-    let link = format!("[{code}]({})", page_of(finding.code));
-    escaped(&headline(finding)).replacen(&code, &link, 1)
+    line.replacen(&code, &format!("[{code}]({page})"), 1)
 }
 
 fn heading(page: &mut String, level: usize, words: &str) {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::words::{clean, gone, page_of, shown};
+use super::words::{clean, explained_by, gone, page_of, shown};
 use crate::baseline::{Known, Standing};
 use crate::facts::{Place, Spot};
 use crate::finding::{Evidence, Finding, Verdict};
@@ -68,13 +68,24 @@ pub fn sarif(diagnosis: &Diagnosis) -> Value {
 
 fn of_rule(rule: &Rule) -> Value {
     let needs: Vec<_> = rule.needs.iter().map(|need| need.words().0).collect();
-    json!({
+    let more = explained_by(rule.code);
+    let help = format!(
+        "{} Look at: {}. More: {more}",
+        rule.explanation,
+        needs.join(", ")
+    );
+    let mut told = json!({
         "id": rule.code.to_string(),
         "shortDescription": { "text": rule.title },
         "fullDescription": { "text": rule.explanation },
-        "help": { "text": format!("{} Look at: {}.", rule.explanation, needs.join(", ")) },
-        "helpUri": page_of(rule.code),
-    })
+        // Viewers show the page itself, wherever they are.
+        "help": { "text": help, "markdown": rule.page() },
+    });
+    // It must be absolute.
+    if let Some(page) = page_of(rule.code) {
+        told["helpUri"] = json!(page);
+    }
+    told
 }
 
 fn of_finding(finding: &Finding) -> Value {

@@ -240,16 +240,21 @@ pub(super) fn risks(diagnosis: &Diagnosis) -> impl Iterator<Item = &Finding> {
         .filter(|finding| finding.verdict == Verdict::Risk)
 }
 
-/// Where a rule is explained: in the repository, if the manifest says where that is.
-pub(super) fn page_of(code: Code) -> String {
+/// Where a rule is explained: in the repository. `None` while the manifest does not say where that is, since a report is read
+/// far from these files: [`explained_by`] works everywhere.
+pub(super) fn page_of(code: Code) -> Option<String> {
+    page_in(env!("CARGO_PKG_REPOSITORY"), code)
+}
+
+fn page_in(repository: &str, code: Code) -> Option<String> {
     let anchor = code.to_string().to_lowercase();
-    let repository = env!("CARGO_PKG_REPOSITORY");
-    let front = if repository.is_empty() {
-        String::new()
-    } else {
-        format!("{repository}/blob/main/")
-    };
-    format!("{front}docs/doctor-rules.md#{anchor}")
+    let page = || format!("{repository}/blob/main/docs/doctor-rules.md#{anchor}");
+    (!repository.is_empty()).then(page)
+}
+
+/// The command that explains a rule.
+pub(super) fn explained_by(code: Code) -> String {
+    format!("seawall explain {code}")
 }
 
 #[cfg(test)]
@@ -264,6 +269,15 @@ mod tests {
                 Piece::Prose(_) => None,
             })
             .collect()
+    }
+
+    #[test]
+    fn a_page_is_led_to_only_where_there_is_one() {
+        assert_eq!(page_in("", Code(301)), None);
+        assert_eq!(
+            page_in("https://example.org/seawall", Code(301)).as_deref(),
+            Some("https://example.org/seawall/blob/main/docs/doctor-rules.md#sw301")
+        );
     }
 
     #[test]

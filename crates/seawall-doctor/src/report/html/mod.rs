@@ -227,14 +227,13 @@ fn assumed(page: &mut String, assumed: &[String]) {
     let _ = writeln!(page, "<section><h2>Assumed</h2>{}</section>", listed(&rows));
 }
 
-/// `SW301 title`, the code leading to its page.
+/// `SW301 title`, the code leading to its page, if there is one to lead to.
 fn linked(finding: &Finding) -> String {
-    format!(
-        "<a href=\"{}\">{}</a> <strong>{}</strong>",
-        escaped(&page_of(finding.code)),
-        finding.code,
-        escaped(&finding.title)
-    )
+    let code = match page_of(finding.code) {
+        Some(page) => format!("<a href=\"{}\">{}</a>", escaped(&page), finding.code),
+        None => finding.code.to_string(),
+    };
+    format!("{code} <strong>{}</strong>", escaped(&finding.title))
 }
 
 fn tag_of(finding: &Finding) -> String {
