@@ -1,6 +1,6 @@
-//! Findings out of the lines that a rule listens for.
+//! The lines that a rule listens for, and what findings are made of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::facts::{ClientLine, Fact, Facts, Failure};
@@ -33,6 +33,55 @@ pub(crate) fn by_source<'a>(
     sources
 }
 
+/// The lines in which one of a rule's texts stands, by time.
+pub(crate) struct Heard<'a> {
+    pub(crate) lines: Vec<&'a Fact<Said>>,
+}
+
+impl<'a> Heard<'a> {
+    /// `None` where none of them was said.
+    pub(crate) fn of(facts: &'a Facts, texts: &[Text]) -> Option<Self> {
+        Self::from(lines(facts, texts))
+    }
+
+    fn from(lines: Vec<&'a Fact<Said>>) -> Option<Self> {
+        (!lines.is_empty()).then_some(Self { lines })
+    }
+
+    /// Those of them that `keep` picks.
+    pub(crate) fn only(self, keep: impl Fn(&Said) -> bool) -> Option<Self> {
+        let lines = self.lines.into_iter().filter(|fact| keep(&fact.what));
+        Self::from(lines.collect())
+    }
+
+    pub(crate) fn first(&self) -> &'a Fact<Said> {
+        self.lines[0]
+    }
+
+    pub(crate) fn last(&self) -> &'a Fact<Said> {
+        self.lines[self.lines.len() - 1]
+    }
+
+    /// A finding that each of them supports, by its own words.
+    pub(crate) fn finding(&self, rule: &Rule, verdict: Verdict, confidence: Confidence) -> Finding {
+        finding(rule, verdict, confidence, &self.lines)
+    }
+
+    /// The processes that said it, where the lines tell.
+    pub(crate) fn processes(&self) -> BTreeSet<u32> {
+        self.lines.iter().filter_map(|fact| fact.what.pid).collect()
+    }
+}
+
+/// What the server's log told, which is proof; where it told nothing, what clients did.
+pub(crate) fn surest<'a>(
+    server: Option<Heard<'a>>,
+    client: Option<Heard<'a>>,
+) -> Option<(Heard<'a>, Confidence)> {
+    let proved = server.map(|server| (server, Confidence::Proved));
+    proved.or_else(|| Some((client?, Confidence::Likely)))
+}
+
 /// A finding that these lines speak for, at their times. Claim and advice are the rule's.
 pub(crate) fn finding(
     rule: &Rule,
@@ -46,15 +95,34 @@ pub(crate) fn finding(
     )
 }
 
-/// Adds what these lines say.
-pub(crate) fn with(mut finding: Finding, lines: &[&Fact<Said>]) -> Finding {
-    for fact in lines {
-        let says = format!("{} {}", fact.what.text.words.trim(), fact.what.rest);
-        finding = finding
-            .at(fact.at)
-            .supported(fact.place.clone(), says.trim());
+/// Adds what these lines say, and of whom.
+pub(crate) fn with(finding: Finding, lines: &[&Fact<Said>]) -> Finding {
+    lines.iter().fold(finding, |finding, fact| {
+        let says = said(&fact.what);
+        let finding = finding.at(fact.at);
+        match &fact.what.peer {
+            Some(peer) => finding
+                .struck(peer.label())
+                .supported(fact.place.clone(), format!("{says}: {}", peer.label())),
+            None => finding.supported(fact.place.clone(), says),
+        }
+    })
+}
+
+/// A line as it was said, as far as it is kept.
+fn said(line: &Said) -> String {
+    let words = line.text.words;
+    let mut says = format!("{words}{}{}", gap(words), line.rest);
+    says.truncate(says.trim_end_matches([' ', ':', ',', '(', '\'']).len());
+    says.trim_start().to_owned()
+}
+
+fn gap(words: &str) -> &'static str {
+    if words.ends_with([' ', '\'', '(', ':']) {
+        ""
+    } else {
+        " "
     }
-    finding
 }
 
 /// The calls that failed in one of these ways, no more than so many seconds from `window`. Where no time is known, none.
@@ -135,11 +203,11 @@ pub(crate) fn when(window: Option<(Stamp, Stamp)>) -> String {
     }
 }
 
-/// `1 time`, `3 times`.
-pub(crate) fn times(count: usize) -> String {
+/// `call was` or `37 calls were`.
+pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
     if count == 1 {
-        "once".to_owned()
+        format!("1 {one}")
     } else {
-        format!("{count} times")
+        format!("{count} {many}")
     }
 }

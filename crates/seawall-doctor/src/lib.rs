@@ -19,7 +19,7 @@ pub mod facts;
 pub mod files;
 pub mod finding;
 mod forks;
-mod heard;
+mod joined;
 mod judge;
 mod lifetimes;
 mod limits;

@@ -2,7 +2,7 @@
 
 use crate::facts::{Facts, Line, Look, Peer, Place, bytes};
 use crate::finding::{Confidence, Finding, Verdict};
-use crate::heard;
+use crate::joined;
 use crate::rule::{Code, Rule};
 
 /// From so many bytes on what a closed client had sent is a pipeline: the request itself is still counted when its reply
@@ -38,8 +38,8 @@ pub(crate) fn closed<'a>(
     let peers = closed
         .iter()
         .map(|(fact, peer)| (peer.addr.clone(), fact.at));
-    let finding = heard::joined(finding, facts, peers);
-    let finding = heard::with_journals(finding, facts, &closed);
+    let finding = joined::joined(finding, facts, peers);
+    let finding = joined::with_journals(finding, facts, &closed);
     Some((finding, &first.place, peer))
 }
 
@@ -99,16 +99,9 @@ pub(crate) fn counted(facts: &Facts, rule: &Rule, is: impl Fn(&Peer) -> bool) ->
             .iter()
             .filter(|client| client.output_bytes == fullest && is(client));
         let suspect = suspects.next()?;
-        let span = look
-            .before
-            .as_ref()
-            .map_or(0, |before| before.span.as_secs());
-        let since = look
-            .at
-            .map(|at| at.plus_seconds(-i64::try_from(span).unwrap_or(0)));
         Some(
             Finding::new(rule.code, rule.title, Verdict::Cause, Confidence::Likely)
-                .at(since)
+                .at(look.earlier())
                 .at(look.at)
                 .struck(&*look.source)
                 .supported(look.place("INFO"), says)

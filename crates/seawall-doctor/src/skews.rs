@@ -9,8 +9,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::evidence::counted;
 use crate::facts::{ClientLine, Fact, Facts, Failure, Line, Peer};
-use crate::heard::{counted, journaled};
+use crate::joined::journaled;
 use crate::lives::Life;
 use crate::stamp::Stamp;
 

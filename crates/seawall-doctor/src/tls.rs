@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use crate::evidence::Heard;
 use crate::facts::{Facts, Look, Reach, TlsTrouble};
 use crate::finding::{Confidence, Finding, Verdict};
-use crate::heard::Heard;
 use crate::rule::Rule;
 use crate::text::{Keeps, Said, Text};
 

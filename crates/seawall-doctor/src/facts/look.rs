@@ -232,6 +232,16 @@ impl Look {
         })
     }
 
+    /// When the earlier INFO was asked for; when the look was, where there is none.
+    pub fn earlier(&self) -> Option<Stamp> {
+        let span = self
+            .before
+            .as_ref()
+            .map_or(0, |before| before.span.as_secs());
+        let seconds = i64::try_from(span).unwrap_or(0);
+        self.at.map(|at| at.plus_seconds(-seconds))
+    }
+
     /// How often a counter rises in a second, since the earlier INFO.
     pub fn rate(&self, field: &str) -> Option<f64> {
         let seconds = self.before.as_ref()?.span.as_secs_f64();

@@ -1,7 +1,7 @@
 //! A connection's replies and its requests do not belong together any more.
 
 use crate::evidence;
-use crate::facts::{Facts, Failure};
+use crate::facts::{Facts, Failure, times};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
 use crate::text::Text;
@@ -78,7 +78,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
     let when = evidence::when(finding.window);
     vec![
         finding
-            .claims(format!("What came was no reply to what was asked, told {}{when}. {likely}: other calls may have got somebody else's data.", evidence::times(told.len())))
+            .claims(format!("What came was no reply to what was asked, told {}{when}. {likely}: other calls may have got somebody else's data.", times(told.len())))
             .fix(fix, "", "")
             .fix("stop-gap: one worker process, or preload off (gunicorn without --preload)", "more memory", "")
             .checked_by("no such line under the same load; ss -tnp shows no connection to Redis of two processes"),

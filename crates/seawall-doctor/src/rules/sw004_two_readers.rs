@@ -1,7 +1,7 @@
 //! Two tasks or threads use one connection at the same time.
 
 use crate::evidence;
-use crate::facts::Facts;
+use crate::facts::{Facts, times};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
 use crate::text::Text;
@@ -39,7 +39,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
     let when = evidence::when(finding.window);
     vec![
         finding
-            .claims(format!("A second task read from a connection that another one was reading from, told {}{when}. Proved: the loop says so.", evidence::times(told.len())))
+            .claims(format!("A second task read from a connection that another one was reading from, told {}{when}. Proved: the loop says so.", times(told.len())))
             .fix("a PubSub or a pipeline for each task; no single_connection_client=True in a client that tasks share", "a connection more for each", "")
             .fix("greenlets: gevent.monkey.patch_all() before anything else is imported", "", "")
             .checked_by("no such line under the same load"),

@@ -1,7 +1,7 @@
 //! The client's event loop was held up by its own work.
 
 use crate::evidence;
-use crate::facts::{Facts, Failure};
+use crate::facts::{Facts, Failure, times};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
 use crate::text::{Keeps, Text};
@@ -62,7 +62,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
     };
     vec![
         finding
-            .claims(format!("One piece of code held the loop up for {longest:.1} s, and {} did for a second or more; {after}.", evidence::times(held.len())))
+            .claims(format!("One piece of code held the loop up for {longest:.1} s, and {} did for a second or more; {after}.", times(held.len())))
             .fix("await asyncio.to_thread(..) for what blocks, a process pool for what computes; the line names the task", "", "")
             .checked_by("loop.slow_callback_duration = 0.1 in debug mode: no line of a second"),
     ]

@@ -1,7 +1,7 @@
 //! The client's virtual machine stood still to collect garbage.
 
 use crate::evidence;
-use crate::facts::{Facts, Failure};
+use crate::facts::{Facts, Failure, times};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
 use crate::text::{Keeps, Text};
@@ -57,7 +57,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
         finding
             .claims(format!(
                 "Full collections stopped the application {}, for {:.1} s at the longest; {felt}.",
-                evidence::times(pauses.len()),
+                times(pauses.len()),
                 longest / 1e3
             ))
             .fix("a larger heap (-Xmx, or -XX:MaxRAMPercentage=70 in a container), and no processor limit below one core", "memory", "the old value")

@@ -1,7 +1,7 @@
 //! The host's clock was set.
 
 use crate::evidence;
-use crate::facts::{Facts, Failure};
+use crate::facts::{Facts, Failure, times};
 use crate::finding::Finding;
 use crate::rule::{Code, Need, Rule};
 use crate::text::{Keeps, Text};
@@ -44,7 +44,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
     let when = evidence::when(finding.window);
     vec![
         finding
-            .claims(format!("The clock was set while the host ran, told {}{when}.", evidence::times(lines.len())))
+            .claims(format!("The clock was set while the host ran, told {}{when}.", times(lines.len())))
             .fix("let chronyd slew instead of step: no makestep after the first three updates (makestep 1.0 3), and no second time service beside it", "a wrong clock comes right slowly", "")
             .fix("a virtual machine that is paused or moved jumps when it goes on: ask its provider", "", "")
             .checked_by("chronyc tracking shows less than 0.1 s, and no such line comes again"),

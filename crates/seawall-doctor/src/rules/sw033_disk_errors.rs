@@ -1,7 +1,7 @@
 //! The host's disk failed to read or write.
 
 use crate::evidence;
-use crate::facts::{Facts, Failure};
+use crate::facts::{Facts, Failure, times};
 use crate::finding::Finding;
 use crate::rule::{Code, Need, Rule};
 use crate::text::{Keeps, Text};
@@ -40,7 +40,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
     let when = evidence::when(finding.window);
     vec![
         finding
-            .claims(format!("The kernel told {}{when} that a disk gave errors or no answer.", evidence::times(lines.len())))
+            .claims(format!("The kernel told {}{when} that a disk gave errors or no answer.", times(lines.len())))
             .fix("is it the disk of `CONFIG GET dir`? smartctl -a DEV; replace it, or the volume", "", "")
             .fix("a replica with its data elsewhere, and a failover to it", "a failover drops writes that are not yet there", "")
             .checked_by("no such line comes again; rdb_last_bgsave_status:ok and aof_last_write_status:ok in INFO"),

@@ -1,7 +1,7 @@
 //! The kernel says that Redis itself waits for it.
 
 use crate::evidence;
-use crate::facts::Facts;
+use crate::facts::{Facts, times};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
 use crate::text::{Keeps, Text};
@@ -43,7 +43,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
     let when = evidence::when(finding.window);
     vec![
         finding
-            .claims(format!("{task} waited inside the kernel for minutes, told {}{when}. Proved: the kernel names the process.", evidence::times(hung.len())))
+            .claims(format!("{task} waited inside the kernel for minutes, told {}{when}. Proved: the kernel names the process.", times(hung.len())))
             .fix("read the call trace below the line: nfs, ext4, xfs or blk tells which storage; mend or leave that", "", "")
             .fix("the append-only file on a local disk; redis-cli CONFIG SET no-appendfsync-on-rewrite yes", "up to 30 s of writes may be lost if the host dies during a rewrite", "redis-cli CONFIG SET no-appendfsync-on-rewrite no")
             .fix("stop-gap: fail over to a replica on another host", "writes that are not yet replicated are lost", "")

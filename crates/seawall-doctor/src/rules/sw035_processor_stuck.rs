@@ -1,7 +1,7 @@
 //! The host's processors stood still.
 
 use crate::evidence;
-use crate::facts::{Facts, Failure};
+use crate::facts::{Facts, Failure, times};
 use crate::finding::Finding;
 use crate::rule::{Code, Need, Rule};
 use crate::text::Text;
@@ -47,7 +47,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
     let when = evidence::when(finding.window);
     vec![
         finding
-            .claims(format!("The kernel told {}{when} that processors had stood still for seconds.", evidence::times(lines.len())))
+            .claims(format!("The kernel told {}{when} that processors had stood still for seconds.", times(lines.len())))
             .fix("a virtual machine: ask its provider for steal time and migrations at that time; %steal of mpstat", "", "")
             .fix("the host's own: newer kernel, firmware; no more virtual processors than there are real ones", "", "")
             .checked_by("the line does not come again; redis-cli --intrinsic-latency 60 on the host stays below 10 ms"),

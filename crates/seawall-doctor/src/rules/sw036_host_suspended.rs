@@ -1,7 +1,7 @@
 //! The host was suspended.
 
 use crate::evidence;
-use crate::facts::{Facts, Failure};
+use crate::facts::{Facts, Failure, times};
 use crate::finding::Finding;
 use crate::rule::{Code, Need, Rule};
 use crate::text::Text;
@@ -45,7 +45,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
     let when = evidence::when(finding.window);
     vec![
         finding
-            .claims(format!("The kernel told {}{when} that the host was suspended.", evidence::times(lines.len())))
+            .claims(format!("The kernel told {}{when} that the host was suspended.", times(lines.len())))
             .fix("systemctl mask sleep.target suspend.target hibernate.target on a server", "", "systemctl unmask sleep.target suspend.target hibernate.target")
             .fix("clients: health checks after a pause (health_check_interval), and max_idle below the path's limit", "", "")
             .checked_by("journalctl -k shows no such line for a week"),

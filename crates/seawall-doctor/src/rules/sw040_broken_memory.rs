@@ -1,7 +1,7 @@
 //! The host's memory gave errors.
 
 use crate::evidence;
-use crate::facts::{Facts, Failure};
+use crate::facts::{Facts, Failure, times};
 use crate::finding::Finding;
 use crate::rule::{Code, Need, Rule};
 use crate::text::Text;
@@ -41,7 +41,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
     let when = evidence::when(finding.window);
     vec![
         finding
-            .claims(format!("The kernel told {}{when} of errors of the hardware.", evidence::times(lines.len())))
+            .claims(format!("The kernel told {}{when} of errors of the hardware.", times(lines.len())))
             .fix("move Redis to another host (failover to a replica), then test this one: memtest86+, mcelog or rasdaemon; redis-server --test-memory <MB>", "a failover drops writes that are not yet replicated", "")
             .checked_by("ras-mc-ctl --errors, or mcelog, shows none for a week"),
     ]

@@ -1,7 +1,7 @@
 //! The kernel lets nobody begin another process.
 
 use crate::evidence;
-use crate::facts::{Facts, Failure, Line};
+use crate::facts::{Facts, Failure, Line, times};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
 use crate::text::Text;
@@ -43,7 +43,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
     let when = evidence::when(finding.window);
     vec![
         finding
-            .claims(format!("A container or unit had as many processes as it may have, told {}{when}: a fork was refused.", evidence::times(lines.len())))
+            .claims(format!("A container or unit had as many processes as it may have, told {}{when}: a fork was refused.", times(lines.len())))
             .fix("systemctl edit redis-server: TasksMax=infinity; docker run --pids-limit; the pod's podPidsLimit of its node", "a fork bomb is stopped later", "")
             .fix("find what fills it: systemd-cgls, or ps -eLf in the container", "", "")
             .checked_by("pids.current of the cgroup stays below half of pids.max; rdb_last_bgsave_status:ok"),

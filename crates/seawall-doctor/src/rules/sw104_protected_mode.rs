@@ -1,8 +1,8 @@
 //! The server lets in nobody from other hosts.
 
+use crate::evidence::{Heard, counted};
 use crate::facts::{Facts, Reach};
 use crate::finding::{Confidence, Finding, Verdict};
-use crate::heard::{Heard, counted};
 use crate::rule::{Code, Need, Rule};
 use crate::text::Text;
 

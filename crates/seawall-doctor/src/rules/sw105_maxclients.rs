@@ -130,16 +130,9 @@ fn of_rise(look: &Look, by: u64, in_use: &str, told: usize) -> Finding {
         Confidence::Strong
     };
     let grew = look.rose("connected_clients").unwrap_or(0);
-    let span = look
-        .before
-        .as_ref()
-        .map_or(0, |before| before.span.as_secs());
-    let since = look
-        .at
-        .map(|at| at.plus_seconds(-i64::try_from(span).unwrap_or(0)));
     let crowd = crowd(look).map_or_else(String::new, |words| format!(": {words}"));
     Finding::new(RULE.code, RULE.title, Verdict::Cause, confidence)
-        .at(since)
+        .at(look.earlier())
         .at(look.at)
         .struck(&*look.source)
         .claims(format!(

@@ -1,8 +1,8 @@
 //! Something that speaks another protocol connects.
 
+use crate::evidence::Heard;
 use crate::facts::{Facts, Failure, Line, Reach, TlsTrouble};
 use crate::finding::{Confidence, Finding, Verdict};
-use crate::heard::Heard;
 use crate::rule::{Code, Need, Rule};
 use crate::text::Said;
 use crate::tls::{self, ACCEPTING};

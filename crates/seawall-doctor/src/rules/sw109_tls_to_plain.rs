@@ -1,8 +1,8 @@
 //! The client speaks TLS, and the port does not.
 
+use crate::evidence::{Heard, counted};
 use crate::facts::{Facts, Failure, Reach, TlsTrouble};
 use crate::finding::{Confidence, Finding, Verdict};
-use crate::heard::{Heard, counted};
 use crate::rule::{Code, Need, Rule};
 use crate::text::{Keeps, Text};
 

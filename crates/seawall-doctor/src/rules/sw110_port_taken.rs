@@ -1,8 +1,8 @@
 //! The server could not listen.
 
+use crate::evidence::Heard;
 use crate::facts::Facts;
 use crate::finding::{Confidence, Finding, Verdict};
-use crate::heard::Heard;
 use crate::rule::{Code, Need, Rule};
 use crate::startup;
 use crate::text::{Keeps, Text};

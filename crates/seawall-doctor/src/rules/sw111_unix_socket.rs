@@ -1,8 +1,8 @@
 //! A Unix socket is not there, or closed to this user.
 
+use crate::evidence::{Heard, counted};
 use crate::facts::{Facts, Reach};
 use crate::finding::{Confidence, Finding, Verdict};
-use crate::heard::{Heard, counted};
 use crate::rule::{Code, Need, Rule};
 use crate::startup;
 use crate::text::Text;

@@ -1,8 +1,8 @@
 //! So many connect at once that the server takes them in slowly.
 
+use crate::evidence::counted;
 use crate::facts::{Facts, Failure, Look};
 use crate::finding::{Confidence, Finding, Verdict};
-use crate::heard::counted;
 use crate::rule::{Code, Need, Rule};
 
 /// So many new connections in a second are a storm: without TLS, and with it.

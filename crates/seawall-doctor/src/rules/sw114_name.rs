@@ -1,8 +1,8 @@
 //! The server's name has no address.
 
+use crate::evidence::{Heard, counted};
 use crate::facts::{Facts, Failure, Reach};
 use crate::finding::{Confidence, Finding, Verdict};
-use crate::heard::{Heard, counted};
 use crate::rule::{Code, Need, Rule};
 use crate::text::Text;
 

@@ -1,8 +1,8 @@
 //! There is no way to the server's host.
 
+use crate::evidence::{Heard, counted};
 use crate::facts::{Facts, Reach};
 use crate::finding::{Confidence, Finding, Verdict};
-use crate::heard::{Heard, counted};
 use crate::rule::{Code, Need, Rule};
 use crate::text::Text;
 

@@ -1,8 +1,8 @@
 //! The client speaks a newer protocol than the server, or than what stands between.
 
+use crate::evidence::{Heard, counted};
 use crate::facts::Facts;
 use crate::finding::{Confidence, Finding, Verdict};
-use crate::heard::{Heard, counted};
 use crate::rule::{Code, Need, Rule};
 use crate::text::Text;
 

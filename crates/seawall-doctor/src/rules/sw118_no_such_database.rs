@@ -1,8 +1,8 @@
 //! The URL names a database that the server does not have.
 
+use crate::evidence::{Heard, counted};
 use crate::facts::Facts;
 use crate::finding::{Confidence, Finding, Verdict};
-use crate::heard::{Heard, counted};
 use crate::rule::{Code, Need, Rule};
 use crate::text::Text;
 

@@ -1,8 +1,8 @@
 //! The server's host vanished, and its connections did not notice.
 
+use crate::evidence::{Heard, counted};
 use crate::facts::Facts;
 use crate::finding::{Confidence, Finding, Verdict};
-use crate::heard::{Heard, counted};
 use crate::provider::Act;
 use crate::rule::{Code, Need, Rule};
 use crate::text::Text;

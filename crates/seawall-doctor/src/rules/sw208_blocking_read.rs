@@ -1,8 +1,8 @@
 //! A blocking command waits longer than the client's socket timeout.
 
+use crate::evidence::counted;
 use crate::facts::{Facts, Failure};
 use crate::finding::{Confidence, Finding, Verdict};
-use crate::heard::counted;
 use crate::rule::{Code, Need, Rule};
 
 const BLOCKING: &[&str] = &[

@@ -2,7 +2,7 @@
 
 use crate::facts::{Facts, Line, bytes};
 use crate::finding::{Confidence, Finding, Verdict};
-use crate::heard;
+use crate::joined;
 use crate::limits;
 use crate::rule::{Code, Need, Rule};
 
@@ -48,8 +48,8 @@ fn check(facts: &Facts) -> Vec<Finding> {
     let peers = closed
         .iter()
         .map(|(fact, peer)| (peer.addr.clone(), fact.at));
-    let finding = heard::joined(finding, facts, peers);
-    let finding = heard::with_journals(finding, facts, &closed);
+    let finding = joined::joined(finding, facts, peers);
+    let finding = joined::with_journals(finding, facts, &closed);
     let old = facts
         .looks
         .iter()

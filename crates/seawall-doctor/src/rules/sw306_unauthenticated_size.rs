@@ -1,8 +1,8 @@
 //! A client sends something large before it has logged in.
 
+use crate::evidence::{self, Heard, counted};
 use crate::facts::Facts;
 use crate::finding::{Confidence, Finding, Verdict};
-use crate::heard::{Heard, counted};
 use crate::rule::{Code, Need, Rule};
 use crate::text::{Keeps, Text};
 
@@ -36,10 +36,8 @@ since the rest of its request is unread, and not the words. Small commands of th
 fn check(facts: &Facts) -> Vec<Finding> {
     let server = Heard::of(facts, &[SERVER]);
     let client = Heard::of(facts, &CLIENT);
-    let (heard, confidence) = match (server, client) {
-        (Some(server), _) => (server, Confidence::Proved),
-        (None, Some(client)) => (client, Confidence::Likely),
-        (None, None) => return Vec::new(),
+    let Some((heard, confidence)) = evidence::surest(server, client) else {
+        return Vec::new();
     };
     let finding = heard.finding(&RULE, Verdict::Cause, confidence);
     let who = match confidence {

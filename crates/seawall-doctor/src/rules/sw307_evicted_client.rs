@@ -2,7 +2,7 @@
 
 use crate::facts::{Facts, Line};
 use crate::finding::{Confidence, Finding, Verdict};
-use crate::heard;
+use crate::joined;
 use crate::rule::{Code, Need, Rule};
 
 pub(super) const RULE: Rule = Rule {
@@ -47,8 +47,8 @@ fn check(facts: &Facts) -> Vec<Finding> {
     let peers = evicted
         .iter()
         .map(|(fact, peer)| (peer.addr.clone(), fact.at));
-    let finding = heard::joined(finding, facts, peers);
-    let finding = heard::with_journals(finding, facts, &evicted);
+    let finding = joined::joined(finding, facts, peers);
+    let finding = joined::with_journals(finding, facts, &evicted);
     let old = facts
         .looks
         .iter()

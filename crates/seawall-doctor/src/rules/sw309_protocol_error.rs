@@ -1,8 +1,8 @@
 //! What a client sent is no request.
 
+use crate::evidence::{self, Heard, counted};
 use crate::facts::Facts;
 use crate::finding::{Confidence, Finding, Verdict};
-use crate::heard::{Heard, counted};
 use crate::rule::{Code, Need, Rule};
 use crate::text::{Keeps, Text};
 
@@ -53,10 +53,8 @@ fn check(facts: &Facts) -> Vec<Finding> {
         (!lines.is_empty()).then_some(Heard { lines })
     });
     let client = Heard::of(facts, &CLIENT);
-    let (heard, confidence) = match (server, client) {
-        (Some(server), _) => (server, Confidence::Proved),
-        (None, Some(client)) => (client, Confidence::Likely),
-        (None, None) => return Vec::new(),
+    let Some((heard, confidence)) = evidence::surest(server, client) else {
+        return Vec::new();
     };
     let finding = heard.finding(&RULE, Verdict::Cause, confidence);
     let claim = match confidence {

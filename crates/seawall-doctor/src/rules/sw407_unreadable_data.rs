@@ -1,8 +1,8 @@
 //! The server does not start, since it cannot read its data.
 
+use crate::evidence::Heard;
 use crate::facts::Facts;
 use crate::finding::{Confidence, Finding, Verdict};
-use crate::heard::Heard;
 use crate::rule::{Code, Need, Rule};
 use crate::startup::{DATA, NEWER};
 use crate::text::Text;

@@ -1,8 +1,8 @@
 //! The server does not start, since it cannot use its configuration.
 
+use crate::evidence::Heard;
 use crate::facts::Facts;
 use crate::finding::{Confidence, Finding, Verdict};
-use crate::heard::Heard;
 use crate::rule::{Code, Need, Rule};
 use crate::startup::CONFIGURATION;
 

@@ -1,8 +1,8 @@
 //! The server does not start, since its data are a newer version's.
 
+use crate::evidence::Heard;
 use crate::facts::Facts;
 use crate::finding::{Confidence, Finding, Verdict};
-use crate::heard::Heard;
 use crate::rule::{Code, Need, Rule};
 use crate::startup::NEWER;
 

@@ -1,8 +1,8 @@
 //! The server was told to stop, and could not save.
 
+use crate::evidence::{Heard, counted};
 use crate::facts::Facts;
 use crate::finding::{Confidence, Finding, Verdict};
-use crate::heard::{Heard, counted};
 use crate::rule::{Code, Need, Rule};
 use crate::text::Text;
 

@@ -1,7 +1,7 @@
 //! A replica that was away for a moment is sent everything anew.
 
 use crate::evidence;
-use crate::facts::{Facts, bytes};
+use crate::facts::{Facts, bytes, times};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
 use crate::text::Text;
@@ -52,7 +52,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
             finding
                 .claims(format!(
                     "{} a replica asked for more than the backlog still held, and was sent everything{covers}. Proved: the primary's log says so.",
-                    evidence::times(lines.len())
+                    times(lines.len())
                 ))
                 .fix("redis-cli CONFIG SET repl-backlog-size 256mb (as many bytes as are written in the longest interruption, 60 to 300 s); in redis.conf too", "that much memory on the primary", "redis-cli CONFIG SET repl-backlog-size <old>")
                 .checked_by("sync_partial_ok of INFO grows at the next interruption, and sync_full does not"),

@@ -1,7 +1,7 @@
 //! Primary and replica did not hear of one another for too long.
 
 use crate::evidence;
-use crate::facts::Facts;
+use crate::facts::{Facts, times};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
 use crate::text::{Keeps, Text};
@@ -47,7 +47,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
             finding
                 .claims(format!(
                     "{who} for repl-timeout, {}, and closed. Proved: its log says so; what kept the other one silent, it does not.",
-                    evidence::times(lines.len())
+                    times(lines.len())
                 ))
                 .fix("look at the other side at that time: seawall doctor with its log and kernel.log (fork, slow command, frozen machine)", "", "")
                 .fix("stop-gap, where a load or transfer takes longer: redis-cli CONFIG SET repl-timeout 120, on both", "a link that is really dead is noticed later", "redis-cli CONFIG SET repl-timeout <old>")

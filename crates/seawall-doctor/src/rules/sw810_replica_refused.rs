@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::evidence;
-use crate::facts::Facts;
+use crate::facts::{Facts, times};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
 use crate::text::{Keeps, Text};
@@ -44,7 +44,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
             .struck(&*source)
             .claims(format!(
                 "The primary answered its replica with {words}, {}. Proved: the replica's log quotes it.",
-                evidence::times(lines.len())
+                times(lines.len())
             ));
         let finding = if words.contains("NOAUTH")
             || words.contains("WRONGPASS")
@@ -76,7 +76,7 @@ mod tests {
     fn the_primarys_words_are_proof_and_the_fix_is_masterauth() {
         let found = check(&log(LINES));
         assert!(
-            found[0].claim.contains("NOAUTH, WRONGPASS, 2 times"),
+            found[0].claim.contains("NOAUTH, WRONGPASS, twice"),
             "{}",
             found[0].claim
         );

@@ -1,7 +1,7 @@
 //! Primary and replica do not agree about the stream.
 
 use crate::evidence;
-use crate::facts::Facts;
+use crate::facts::{Facts, times};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
 use crate::text::Text;
@@ -35,7 +35,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
         found.push(
             evidence::finding(&RULE, Verdict::Cause, Confidence::Proved, &lines)
                 .struck(&*source)
-                .claims(format!("{source} told {} that its stream of replication does not fit its data. Proved: its own log says so.", evidence::times(lines.len())))
+                .claims(format!("{source} told {} that its stream of replication does not fit its data. Proved: its own log says so.", times(lines.len())))
                 .fix("let nobody fail over to it; redis-cli CONFIG SET replica-read-only yes on it", "who writes to it is refused", "redis-cli CONFIG SET replica-read-only no")
                 .fix("make it anew: keep its dump.rdb, then restart it with an empty data directory, so that it is sent everything", "a fork on the primary and a transfer", "")
                 .fix("the same version and modules on both sides", "", "")

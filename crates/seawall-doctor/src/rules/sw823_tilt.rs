@@ -1,7 +1,7 @@
 //! Sentinel does nothing, since its own clock or host is not to be trusted.
 
 use crate::evidence;
-use crate::facts::Facts;
+use crate::facts::{Facts, times};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
 use crate::text::Text;
@@ -35,7 +35,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
         let when = evidence::when(finding.window);
         found.push(advised(finding.claims(format!(
             "{source} entered TILT {}{when}: for thirty seconds each time it would have failed nobody over.",
-            evidence::times(lines.len())
+            times(lines.len())
         ))));
     }
     for look in &facts.looks {

@@ -1,7 +1,7 @@
 //! Too few Sentinels agree, or can be reached, for a failover.
 
 use crate::evidence;
-use crate::facts::{Facts, flagged};
+use crate::facts::{Facts, flagged, times};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
 use crate::text::{Keeps, Text};
@@ -31,7 +31,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
             evidence::finding(&RULE, Verdict::Cause, Confidence::Proved, &lines).struck(&*source);
         found.push(advised(finding.claims(format!(
             "{source} began a failover {} and was not elected by a majority of the Sentinels. Proved: it says so.",
-            evidence::times(lines.len())
+            times(lines.len())
         ))));
     }
     let told = evidence::lines(facts, &[REFUSED]);

@@ -1,7 +1,7 @@
 //! A failover found no replica that could take over.
 
 use crate::evidence;
-use crate::facts::Facts;
+use crate::facts::{Facts, times};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
 use crate::text::{Keeps, Text};
@@ -50,7 +50,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
         let when = evidence::when(finding.window);
         found.push(
             finding
-                .claims(format!("A failover was given up {}{when}: no replica could take over{why}.", evidence::times(lines.len())))
+                .claims(format!("A failover was given up {}{when}: no replica could take over{why}.", times(lines.len())))
                 .fix("redis-cli -p 26379 SENTINEL REPLICAS <name>: flags s_down or disconnected, master-link-status err, or slave-priority 0 tell why", "", "")
                 .fix("redis-cli CONFIG SET replica-priority 100 on a replica that may take over; mend the link of the others", "", "redis-cli CONFIG SET replica-priority 0")
                 .fix("stop-gap, if the primary will not come back: redis-cli REPLICAOF NO ONE on the best replica, and point clients at it", "what it had not got is lost", "redis-cli REPLICAOF <old primary> <port>")

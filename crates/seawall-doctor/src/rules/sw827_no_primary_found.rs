@@ -1,7 +1,7 @@
 //! Clients asked the Sentinels, and got no primary.
 
 use crate::evidence;
-use crate::facts::Facts;
+use crate::facts::{Facts, times};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
 use crate::text::Text;
@@ -75,7 +75,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
     }
     vec![
         finding
-            .claims(format!("Clients asked the Sentinels and got no primary, told {}{when}.{knows}", evidence::times(lines.len())))
+            .claims(format!("Clients asked the Sentinels and got no primary, told {}{when}.{knows}", times(lines.len())))
             .fix("from the application's host: redis-cli -h SENTINEL -p 26379 SENTINEL GET-MASTER-ADDR-BY-NAME <name>; no answer is the network or a password (sentinel_kwargs), nil is another name", "", "")
             .checked_by("that command names the primary from the application's host, and the message does not come again"),
     ]

@@ -1,7 +1,7 @@
 //! What the Sentinels announce cannot be reached.
 
 use crate::evidence;
-use crate::facts::{Facts, Failure};
+use crate::facts::{Facts, Failure, times};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
 use crate::text::{Keeps, Text};
@@ -70,7 +70,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
             .struck(&*source);
         found.push(advised(finding.claims(format!(
             "{source} could not make anything of an announced name or address, told {}.",
-            evidence::times(lines.len())
+            times(lines.len())
         ))));
     }
     found

@@ -1,7 +1,7 @@
 //! Sentinel cannot write down what it knows.
 
 use crate::evidence;
-use crate::facts::Facts;
+use crate::facts::{Facts, times};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
 use crate::text::{Keeps, Text};
@@ -32,7 +32,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
         found.push(
             evidence::finding(&RULE, Verdict::Contributing, Confidence::Proved, &lines)
                 .struck(&*source)
-                .claims(format!("{source} could not save what it knows, {}: {why}. Proved: it says so.", evidence::times(lines.len())))
+                .claims(format!("{source} could not save what it knows, {}: {why}. Proved: it says so.", times(lines.len())))
                 .fix("chown redis: DIR of sentinel.conf (the directory too: a new file is written beside it and renamed); in Kubernetes copy the ConfigMap into an emptyDir first", "", "")
                 .checked_by("`Sentinel new configuration saved on disk` in its log after SENTINEL FLUSHCONFIG"),
         );

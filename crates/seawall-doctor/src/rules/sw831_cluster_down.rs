@@ -1,7 +1,7 @@
 //! The cluster refuses commands: slots have no server.
 
 use crate::evidence;
-use crate::facts::{Facts, Look};
+use crate::facts::{Facts, Look, times};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
 use crate::text::Text;
@@ -59,7 +59,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
     if !fails.is_empty() {
         claim.push(format!(
             "a node saw the cluster fail {}{}",
-            evidence::times(fails.len()),
+            times(fails.len()),
             lasted(facts, &fails)
         ));
     }

@@ -1,7 +1,7 @@
 //! A command names keys of several slots.
 
 use crate::evidence;
-use crate::facts::Facts;
+use crate::facts::{Facts, times};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
 use crate::text::Text;
@@ -57,7 +57,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
     let when = evidence::when(finding.window);
     vec![
         finding
-            .claims(format!("Keys of different slots were named in one command, told {}{when}. Proved: the message is about nothing else.", evidence::times(told.len())))
+            .claims(format!("Keys of different slots were named in one command, told {}{when}. Proved: the message is about nothing else.", times(told.len())))
             .fix("give keys that are used together a common part in braces: {user:7}:cart, {user:7}:name", "all keys of one such part are on one node", "")
             .fix("or one command a key, in a pipeline: the client splits it by node", "it is no longer one step", "")
             .checked_by("errorstat_CROSSSLOT of INFO stays as it is"),

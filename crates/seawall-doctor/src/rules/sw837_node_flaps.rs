@@ -1,7 +1,7 @@
 //! A node was held to have failed, and had only stalled.
 
 use crate::evidence;
-use crate::facts::{Fact, Facts};
+use crate::facts::{Fact, Facts, times};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
 use crate::text::{Keeps, Said, Text};
@@ -60,7 +60,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
         );
         found.push(
             finding
-                .claims(format!("{source}: a node was marked as failed {} and was back within {longest:.1} s, after cluster-node-timeout ({timeout}) without an answer. Proved: the log names it.", evidence::times(stalls.len())))
+                .claims(format!("{source}: a node was marked as failed {} and was back within {longest:.1} s, after cluster-node-timeout ({timeout}) without an answer. Proved: the log names it.", times(stalls.len())))
                 .fix("find the stall of that node: seawall doctor with its log and its host's kernel.log", "", "")
                 .fix("redis-cli CONFIG SET cluster-node-timeout 15000 on every node, where it is less", "a dead node is noticed later", "redis-cli CONFIG SET cluster-node-timeout <old>")
                 .checked_by("no `Marking node` for a day"),

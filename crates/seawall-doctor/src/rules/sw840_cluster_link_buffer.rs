@@ -1,7 +1,7 @@
 //! A link of the cluster's bus is closed, since too much waits on it.
 
 use crate::evidence;
-use crate::facts::Facts;
+use crate::facts::{Facts, times};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
 use crate::text::{Keeps, Text};
@@ -37,7 +37,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
         }
         let finding =
             evidence::finding(&RULE, Verdict::Cause, Confidence::Proved, &over).struck(&*source);
-        found.push(advised(finding.claims(format!("{source} closed links to other nodes over their send buffer limit, {}. Proved: it says so.", evidence::times(over.len())))));
+        found.push(advised(finding.claims(format!("{source} closed links to other nodes over their send buffer limit, {}. Proved: it says so.", times(over.len())))));
     }
     let counter = "total_cluster_links_buffer_limit_exceeded";
     for look in &facts.looks {
@@ -55,7 +55,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
                 )
                 .claims(format!(
                     "Links between nodes were closed over their limit {} {}.",
-                    evidence::times(usize::try_from(now).unwrap_or(usize::MAX)),
+                    times(usize::try_from(now).unwrap_or(usize::MAX)),
                     look.counting_since()
                 ));
             found.push(advised(finding));

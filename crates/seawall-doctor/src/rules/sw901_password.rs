@@ -1,8 +1,8 @@
 //! The server does not accept who logs in.
 
+use crate::evidence::{Heard, counted};
 use crate::facts::{Facts, Failure, Reach};
 use crate::finding::{Confidence, Finding, Verdict};
-use crate::heard::{Heard, counted};
 use crate::rule::{Code, Need, Rule};
 use crate::text::Text;
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use crate::evidence::{Heard, counted};
 use crate::facts::{Denied, Facts};
 use crate::finding::{Confidence, Finding, Verdict};
-use crate::heard::{Heard, counted};
 use crate::rule::{Code, Need, Rule};
 use crate::text::Text;
 

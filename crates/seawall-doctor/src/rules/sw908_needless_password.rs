@@ -1,8 +1,8 @@
 //! A password is sent to a server that has none.
 
+use crate::evidence::{Heard, counted};
 use crate::facts::Facts;
 use crate::finding::{Confidence, Finding, Verdict};
-use crate::heard::{Heard, counted};
 use crate::rule::{Code, Need, Rule};
 use crate::text::Text;
 

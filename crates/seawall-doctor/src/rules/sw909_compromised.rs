@@ -1,8 +1,8 @@
 //! Somebody used the server to break into its host.
 
+use crate::evidence::Heard;
 use crate::facts::Facts;
 use crate::finding::{Confidence, Finding, Verdict};
-use crate::heard::Heard;
 use crate::rule::{Code, Need, Rule};
 use crate::text::{Keeps, Text};
 

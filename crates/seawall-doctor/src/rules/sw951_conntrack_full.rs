@@ -1,7 +1,7 @@
 //! The host's table of connections was full.
 
 use crate::evidence;
-use crate::facts::{Facts, Failure};
+use crate::facts::{Facts, Failure, times};
 use crate::finding::Finding;
 use crate::rule::{Code, Need, Rule};
 use crate::text::Text;
@@ -37,7 +37,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
     let when = evidence::when(finding.window);
     vec![
         finding
-            .claims(format!("The kernel dropped packets of new connections, told {}{when}: its table of connections was full.", evidence::times(lines.len())))
+            .claims(format!("The kernel dropped packets of new connections, told {}{when}: its table of connections was full.", times(lines.len())))
             .fix("sysctl -w net.netfilter.nf_conntrack_max=<four times as many>", "about 320 B of the kernel's memory an entry", "sysctl -w net.netfilter.nf_conntrack_max=<old>")
             .fix("find who opens so many: conntrack -L -p tcp | awk by src and dport; clients with a pool open few", "", "")
             .checked_by("nf_conntrack_count stays below 70 % of nf_conntrack_max (sysctl net.netfilter), and the line does not come again"),

@@ -1,7 +1,7 @@
 //! The host's network interface lost its link.
 
 use crate::evidence;
-use crate::facts::{Facts, Failure};
+use crate::facts::{Facts, Failure, times};
 use crate::finding::Finding;
 use crate::rule::{Code, Need, Rule};
 use crate::text::Text;
@@ -44,7 +44,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
     let when = evidence::when(finding.window);
     vec![
         finding
-            .claims(format!("The kernel told {}{when} that a network interface had lost its link.", evidence::times(lines.len())))
+            .claims(format!("The kernel told {}{when} that a network interface had lost its link.", times(lines.len())))
             .fix("ip -s link show DEV and ethtool DEV: errors, speed, the other end; then cable, switch port or virtual adapter", "", "")
             .fix("two links in a bond with miimon=100, where one may fail", "", "")
             .checked_by("the line does not come again; ip -s link shows no growing errors"),

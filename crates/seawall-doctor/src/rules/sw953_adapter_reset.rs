@@ -1,7 +1,7 @@
 //! The host's network adapter hung and was reset.
 
 use crate::evidence;
-use crate::facts::{Facts, Failure};
+use crate::facts::{Facts, Failure, times};
 use crate::finding::Finding;
 use crate::rule::{Code, Need, Rule};
 use crate::text::Text;
@@ -49,7 +49,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
     let when = evidence::when(finding.window);
     vec![
         finding
-            .claims(format!("The kernel told {}{when} that the network adapter had stopped sending and was reset.", evidence::times(lines.len())))
+            .claims(format!("The kernel told {}{when} that the network adapter had stopped sending and was reset.", times(lines.len())))
             .fix("newer kernel, driver or firmware (ethtool -i DEV); on a cloud: another instance type, or stop and start the instance", "a restart moves the host", "")
             .fix("stop-gap: ethtool -K DEV tso off gso off", "a little more processor", "ethtool -K DEV tso on gso on")
             .checked_by("the line does not come again under the same traffic"),

@@ -1,7 +1,7 @@
 //! The host's table of neighbours was full.
 
 use crate::evidence;
-use crate::facts::{Facts, Failure};
+use crate::facts::{Facts, Failure, times};
 use crate::finding::Finding;
 use crate::rule::{Code, Need, Rule};
 use crate::text::Text;
@@ -43,7 +43,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
     let when = evidence::when(finding.window);
     vec![
         finding
-            .claims(format!("The kernel told {}{when} that its table of neighbours was full: packets to some hosts were dropped.", evidence::times(lines.len())))
+            .claims(format!("The kernel told {}{when} that its table of neighbours was full: packets to some hosts were dropped.", times(lines.len())))
             .fix("sysctl -w net.ipv4.neigh.default.gc_thresh3=8192 net.ipv4.neigh.default.gc_thresh2=4096 net.ipv4.neigh.default.gc_thresh1=1024", "a little memory of the kernel's", "the same with the old values (1024, 512 and 128 by default)")
             .checked_by("ip -4 neigh | wc -l stays below gc_thresh2, and the line does not come again"),
     ]

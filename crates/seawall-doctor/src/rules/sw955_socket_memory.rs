@@ -1,7 +1,7 @@
 //! The host's sockets had no memory left.
 
 use crate::evidence;
-use crate::facts::{Facts, Failure};
+use crate::facts::{Facts, Failure, times};
 use crate::finding::Finding;
 use crate::rule::{Code, Need, Rule};
 use crate::text::Text;
@@ -42,7 +42,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
     let when = evidence::when(finding.window);
     vec![
         finding
-            .claims(format!("The kernel told {}{when} that sockets had used up its memory for them: packets are dropped, connections reset.", evidence::times(lines.len())))
+            .claims(format!("The kernel told {}{when} that sockets had used up its memory for them: packets are dropped, connections reset.", times(lines.len())))
             .fix("find who does not read: ss -tmp | sort by Recv-Q; it has a bug or too much to do", "", "")
             .fix("sysctl -w net.ipv4.tcp_mem='<four times the old three numbers>'", "that many pages of memory", "sysctl -w net.ipv4.tcp_mem='<old>'")
             .checked_by("mem of the TCP line in /proc/net/sockstat stays below the second number of tcp_mem"),

@@ -1,7 +1,7 @@
 //! The host had too many sockets that nobody owns.
 
 use crate::evidence;
-use crate::facts::{Facts, Failure};
+use crate::facts::{Facts, Failure, times};
 use crate::finding::Finding;
 use crate::rule::{Code, Need, Rule};
 use crate::text::Text;
@@ -42,7 +42,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
     let when = evidence::when(finding.window);
     vec![
         finding
-            .claims(format!("The kernel told {}{when} that there were too many orphaned sockets, and reset connections that were being closed.", evidence::times(lines.len())))
+            .claims(format!("The kernel told {}{when} that there were too many orphaned sockets, and reset connections that were being closed.", times(lines.len())))
             .fix("find who opens and closes so many (total_connections_received of INFO; ss -s): a pool ends it", "", "")
             .fix("sysctl -w net.ipv4.tcp_max_orphans=<four times as many>", "up to 64 kB of memory each", "sysctl -w net.ipv4.tcp_max_orphans=<old>")
             .checked_by("orphan of the TCP line in /proc/net/sockstat stays below tcp_max_orphans"),

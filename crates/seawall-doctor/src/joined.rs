@@ -1,87 +1,13 @@
-//! What rules make of the lines that they listen for.
-
-use std::collections::BTreeSet;
+//! What clients tell of a connection that the server closed: joined by the address, or by what their journals know of it.
 
 use seawall_model::journal::run_id_hash;
 
 use crate::facts::{ClientLine, Fact, Facts, Peer, ServerLine};
-use crate::finding::{Confidence, Finding, Verdict};
-use crate::rule::Rule;
+use crate::finding::Finding;
 use crate::stamp::Stamp;
-use crate::text::{Said, Text};
 
-/// The lines in which one of a rule's texts stands, by time.
-pub(crate) struct Heard<'a> {
-    pub(crate) lines: Vec<&'a Fact<Said>>,
-}
-
-impl<'a> Heard<'a> {
-    /// `None` where none of them was said.
-    pub(crate) fn of(facts: &'a Facts, texts: &[Text]) -> Option<Self> {
-        let mut lines: Vec<_> = texts.iter().flat_map(|text| facts.said(text)).collect();
-        lines.sort();
-        Self::from(lines)
-    }
-
-    fn from(lines: Vec<&'a Fact<Said>>) -> Option<Self> {
-        (!lines.is_empty()).then_some(Self { lines })
-    }
-
-    /// Those of them that `keep` picks.
-    pub(crate) fn only(self, keep: impl Fn(&Said) -> bool) -> Option<Self> {
-        let lines = self.lines.into_iter().filter(|fact| keep(&fact.what));
-        Self::from(lines.collect())
-    }
-
-    pub(crate) fn first(&self) -> &'a Fact<Said> {
-        self.lines[0]
-    }
-
-    pub(crate) fn last(&self) -> &'a Fact<Said> {
-        self.lines[self.lines.len() - 1]
-    }
-
-    /// A finding that each of them supports, by its own words.
-    pub(crate) fn finding(&self, rule: &Rule, verdict: Verdict, confidence: Confidence) -> Finding {
-        let finding = Finding::new(rule.code, rule.title, verdict, confidence);
-        self.lines.iter().fold(finding, |finding, fact| {
-            let Said {
-                text, peer, rest, ..
-            } = &fact.what;
-            let mut says = format!("{}{}{rest}", text.words, gap(text.words));
-            says.truncate(says.trim_end_matches([' ', ':', ',', '(', '\'']).len());
-            let finding = finding.at(fact.at);
-            match peer {
-                Some(peer) => finding
-                    .struck(peer.label())
-                    .supported(fact.place.clone(), format!("{says}: {}", peer.label())),
-                None => finding.supported(fact.place.clone(), says),
-            }
-        })
-    }
-
-    /// The processes that said it, where the lines tell.
-    pub(crate) fn processes(&self) -> BTreeSet<u32> {
-        self.lines.iter().filter_map(|fact| fact.what.pid).collect()
-    }
-}
-
-fn gap(words: &str) -> &'static str {
-    if words.ends_with([' ', '\'', '(', ':']) {
-        ""
-    } else {
-        " "
-    }
-}
-
-/// `call was` or `37 calls were`.
-pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
-    if count == 1 {
-        format!("1 {one}")
-    } else {
-        format!("{count} {many}")
-    }
-}
+/// More are no more telling, and each is searched for.
+const JOINED_MAX: usize = 20;
 
 /// The failure that the client at that address told of, and how much later than the server's line, in seconds. By address: the
 /// clocks of both may differ, and what was on its way is read first.
@@ -185,6 +111,3 @@ pub(crate) fn joined(
     }
     finding
 }
-
-/// More are no more telling, and each is searched for.
-const JOINED_MAX: usize = 20;
