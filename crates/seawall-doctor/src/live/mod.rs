@@ -5,6 +5,7 @@
 
 mod clients;
 mod conversation;
+mod dial;
 mod questions;
 mod tls;
 mod trust;

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use rustls::{AlertDescription as Alert, CertificateError, ClientConnection, Error};
 use seawall_wire::{Foreign, sniff_foreign};
 
-use super::conversation::{WORDLESS, Wire};
+use super::conversation::WORDLESS;
+use super::dial::Wire;
 use super::trust::Plan;
 use crate::facts::{Reach, TlsTrouble, span};
 

@@ -4,13 +4,11 @@
 //! we know which records the kernel took whole. A request whose last byte lies in a record that it did not take whole
 //! can never be decrypted at the other end: that is what [`write`](TlsStream::write) counts by.
 
-mod files;
 mod setup;
 #[cfg(test)]
 mod tests;
 mod track;
 mod trouble;
-mod trust;
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};

@@ -13,7 +13,7 @@ use rustls::{DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
 /// What a certificate has to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Demand {
+pub(crate) enum Demand {
     /// An authority's signature, dates, and the host's name.
     ChainAndName,
     /// An authority's signature and dates (`tls_check_name=off`).
@@ -23,7 +23,7 @@ pub(super) enum Demand {
 }
 
 /// The verifier that demands this. `roots` must hold an authority, unless nothing is demanded.
-pub(super) fn verifier(
+pub(crate) fn verifier(
     demand: Demand,
     roots: RootCertStore,
     provider: &Arc<CryptoProvider>,

@@ -1,8 +1,8 @@
 //! Certificates and keys from files, read once.
 
 use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::io::Read;
+use std::path::Path;
 
 use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
@@ -10,122 +10,13 @@ use rustls::pki_types::pem::{self, PemObject, SectionKind};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
+use crate::error::{Found, TlsSetupError};
+
 /// The largest file that is read: the authorities of a whole system are a quarter of a megabyte.
-const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
-
-/// Why TLS cannot be set up as the settings ask.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum TlsSetupError {
-    /// The file cannot be read.
-    #[error("{setting}: cannot read {path}: {source}", path = path.display())]
-    Unreadable {
-        setting: &'static str,
-        path: PathBuf,
-        source: io::Error,
-    },
-    /// More than [`FILE_BYTES_MAX`].
-    #[error("{setting}: {path} is larger than {FILE_BYTES_MAX} bytes", path = path.display())]
-    TooLarge {
-        setting: &'static str,
-        path: PathBuf,
-    },
-    /// It begins like PEM, and breaks off or has other characters in it.
-    #[error("{setting}: {path} is damaged PEM: {what}", path = path.display())]
-    Damaged {
-        setting: &'static str,
-        path: PathBuf,
-        what: String,
-    },
-    /// There is nothing of the kind in it.
-    #[error("{setting}: there is no {wanted} in {path}", path = path.display())]
-    Missing {
-        setting: &'static str,
-        path: PathBuf,
-        wanted: &'static str,
-        found: Found,
-    },
-    /// A section is PEM, and what is in it is no certificate.
-    #[error("{setting}: certificate {number} in {path} cannot be read: {what}", path = path.display())]
-    NotACertificate {
-        setting: &'static str,
-        path: PathBuf,
-        number: usize,
-        what: String,
-    },
-    /// The key is of a kind that is not supported.
-    #[error("tls_key_file: the key in {path} cannot be used: {what}", path = path.display())]
-    BadKey { path: PathBuf, what: String },
-    /// The key belongs to another certificate.
-    #[error("tls_key_file: the key in {key} does not belong to the certificate in {certificate}", key = key.display(), certificate = certificate.display())]
-    KeyMismatch { key: PathBuf, certificate: PathBuf },
-    /// This system has no authorities.
-    #[error("no authority is trusted: this system's certificate store is empty{}", because(.what))]
-    NoSystemStore { what: String },
-    /// The host is no name that a certificate could have.
-    #[error("{name:?} is no name that a certificate can carry")]
-    BadName { name: String },
-    /// rustls refused what it was given.
-    #[error("TLS cannot be set up: {what}")]
-    Refused { what: String },
-}
-
-/// What was found in a file instead of what was looked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Found {
-    /// No PEM at all.
-    Nothing,
-    /// PEM of another kind.
-    Other,
-    /// A key under a password.
-    EncryptedKey,
-}
-
-fn because(what: &str) -> String {
-    if what.is_empty() {
-        String::new()
-    } else {
-        format!(" ({what})")
-    }
-}
-
-impl TlsSetupError {
-    /// What to do, in one line.
-    pub(crate) fn hint(&self) -> &'static str {
-        match self {
-            Self::Unreadable { .. } => {
-                "check the path, and that this process's user may read the file"
-            }
-            Self::TooLarge { .. } => "is it the right file?",
-            Self::Damaged { .. } => "copy the file again, with all its BEGIN and END lines",
-            Self::Missing {
-                found: Found::EncryptedKey,
-                ..
-            } => {
-                "the key is under a password; write it without: openssl pkey -in KEY -out PLAIN_KEY"
-            }
-            Self::Missing {
-                found: Found::Other,
-                ..
-            } => "there is PEM of another kind in it: were two files mixed up?",
-            Self::Missing { .. } => {
-                "PEM is needed, with BEGIN and END lines; DER is converted by openssl x509 -inform der"
-            }
-            Self::NotACertificate { .. } => "look at it with openssl x509 -text -in FILE",
-            Self::BadKey { .. } => {
-                "RSA of 2048 bits or more, ECDSA (P-256, P-384) and Ed25519 can be used"
-            }
-            Self::KeyMismatch { .. } => "give the key that the certificate was made with",
-            Self::NoSystemStore { .. } => {
-                "install the package ca-certificates, or name the authority with tls_ca_file"
-            }
-            Self::BadName { .. } => "set tls_server_name to the name in the server's certificate",
-            Self::Refused { .. } => "look at the TLS settings",
-        }
-    }
-}
+pub(crate) const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// The authorities in a file.
-pub(super) fn authorities(path: &Path) -> Result<RootCertStore, TlsSetupError> {
+pub(crate) fn authorities(path: &Path) -> Result<RootCertStore, TlsSetupError> {
     const SETTING: &str = "tls_ca_file";
     let mut roots = RootCertStore::empty();
     for (at, certificate) in certificates(SETTING, path)?.into_iter().enumerate() {
@@ -142,7 +33,7 @@ pub(super) fn authorities(path: &Path) -> Result<RootCertStore, TlsSetupError> {
 }
 
 /// The authorities that this system trusts.
-pub(super) fn system_authorities() -> Result<RootCertStore, TlsSetupError> {
+pub(crate) fn system_authorities() -> Result<RootCertStore, TlsSetupError> {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
     // Systems carry a few old ones that nothing can read; they are none that a server of today depends on.
@@ -159,7 +50,7 @@ pub(super) fn system_authorities() -> Result<RootCertStore, TlsSetupError> {
 }
 
 /// Our own certificate with its chain and key.
-pub(super) fn identity(
+pub(crate) fn identity(
     certificate: &Path,
     key: &Path,
     provider: &CryptoProvider,
