@@ -1,8 +1,7 @@
 //! What is known, and from where.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::hash::Hash;
 use std::sync::Arc;
 
 use crate::container::ContainerNews;
@@ -12,23 +11,33 @@ use crate::stamp::Stamp;
 use crate::tally::Tally;
 use crate::text::{Said, Text};
 
+mod calls;
 mod cost;
 mod host;
+mod kept;
+mod logs;
 mod look;
 mod lost;
 mod pair;
+mod reach;
 mod server;
 mod tls;
+mod words;
 
+pub use calls::{ClientLine, Connection, Failure};
 pub(crate) use cost::reckon;
 pub use cost::{Cost, Spent};
 pub use host::Host;
+pub(crate) use kept::Kept;
+pub use logs::{KernelLine, Line, ServerLine};
 pub use look::{Before, CommandStats, Listed, Look};
 pub use lost::{Loss, Lost};
+pub use reach::Reach;
 pub use server::{
     ClusterNode, Denied, LatencyEvent, NameAnswer, Queue, Role, Watched, addr, flagged,
 };
 pub use tls::TlsTrouble;
+pub use words::{bytes, span, times};
 
 /// Where a fact stands: a file and its line, or a server and its command.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -119,208 +128,6 @@ impl Peer {
     }
 }
 
-/// What a line of a server's log means.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Line {
-    /// The process began.
-    Started,
-    /// It takes connections.
-    Ready,
-    /// It was told to end, by a signal of that name.
-    Signalled(String),
-    /// It was told to end, by SHUTDOWN or after the signal.
-    ShuttingDown,
-    /// It ends in order.
-    Farewell,
-    /// It crashed by that signal.
-    Crashed(u32),
-    /// The allocator gave it nothing.
-    AllocationFailed,
-    /// It closed a client over its output buffer limit.
-    OutputLimit(Peer),
-    /// It closed a client over its query buffer limit.
-    QueryLimit(Peer),
-    /// It closed a client to save memory (maxmemory-clients).
-    Evicted(Peer),
-    /// It could not accept a connection.
-    AcceptFailed(String),
-    /// The limit of open files made maxclients smaller.
-    MaxclientsReduced(u64),
-    /// It could not fork for a save.
-    ForkFailed(String),
-    /// A save in the background failed.
-    SaveFailed,
-    /// Writing or flushing the append-only file takes too long.
-    FsyncSlow,
-    /// The append-only file could not be written.
-    AofFailed(String),
-    /// Data was read from disk in so many milliseconds.
-    Loaded(u64),
-    /// A replica wanted more than the backlog holds: everything is sent anew.
-    FullResync(String),
-    /// The connection between replica and primary broke.
-    ReplicationLost(String),
-    /// A client spoke HTTP.
-    SpokeHttp,
-    /// A client did not speak TLS on the port of TLS.
-    TlsMismatch(String),
-}
-
-/// A line of a server's log.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ServerLine {
-    /// The process.
-    pub pid: Option<u32>,
-    /// Whether that is a Sentinel.
-    pub sentinel: bool,
-    /// What it means.
-    pub line: Line,
-}
-
-/// How a call failed, as its client told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Failure {
-    /// Nothing listened.
-    Refused,
-    /// No connection in time.
-    ConnectTimeout,
-    /// Reset.
-    Reset,
-    /// Closed in order.
-    Closed,
-    /// No reply in time.
-    ReadTimeout,
-    /// A write failed.
-    WriteFailed,
-    /// No connection was free in the client's pool.
-    PoolExhausted,
-    /// The host's name has no address.
-    NameUnknown,
-    /// The server said that it has no room.
-    MaxClients,
-    /// The server said LOADING.
-    Loading,
-    /// The server said READONLY.
-    ReadOnly,
-    /// The server said OOM.
-    OutOfMemory,
-    /// The server said MISCONF.
-    SaveFailed,
-    /// The server said NOAUTH or WRONGPASS.
-    Auth,
-    /// The server said NOPERM, or a socket's permissions refused.
-    Denied,
-    /// The cluster is down, or its redirections do not end.
-    Cluster,
-    /// The server said BUSY: a script runs.
-    Busy,
-    /// This host has no port left to connect from.
-    NoLocalPort,
-    /// There is no way to the server's host.
-    Unreachable,
-    /// TLS failed.
-    Tls,
-    /// What came was no reply: two readers of one connection, or another protocol.
-    Protocol,
-    /// The client had no connection, and gave the call up.
-    NotConnected,
-    /// What a rule listens for, and nobody else knows.
-    Other,
-}
-
-impl Failure {
-    /// What it is, for people.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Refused => "connection refused",
-            Self::ConnectTimeout => "no connection in time",
-            Self::Reset => "reset",
-            Self::Closed => "closed by the server",
-            Self::ReadTimeout => "no reply in time",
-            Self::WriteFailed => "write failed",
-            Self::PoolExhausted => "pool exhausted",
-            Self::NameUnknown => "name unknown",
-            Self::MaxClients => "maxclients",
-            Self::Loading => "LOADING",
-            Self::ReadOnly => "READONLY",
-            Self::OutOfMemory => "OOM",
-            Self::SaveFailed => "MISCONF",
-            Self::Auth => "refused login",
-            Self::Denied => "NOPERM",
-            Self::Cluster => "cluster down",
-            Self::Busy => "BUSY",
-            Self::NoLocalPort => "no local port left",
-            Self::Unreachable => "host unreachable",
-            Self::Tls => "TLS failed",
-            Self::Protocol => "no reply of Redis's",
-            Self::NotConnected => "not connected",
-            Self::Other => "another error",
-        }
-    }
-}
-
-/// A connection by the number that its server gave it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Connection {
-    /// `CLIENT ID`.
-    pub id: u64,
-    /// The server's run id, hashed: every process counts anew.
-    pub run: Option<u64>,
-}
-
-/// A line of an application's log that tells of a failed call.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ClientLine {
-    /// How it failed.
-    pub failure: Failure,
-    /// The server, as the text names it.
-    pub server: Option<String>,
-    /// The client's own address: the one by which the server knows the connection.
-    pub local: Option<String>,
-    /// For how many milliseconds the connection had rested before.
-    pub idle: Option<u64>,
-    /// The command that failed, in upper case.
-    pub command: Option<String>,
-    /// The process, worker or container that told it.
-    pub process: Option<String>,
-    /// The connection, as the server knows it.
-    pub connection: Option<Connection>,
-}
-
-impl ClientLine {
-    /// A failure of which nothing more is known.
-    pub fn new(failure: Failure) -> Self {
-        Self {
-            failure,
-            server: None,
-            local: None,
-            idle: None,
-            command: None,
-            process: None,
-            connection: None,
-        }
-    }
-}
-
-/// A line of the kernel's log.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum KernelLine {
-    /// It killed a process for lack of memory.
-    OomKilled {
-        /// The process.
-        pid: u32,
-        /// Its name.
-        name: String,
-        /// Its cgroup had no more, not the host.
-        cgroup: bool,
-    },
-    /// A port's queue of new connections was full.
-    SynFlood {
-        /// That port.
-        port: u16,
-    },
-}
-
 /// An entry of SLOWLOG.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Slow {
@@ -332,125 +139,6 @@ pub struct Slow {
     pub command: String,
     /// Who sent it.
     pub addr: String,
-}
-
-/// How a server took to being looked at.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reach {
-    /// It answered.
-    Answered,
-    /// Somebody pasted what it once answered.
-    Pasted,
-    /// Nothing listens there.
-    Refused,
-    /// The host's name has no address, or the name service is away: its words.
-    NameUnknown(String),
-    /// The network, or this host, says that there is no way there: its words.
-    Unreachable(String),
-    /// Nothing answered in time.
-    Silent {
-        /// The connection was established before that.
-        connected: bool,
-    },
-    /// It answered with an error and said no more.
-    TurnedAway(String),
-    /// What listens there is no Redis.
-    NotRedis(String),
-    /// TLS could not be agreed on.
-    Tls(TlsTrouble),
-}
-
-impl Reach {
-    /// Why there was no talking to it; `None` where there was.
-    pub fn away(&self) -> Option<String> {
-        Some(match self {
-            Self::Answered | Self::Pasted => return None,
-            Self::Refused => "nothing listens there".to_owned(),
-            Self::Silent { connected: true } => "connected, and no answer in time".to_owned(),
-            Self::Silent { connected: false } => "no connection in time".to_owned(),
-            Self::NameUnknown(words) | Self::Unreachable(words) => words.clone(),
-            Self::TurnedAway(words) => format!("it turned the doctor away: {words}"),
-            Self::NotRedis(words) => format!("that is no Redis: {words}"),
-            Self::Tls(trouble) => trouble.to_string(),
-        })
-    }
-}
-
-/// A span in the largest unit that fits.
-pub fn span(seconds: u64) -> String {
-    match seconds {
-        0..120 => format!("{seconds} s"),
-        120..7_200 => format!("{} min", seconds / 60),
-        7_200..172_800 => format!("{} h", seconds / 3_600),
-        _ => format!("{} d", seconds / 86_400),
-    }
-}
-
-/// How often: `once`, `5 times`.
-pub fn times(count: usize) -> String {
-    match count {
-        1 => "once".to_owned(),
-        2 => "twice".to_owned(),
-        _ => format!("{count} times"),
-    }
-}
-
-/// Bytes in the largest unit that fits.
-pub fn bytes(count: u64) -> String {
-    let units = ["B", "kB", "MB", "GB", "TB"];
-    let mut value = count as f64;
-    let mut unit = 0;
-    while value >= 1_000.0 && unit + 1 < units.len() {
-        value /= 1_000.0;
-        unit += 1;
-    }
-    if unit == 0 {
-        format!("{count} B")
-    } else {
-        format!("{value:.1} {}", units[unit])
-    }
-}
-
-/// So many facts of one meaning are kept of one file, the newest: more prove nothing more, and a file has no end.
-pub(crate) const KEPT_MAX: usize = 10_000;
-
-/// The facts of a file, as they come, by what they mean: a flood of one meaning drives out no other.
-#[derive(Clone, Debug)]
-pub(crate) struct Kept<K, T> {
-    by_meaning: HashMap<K, VecDeque<Fact<T>>>,
-    passed_over: u64,
-}
-
-impl<K, T> Default for Kept<K, T> {
-    fn default() -> Self {
-        Self {
-            by_meaning: HashMap::new(),
-            passed_over: 0,
-        }
-    }
-}
-
-impl<K: Eq + Hash, T> Kept<K, T> {
-    pub(crate) fn push(&mut self, meaning: K, fact: Fact<T>) {
-        let facts = self.by_meaning.entry(meaning).or_default();
-        if facts.len() >= KEPT_MAX {
-            facts.pop_front();
-            self.passed_over += 1;
-        }
-        facts.push_back(fact);
-    }
-
-    /// All of them, in no order ([`diagnose`](crate::diagnose) brings one); what was passed over is said.
-    pub(crate) fn end(&mut self, source: &str, facts: &mut Facts) -> Vec<Fact<T>> {
-        if self.passed_over > 0 {
-            facts.assumed.insert(format!(
-                "{source}: of each meaning the last {KEPT_MAX} lines are looked at; {} were passed over",
-                self.passed_over
-            ));
-        }
-        let kept = std::mem::take(&mut self.by_meaning);
-        kept.into_values().flatten().collect()
-    }
 }
 
 /// What could not be looked at.

@@ -1,8 +1,17 @@
 //! The doctor: why connections to Redis broke, with the evidence, the fix and the check.
 //!
-//! [`read`] and [`live`] make [`Facts`] of whatever there is: a server that answers, its log, an application's log, the
-//! kernel's. The rules are pure and look at nothing but facts; [`diagnose`] ranks what they find. Which source a fact came
-//! from first never changes a verdict.
+//! From source to report:
+//!
+//! 1. [`sources`] takes URLs, files and this host, each to whom it belongs: [`live`] asks a server, [`read`] reads what any file
+//!    holds, [`nearby`] looks at the host. They do all the reading and writing there is, and drop keys, values and arguments.
+//! 2. They make [`Facts`]: what was said, when and where. [`clocks`] lays logs without a zone beside the others.
+//! 3. The rules (`rules/`, a file each, with its tests) look at nothing but facts. Several share `evidence` (the lines that a rule
+//!    listens for), `joined` (the same connection, told by two), `stall`, `memory`, `forks`, `limits`, `rested`, `commands`.
+//! 4. [`diagnose`] (`judge`, `symptoms`) runs them all, holds them against the calls that failed, and ranks. Which source a fact came
+//!    from first never changes a verdict.
+//! 5. [`report`] tells it, a file a form; [`logs`], [`audit`] and [`explain`] tell other things of the same facts and rules.
+//!
+//! Where to add what stands in ARCHITECTURE.md.
 //!
 //! The doctor writes nothing to a server, but for [`mend`], which changes a setting that somebody said yes to. Keys and values
 //! never get into a fact.
