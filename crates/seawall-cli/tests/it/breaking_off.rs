@@ -185,6 +185,7 @@ fn a_server_that_breaks_before_it_told_anything_is_not_well() {
     for told in told {
         let (breaks, words, (said, _)) = told.join().expect("it is told");
         assert!(said.contains(words), "{breaks:?}: {said}");
+        assert!(said.matches("SW102 ").count() <= 1, "{breaks:?}: {said}");
         assert!(
             said.starts_with("DID REDIS STAY UP?  unknown"),
             "{breaks:?}: {said}"

@@ -88,7 +88,11 @@ pub fn look_with(target: &Target, manner: Manner, queues: &[String]) -> Result<F
                 }
             }
             look.address = conversation.peer().filter(|_| named(target));
-            look.lost = conversation.lost().cloned();
+            // Where nobody was let in, that says how.
+            look.lost = conversation
+                .lost()
+                .filter(|_| look.reach == Reach::Answered)
+                .cloned();
             let cost = conversation.cost();
             look.cost.commands = cost.commands;
             look.cost.waited = cost.waited;
