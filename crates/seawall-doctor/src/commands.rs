@@ -47,6 +47,15 @@ pub(crate) fn outran(facts: &Facts) -> bool {
     OUTRAN.iter().any(|text| facts.said(text).next().is_some())
 }
 
+/// Whether a command of so many microseconds would stand in SLOWLOG: the server told it, and keeps what takes that long.
+pub(crate) fn would_be_kept(look: &Look, micros: i64) -> bool {
+    let threshold = look.config.get("slowlog-log-slower-than");
+    let threshold = threshold.and_then(|micros| micros.parse::<i64>().ok());
+    look.answered.contains("SLOWLOG GET")
+        && threshold.is_none_or(|threshold| (0..=micros).contains(&threshold))
+        && look.setting("slowlog-max-len") != Some(0)
+}
+
 /// What SLOWLOG tells of commands of that kind that took long enough to be felt.
 pub(crate) fn slow(look: &Look, of: Kind) -> impl Iterator<Item = (&Slow, Stall)> {
     let picked = look

@@ -29,6 +29,8 @@ pub struct Container {
     pub pod: String,
     /// Its name; empty where a record is about the whole pod.
     pub name: String,
+    /// The pod's uid, or the container's id: a cgroup is named by it. Empty where it is not told.
+    pub id: String,
     /// Its image or its name is Redis's or Valkey's, and no exporter's.
     pub serves: bool,
     /// The memory that it may have.

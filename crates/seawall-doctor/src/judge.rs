@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use crate::baseline::{Baseline, Comparison};
 use crate::facts::{Cost, Facts, Unseen};
-use crate::finding::{Confidence, Finding, Verdict};
+use crate::finding::{Confidence, Evidence, Finding, Verdict};
+use crate::managed::Service;
+use crate::refusal;
 use crate::rule::{Need, Rule};
 use crate::stamp::Stamp;
 use crate::symptoms;
@@ -72,6 +74,8 @@ pub fn diagnose(mut facts: Facts) -> Diagnosis {
         .partition(|finding| finding.verdict == Verdict::RuledOut);
     // What happened was not ruled out by another server's counters.
     ruled_out.retain(|out| findings.iter().all(|finding| finding.code != out.code));
+    // Nor does a Sentinel's own INFO rule out anything of the servers that it watches.
+    ruled_out.retain(|out| !is_of_sentinel(out, &facts));
     symptoms::weigh(&mut findings, &facts);
     chain(&mut findings, rules);
     symptoms::attribute(&mut findings, &facts);
@@ -82,6 +86,7 @@ pub fn diagnose(mut facts: Facts) -> Diagnosis {
         had.remove(&Need::Server);
     }
     let mut unseen = facts.unseen.clone();
+    unseen.sort_by_key(refusal::place);
     unseen.extend(missing(&facts));
     Diagnosis {
         uptime: uptime(&facts),
@@ -97,6 +102,13 @@ pub fn diagnose(mut facts: Facts) -> Diagnosis {
         made: None,
         costs: facts.costs(),
     }
+}
+
+fn is_of_sentinel(out: &Finding, facts: &Facts) -> bool {
+    let sentinels = facts.looks.iter().filter(|look| look.is_sentinel());
+    let sources: BTreeSet<_> = sentinels.map(|look| &look.source).collect();
+    let of_one = |evidence: &Evidence| sources.contains(&evidence.place.source);
+    !out.supports.is_empty() && out.supports.iter().all(of_one)
 }
 
 /// By verdict, certainty, failed calls, time and code: never by the order in which something was read.
@@ -157,15 +169,24 @@ fn in_wake(earlier: Option<(Stamp, Stamp)>, later: Option<(Stamp, Stamp)>) -> bo
 
 /// Which sources were not there, though rules wanted them.
 fn missing(facts: &Facts) -> Vec<Unseen> {
+    let service = Service::of_all(facts);
     [Need::Server, Need::ServerLog, Need::ClientLog, Need::Kernel]
         .into_iter()
         .filter(|need| !facts.had.contains(need))
         .map(|need| {
             let (what, how) = need.words();
-            Unseen {
-                what: what.to_owned(),
-                why: format!("not given: {} cannot be proved or ruled out", open(need)),
-                how: how.to_owned(),
+            let open = format!("{} cannot be proved or ruled out", open(need));
+            match service.and_then(|service| service.source(need)) {
+                Some((why, how)) => Unseen {
+                    what: what.to_owned(),
+                    why: format!("{why}: {open}"),
+                    how: how.to_owned(),
+                },
+                None => Unseen {
+                    what: what.to_owned(),
+                    why: format!("not given: {open}"),
+                    how: how.to_owned(),
+                },
             }
         })
         .collect()

@@ -1,5 +1,7 @@
 //! `client-output-buffer-limit`, which several rules speak of.
 
+use std::collections::BTreeMap;
+
 use crate::facts::{Facts, Line, Look, Peer, Place, bytes};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::joined;
@@ -83,45 +85,76 @@ pub(crate) fn twice_as_much(look: Option<&Look>, setting: &str) -> String {
         )
 }
 
+/// How many were closed over such a limit, where the server counts it (since 7.0).
+const COUNTER: &str = "client_output_buffer_limit_disconnections";
+
 /// Somebody was closed over such a limit between two looks, and a server that counts it tells no more: most likely one of
 /// those that `is` picks, if the fullest of all are among them. Claim and advice are the rule's.
 pub(crate) fn counted(facts: &Facts, rule: &Rule, is: impl Fn(&Peer) -> bool) -> Option<Finding> {
-    let counter = "client_output_buffer_limit_disconnections";
     facts.looks.iter().find_map(|look| {
-        let says = format!("{counter} {}", look.rose_by(counter)?);
-        let fullest = look
-            .clients
-            .iter()
-            .map(|client| client.output_bytes)
-            .max()?;
+        let finding = rose(look, rule)?;
+        let fullest = fullest(look)?;
         let mut suspects = look
             .clients
             .iter()
             .filter(|client| client.output_bytes == fullest && is(client));
         let suspect = suspects.next()?;
-        Some(
-            Finding::new(rule.code, rule.title, Verdict::Cause, Confidence::Likely)
-                .at(look.earlier())
-                .at(look.at)
-                .struck(&*look.source)
-                .supported(look.place("INFO"), says)
-                .supported(
-                    look.place("CLIENT LIST"),
-                    format!("{} has {} unread", suspect.label(), bytes(fullest)),
-                ),
-        )
+        let says = format!("{} has {} unread", suspect.label(), bytes(fullest));
+        Some(finding.supported(look.place("CLIENT LIST"), says))
     })
+}
+
+/// As [`counted`], where nobody tells whom it may have been: CLIENT LIST was refused, or asked of some clients alone. Only
+/// subscribers and replicas have a limit unless somebody set one, so that it is likely a subscriber, and a guess where others
+/// have one as well.
+pub(crate) fn counted_of_nobody(facts: &Facts, rule: &Rule) -> Option<Finding> {
+    let look = facts.looks.iter().find(|look| fullest(look).is_none())?;
+    let mut finding = rose(look, rule)?;
+    let others = hard(facts, "normal").is_some_and(|limit| limit > 0);
+    if others || !anybody_subscribes(look) {
+        finding.confidence = Confidence::Possible;
+    }
+    Some(finding)
+}
+
+/// Whether there is a subscription, or was one; so it is taken to be where nothing tells.
+fn anybody_subscribes(look: &Look) -> bool {
+    let fields = ["pubsub_channels", "pubsub_patterns", "pubsubshard_channels"];
+    let none = |info: &BTreeMap<String, String>| {
+        let known: Vec<_> = fields.iter().filter_map(|field| info.get(*field)).collect();
+        !known.is_empty() && known.iter().all(|count| *count == "0")
+    };
+    let before = look.before.as_ref();
+    !none(&look.info) || before.is_none_or(|before| !none(&before.info))
+}
+
+/// How much the fullest of all clients has unread, where all of them were listed.
+fn fullest(look: &Look) -> Option<u64> {
+    let all = look.answered.contains("CLIENT LIST");
+    let unread = look.clients.iter().map(|client| client.output_bytes);
+    unread.max().filter(|_| all)
+}
+
+/// That the counter rose.
+fn rose(look: &Look, rule: &Rule) -> Option<Finding> {
+    let says = format!("{COUNTER} {}", look.rose_by(COUNTER)?);
+    Some(
+        Finding::new(rule.code, rule.title, Verdict::Cause, Confidence::Likely)
+            .at(look.earlier())
+            .at(look.at)
+            .struck(&*look.source)
+            .supported(look.place("INFO"), says),
+    )
 }
 
 /// Nobody was closed over such a limit, as far as a server that counts it tells.
 pub(crate) fn ruled_out(facts: &Facts, code: Code, title: &str) -> Vec<Finding> {
-    let counter = "client_output_buffer_limit_disconnections";
     facts
         .looks
         .iter()
-        .filter(|look| look.number(counter) == Some(0))
+        .filter(|look| look.number(COUNTER) == Some(0))
         .map(|look| {
-            let says = format!("{counter} 0 {}", look.counting_since());
+            let says = format!("{COUNTER} 0 {}", look.counting_since());
             Finding::ruled_out(code, title, look.place("INFO"), says)
         })
         .collect()

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::facts::{Facts, Look, Peer};
+use crate::hosts;
 
 /// Keys, of all databases together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -74,6 +75,9 @@ pub(crate) fn ceiling(facts: &Facts, look: &Look) -> Option<(u64, &'static str)>
         && let Some(limit) = limits.min()
     {
         return Some((limit, "its container"));
+    }
+    if let Some(limit) = hosts::memory_limit(facts) {
+        return Some((limit, "its cgroup"));
     }
     let host = look.number("total_system_memory").filter(|all| *all > 0)?;
     Some((host, "its host"))

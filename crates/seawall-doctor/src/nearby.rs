@@ -152,23 +152,55 @@ fn of_process(host: &mut Host, pid: u32) {
             host.take(&format!("anon_huge_pages_kb: {pages}"));
         }
     }
-    let groups = text(path("cgroup")).unwrap_or_default();
-    let Some(group) = groups.lines().find_map(|line| line.strip_prefix("0::")) else {
-        return;
+    cgroup(host, &text(path("cgroup")).unwrap_or_default());
+}
+
+/// A limit above this is none: the first version of cgroups writes the largest number that it knows.
+const NO_LIMIT: u64 = 1 << 62;
+
+/// What the process's cgroup may have, and how often it was denied, by either version of cgroups.
+fn cgroup(host: &mut Host, groups: &str) {
+    let of = |controller: &str| {
+        let mut lines = groups.lines().filter_map(|line| line.split_once(':'));
+        lines.find_map(|(_, rest)| rest.strip_prefix(controller)?.strip_prefix(':'))
     };
-    let file = |name: &str| text(format!("/sys/fs/cgroup{group}/{name}")).unwrap_or_default();
-    for (name, from) in [("max", "memory.max"), ("current", "memory.current")] {
-        let value = file(from);
-        if !value.is_empty() {
-            host.take(&format!("cgroup_memory_{name}: {}", value.trim()));
+    let (memory, cpu) = match (of("memory"), of("")) {
+        (Some(group), _) => {
+            host.take(&format!("cgroup: {group}"));
+            let cpu = of("cpu").or_else(|| of("cpu,cpuacct")).unwrap_or("/");
+            (format!("memory{group}"), format!("cpu{cpu}"))
+        }
+        (None, Some(group)) => {
+            host.take(&format!("cgroup: {group}"));
+            let folder = group.trim_start_matches('/');
+            (folder.to_owned(), folder.to_owned())
+        }
+        (None, None) => return,
+    };
+    let file = |folder: &str, name: &str| text(format!("/sys/fs/cgroup/{folder}/{name}"));
+    let values = [
+        ("max", "memory.max"),
+        ("max", "memory.limit_in_bytes"),
+        ("current", "memory.current"),
+        ("current", "memory.usage_in_bytes"),
+    ];
+    for (name, from) in values {
+        let Some(value) = file(&memory, from) else {
+            continue;
+        };
+        let value = value.trim();
+        let none = value.parse().is_ok_and(|limit: u64| limit >= NO_LIMIT);
+        let value = if none { "max" } else { value };
+        host.take(&format!("cgroup_memory_{name}: {value}"));
+    }
+    for from in ["memory.events", "memory.oom_control"] {
+        for line in file(&memory, from).unwrap_or_default().lines() {
+            if let Some((name @ ("oom" | "oom_kill" | "max"), count)) = line.split_once(' ') {
+                host.take(&format!("cgroup_{name}: {count}"));
+            }
         }
     }
-    for line in file("memory.events").lines() {
-        if let Some((name @ ("oom" | "oom_kill" | "max"), count)) = line.split_once(' ') {
-            host.take(&format!("cgroup_{name}: {count}"));
-        }
-    }
-    for line in file("cpu.stat").lines() {
+    for line in file(&cpu, "cpu.stat").unwrap_or_default().lines() {
         if let Some(count) = line.strip_prefix("nr_throttled ") {
             host.take(&format!("cgroup_throttled: {count}"));
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::container::News;
-use crate::facts::{Facts, Look, Reach, span};
+use crate::facts::{Facts, Look, Reach, addr, flagged, span};
 use crate::lives::Life;
 use crate::stamp::Stamp;
 
@@ -45,6 +45,11 @@ pub(crate) fn uptime(facts: &Facts) -> Uptime {
         return Uptime::Stayed(words);
     }
     Uptime::Unknown(match facts.looks.first() {
+        Some(look) if look.is_sentinel() => format!("unknown: {}", of_sentinel(look)),
+        Some(look) if look.reach == Reach::Answered => format!(
+            "unknown: {} answers, and does not say since when (INFO had no answer)",
+            look.source
+        ),
         Some(look) => format!("unknown: {} did not tell", look.source),
         None => "unknown: no server was looked at, and no log tells".to_owned(),
     })
@@ -110,6 +115,9 @@ fn another_run(facts: &Facts) -> Option<String> {
         let (Some(run), Reach::Answered) = (look.info.get("run_id"), &look.reach) else {
             continue;
         };
+        if look.is_sentinel() {
+            continue;
+        }
         if let Some(before) = runs.insert(&look.source, run)
             && before != run
         {
@@ -124,8 +132,38 @@ fn another_run(facts: &Facts) -> Option<String> {
     None
 }
 
+/// What a Sentinel tells of the servers that it watches: it is none of them.
+fn of_sentinel(look: &Look) -> String {
+    let mut words = format!("{} is a Sentinel, and no server", look.source);
+    for watched in &look.watched {
+        let down = |instance: &BTreeMap<String, String>| {
+            flagged(instance, "s_down") || flagged(instance, "o_down")
+        };
+        let state = if down(&watched.primary) {
+            ", which it holds to be down"
+        } else {
+            ""
+        };
+        words = format!(
+            "{words}; the primary of {} is {}{state}",
+            watched.name,
+            watched.addr()
+        );
+        let gone: Vec<_> = watched
+            .replicas
+            .iter()
+            .filter(|one| down(one))
+            .map(addr)
+            .collect();
+        if !gone.is_empty() {
+            words = format!("{words}, and {} is down", gone.join(", "));
+        }
+    }
+    words
+}
+
 fn run_in_words(look: &Look) -> Option<String> {
-    if !matches!(look.reach, Reach::Answered | Reach::Pasted) {
+    if !matches!(look.reach, Reach::Answered | Reach::Pasted) || look.is_sentinel() {
         return None;
     }
     let seconds = look.number("uptime_in_seconds")?;

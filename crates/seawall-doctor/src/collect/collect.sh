@@ -62,6 +62,24 @@ log_lines() {
         -e ': as_is' -e 's/ user=[^ ]*//' -e p | names
 }
 
+# Whom the options name. A URL has a password in it: nothing of one is repeated.
+asked() {
+    said='' host=127.0.0.1 user=default
+    for word in "$@"; do
+        case $said in -h) host=$word ;; --user) user=$word ;; -u) host='' user='' ;; esac
+        said=$word
+    done
+    printf 'host: %s\nuser: %s\n' "$host" "$user"
+}
+
+# Whether the server runs on this host: elsewhere its files and its journal are those of another.
+is_here() {
+    case $(cat "/proc/$(of_info process_id)/comm" 2>/dev/null) in
+    *redis* | *valkey* | *keydb*) ;;
+    *) return 1 ;;
+    esac
+}
+
 value() { [ -r "$2" ] && printf '%s: %s\n' "$1" "$(head -n 1 "$2" 2>/dev/null)"; }
 
 host() {
@@ -86,11 +104,8 @@ host() {
          { for (i = 2; i <= NF; i++)
                if (names[i] ~ /^(ListenOverflows|ListenDrops|TCPTimeouts|TCPBacklogDrop|TCPReqQFullDrop|TCPReqQFullDoCookies|TCPAbortOnMemory|PruneCalled|RcvPruned|TCPSynRetrans|RetransSegs|OutSegs)$/)
                    print names[i] ": " $i }' /proc/net/netstat /proc/net/snmp 2>/dev/null
+    is_here || return
     pid=$(of_info process_id)
-    case $(cat "/proc/${pid:-none}/comm" 2>/dev/null) in
-    *redis* | *valkey* | *keydb*) ;;
-    *) return ;;
-    esac
     printf 'pid: %s\n' "$pid"
     awk '/^Max open files/ { print "max_open_files: " $4 }' "/proc/$pid/limits" 2>/dev/null
     set -- "/proc/$pid/fd"/*
@@ -98,14 +113,35 @@ host() {
     value oom_score_adj "/proc/$pid/oom_score_adj"
     awk '/^(VmRSS|VmSwap):/ { print tolower(substr($1, 1, length($1) - 1)) "_kb: " $2 }' "/proc/$pid/status" 2>/dev/null
     awk '/^AnonHugePages:/ { print "anon_huge_pages_kb: " $2 }' "/proc/$pid/smaps_rollup" 2>/dev/null
-    group=$(sed -n 's/^0:://p' "/proc/$pid/cgroup" 2>/dev/null)
-    value cgroup_memory_max "/sys/fs/cgroup$group/memory.max"
-    value cgroup_memory_current "/sys/fs/cgroup$group/memory.current"
-    awk '/^(oom|oom_kill|max) / { print "cgroup_" $1 ": " $2 }' "/sys/fs/cgroup$group/memory.events" 2>/dev/null
-    awk '/^nr_throttled / { print "cgroup_throttled: " $2 }' "/sys/fs/cgroup$group/cpu.stat" 2>/dev/null
+    cgroup
+}
+
+# By either version of cgroups: the first keeps each kind of limit in a folder of its own.
+cgroup() {
+    group=$(sed -n 's/^[0-9]*:memory://p' "/proc/$pid/cgroup" 2>/dev/null)
+    if [ -n "$group" ]; then
+        memory=memory$group
+        cpu=cpu$(sed -n -E 's/^[0-9]+:cpu(,cpuacct)?://p' "/proc/$pid/cgroup" | head -n 1)
+    else
+        group=$(sed -n 's/^0:://p' "/proc/$pid/cgroup" 2>/dev/null)
+        memory=${group#/} cpu=${group#/}
+    fi
+    [ -n "$group" ] || return
+    printf 'cgroup: %s\n' "$group"
+    for file in memory.max memory.limit_in_bytes; do
+        value cgroup_memory_max "/sys/fs/cgroup/$memory/$file"
+    done | sed 's/ [0-9]\{19,\}$/ max/'
+    for file in memory.current memory.usage_in_bytes; do
+        value cgroup_memory_current "/sys/fs/cgroup/$memory/$file"
+    done
+    for file in memory.events memory.oom_control; do
+        awk '/^(oom|oom_kill|max) / { print "cgroup_" $1 ": " $2 }' "/sys/fs/cgroup/$memory/$file" 2>/dev/null
+    done
+    awk '/^nr_throttled / { print "cgroup_throttled: " $2 }' "/sys/fs/cgroup/$cpu/cpu.stat" 2>/dev/null
 }
 
 server_log() {
+    [ -n "${SEAWALL_LOG:-}" ] || is_here || return
     file=${SEAWALL_LOG:-$(raw "$@" CONFIG GET logfile | sed -n 2p)}
     case $file in
     /* | '') ;;
@@ -155,6 +191,7 @@ settings() {
 collect() {
     section 'bundle 1'
     printf 'time: %s\nzone: %s\n' "$(date +%s)" "$(date +%z)"
+    asked "$@"
     section ping
     # What redis-cli says of a server that it cannot talk to.
     reached=$(redis-cli --no-auth-warning "$@" PING 2>&1 </dev/null |
@@ -189,11 +226,13 @@ server() {
     else
         section CONFIG GET
         settings "$@"
-        section CLIENT LIST
         connected=$(of_info connected_clients)
         if [ "${connected:-0}" -le 10000 ]; then
+            section CLIENT LIST
             raw "$@" CLIENT LIST | clients
         else
+            # Not of all: nobody waits for this script.
+            section CLIENT LIST TYPE
             raw "$@" CLIENT LIST TYPE pubsub | clients
             raw "$@" CLIENT LIST TYPE replica | clients
         fi

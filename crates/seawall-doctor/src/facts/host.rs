@@ -19,7 +19,7 @@ pub struct Host {
     /// `memtotal_kb`, `memavailable_kb`, `sockets_tw`, `nf_conntrack_count`, `nf_conntrack_max`; the counters
     /// `ListenOverflows`, `ListenDrops`, `TCPTimeouts`, `RetransSegs`, `OutSegs`, ..; of the server's process
     /// `max_open_files`, `open_files`, `oom_score_adj`, `vmrss_kb`, `vmswap_kb`, `anon_huge_pages_kb`,
-    /// `cgroup_memory_max`, `cgroup_memory_current`, `cgroup_oom_kill`, `cgroup_throttled`, ..
+    /// `cgroup`, `cgroup_memory_max`, `cgroup_memory_current`, `cgroup_oom_kill`, `cgroup_throttled`, ..
     pub values: BTreeMap<String, String>,
 }
 
@@ -73,7 +73,7 @@ impl Host {
             return;
         };
         let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        if !plain || name.len() > 40 || value.len() > 200 || self.values.len() > 200 {
+        if !plain || name.len() > 40 || value.len() > 400 || self.values.len() > 200 {
             return;
         }
         if name == "pid" {

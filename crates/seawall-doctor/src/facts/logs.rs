@@ -71,6 +71,8 @@ pub enum KernelLine {
         name: String,
         /// Its cgroup had no more, not the host.
         cgroup: bool,
+        /// That cgroup, where the kernel named it.
+        group: Option<String>,
     },
     /// A port's queue of new connections was full.
     SynFlood {

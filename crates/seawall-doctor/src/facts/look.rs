@@ -1,6 +1,6 @@
 //! One look at a server: what it answered, and what rules ask of that.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,6 +51,8 @@ pub struct Look {
     pub address: Option<String>,
     /// How the look broke off, if it did: what the others tell was told before that.
     pub lost: Option<Lost>,
+    /// The commands that were answered in full, `SLOWLOG GET`: only then does what they do not tell mean that it is not.
+    pub answered: BTreeSet<&'static str>,
     /// What the look itself cost the server.
     pub cost: Cost,
 }
@@ -117,6 +119,7 @@ impl Look {
             queues: Vec::new(),
             address: None,
             lost: None,
+            answered: BTreeSet::new(),
             cost: Cost::default(),
         }
     }
@@ -152,6 +155,18 @@ impl Look {
     /// A word of INFO: `role`, `master_link_status`, ..
     pub fn word(&self, field: &str) -> Option<&str> {
         self.info.get(field).map(String::as_str)
+    }
+
+    /// Whether a Sentinel answered, and no server: what it tells of itself is not the server's.
+    pub fn is_sentinel(&self) -> bool {
+        self.word("redis_mode") == Some("sentinel")
+    }
+
+    /// The first number of its version; 0 where that is not known.
+    pub fn major(&self) -> u32 {
+        let version = self.word("redis_version").unwrap_or_default();
+        let major = version.split('.').next().unwrap_or_default();
+        major.parse().unwrap_or(0)
     }
 
     /// A number of CONFIG GET.

@@ -61,6 +61,7 @@ fn adopt(look: &mut Look, other: Look) {
             *mine = theirs;
         }
     }
+    look.answered.extend(other.answered);
     fill(&mut look.before, other.before);
     fill(&mut look.config, other.config);
     if look.clients.is_empty() {

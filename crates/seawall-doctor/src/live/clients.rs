@@ -49,7 +49,6 @@ enum Asked {
 impl Interview<'_> {
     pub(super) fn clients(&mut self, look: &mut Look, now: Stamp, named: bool) {
         let connected = look.number("connected_clients").unwrap_or(0);
-        let leaves = "who holds connections stays unknown";
         let asked = if connected > WHOLE_MAX {
             Asked::Drawn
         } else if named || connected <= self.affordable() || needle(look) {
@@ -58,7 +57,7 @@ impl Interview<'_> {
             Asked::Drawn
         };
         if matches!(asked, Asked::All) {
-            self.list(look, &["CLIENT", "LIST"], leaves);
+            self.list(look, &["CLIENT", "LIST"]);
             return;
         }
         let whole = self.kinds(look);
@@ -66,7 +65,7 @@ impl Interview<'_> {
         let drawn = self.draw(look, others, now);
         if drawn.is_none() && connected <= WHOLE_MAX && crowded(look) {
             look.clients.clear();
-            self.list(look, &["CLIENT", "LIST"], leaves);
+            self.list(look, &["CLIENT", "LIST"]);
             return;
         }
         let drawn = drawn.unwrap_or(0);
@@ -80,8 +79,11 @@ impl Interview<'_> {
         u64::try_from(rows).unwrap_or(u64::MAX).max(WHOLE)
     }
 
-    fn list(&mut self, look: &mut Look, words: &[&str], leaves: &str) {
-        if let Some(list) = self.ask(words, leaves) {
+    fn list(&mut self, look: &mut Look, words: &[&str]) {
+        if let Some(list) = self.ask(words) {
+            if words.len() == 2 {
+                look.answered.insert("CLIENT LIST");
+            }
             look.clients.extend(peers(&list));
         }
     }
@@ -105,8 +107,7 @@ impl Interview<'_> {
         ];
         for (kind, any) in kinds {
             if any {
-                let leaves = "who listens and who replicates stays unknown";
-                self.list(look, &["CLIENT", "LIST", "TYPE", kind], leaves);
+                self.list(look, &["CLIENT", "LIST", "TYPE", kind]);
             }
         }
         look.clients.truncate(WHOLE_MAX as usize);
@@ -133,7 +134,7 @@ impl Interview<'_> {
         for some in ids.chunks(IDS_AT_ONCE) {
             let mut words = vec!["CLIENT", "LIST", "ID"];
             words.extend(some.iter().map(String::as_str));
-            let list = self.ask(&words, "who holds connections stays unknown")?;
+            let list = self.ask(&words)?;
             let others = peers(&list).into_iter();
             let others = others.filter(|peer| !peer.subscribes() && !peer.replicates());
             let before = look.clients.len();
@@ -156,7 +157,7 @@ impl Interview<'_> {
             format!("seawall doctor --for {seconds} URL: the list is a hundredth of that time")
         };
         self.facts.unseen.push(Unseen {
-            what: format!("CLIENT LIST of {}", self.name),
+            what: format!("CLIENT LIST of {}", self.asked.server),
             why: format!(
                 "of {connected} clients {whom} asked about, so as not to hold the server up: one that is unlike the others may be \
                  among the rest"

@@ -21,7 +21,6 @@ use crate::rule::Need;
 use crate::stamp::Stamp;
 pub(crate) use conversation::Conversation;
 use conversation::WORDLESS;
-pub(crate) use questions::unlock;
 use trust::Plan;
 pub use trust::Unset;
 
@@ -81,11 +80,15 @@ pub fn look_with(target: &Target, manner: Manner, queues: &[String]) -> Result<F
     match Conversation::begin(target.endpoint(), plan.as_ref(), until) {
         Err(reach) => look.reach = reach,
         Ok(mut conversation) => {
-            match conversation.log_in(target) {
-                Err(reach) => look.reach = reach,
-                Ok(()) => {
-                    questions::ask_all(&mut conversation, &mut look, &mut facts, manner, queues);
-                }
+            if let Err(reach) = conversation.log_in(target) {
+                look.reach = reach;
+            } else {
+                let asked = questions::Wanted {
+                    manner,
+                    queues,
+                    user: target.user(),
+                };
+                questions::ask_all(&mut conversation, &mut look, &mut facts, asked);
             }
             look.address = conversation.peer().filter(|_| named(target));
             // Where nobody was let in, that says how.

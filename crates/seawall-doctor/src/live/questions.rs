@@ -8,7 +8,9 @@ use seawall_wire::Value;
 use super::Manner;
 use super::conversation::{Conversation, Trouble};
 use crate::facts::{Before, Facts, Look, Queue, Unseen, Watched, reckon};
+use crate::managed::Service;
 use crate::read::reply;
+use crate::refusal::{Asked, Why};
 use crate::settings::{FORMER, SETTINGS};
 use crate::stamp::Stamp;
 
@@ -22,28 +24,55 @@ const LASTS_MAX: Duration = Duration::from_millis(850);
 /// A Sentinel is asked about no more primaries than this.
 const WATCHED_MAX: usize = 64;
 
+/// What is wanted of a server.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub(super) manner: Manner,
+    /// The queues whose lengths are asked for.
+    pub(super) queues: &'a [String],
+    /// As whom it is asked.
+    pub(super) user: Option<&'a str>,
+}
+
 /// Asks everything. What is refused is said.
 pub(super) fn ask_all(
     conversation: &mut Conversation,
     look: &mut Look,
     facts: &mut Facts,
-    manner: Manner,
-    queues: &[String],
+    wanted: Wanted<'_>,
 ) {
+    let Wanted {
+        manner,
+        queues,
+        user,
+    } = wanted;
     let mut interview = Interview {
         conversation,
         facts,
-        name: look.source.to_string(),
         manner,
+        asked: Asked {
+            server: look.source.to_string(),
+            user: Some(user.unwrap_or("default").to_owned()),
+            service: Service::of(look),
+            major: 0,
+        },
+        forbidden: Vec::new(),
     };
     interview.info(look);
+    interview.asked.service = Service::of(look);
+    interview.asked.major = look.major();
     let first = Instant::now();
-    if look.word("redis_mode") == Some("sentinel") {
+    if look.is_sentinel() {
         interview.sentinel(look);
     } else {
         interview.server(look, manner.now, !queues.is_empty());
         interview.queues(look, queues, None);
     }
+    let Interview {
+        asked, forbidden, ..
+    } = &interview;
+    let together = asked.together(forbidden);
+    interview.facts.unseen.extend(together);
     if look.info.is_empty() {
         return;
     }
@@ -73,24 +102,26 @@ fn info_of(conversation: &mut Conversation) -> Result<BTreeMap<String, String>, 
 pub(super) struct Interview<'a> {
     pub(super) conversation: &'a mut Conversation,
     pub(super) facts: &'a mut Facts,
-    pub(super) name: String,
+    pub(super) asked: Asked,
+    /// What the user may not.
+    pub(super) forbidden: Vec<Vec<String>>,
     pub(super) manner: Manner,
 }
 
 impl Interview<'_> {
     fn info(&mut self, look: &mut Look) {
-        let leaves = "uptime, memory and counters stay unknown";
         match info_of(self.conversation) {
             Ok(info) => look.info = info,
             Err(trouble) => {
-                self.refused(&["INFO"], &trouble, leaves);
+                self.refused(&["INFO"], &trouble);
                 return;
             }
         }
         if look.info.is_empty() {
             self.facts.unseen.push(Unseen {
-                what: format!("INFO of {}", self.name),
-                why: format!("answered with none of its fields: {leaves}"),
+                what: format!("INFO of {}", self.asked.server),
+                why: "answered with none of its fields: uptime, memory and counters stay unknown"
+                    .to_owned(),
                 how: "redis-cli INFO: does a proxy answer in the server's place?".to_owned(),
             });
         }
@@ -131,37 +162,36 @@ impl Interview<'_> {
     fn server(&mut self, look: &mut Look, now: Stamp, named: bool) {
         self.settings(look);
         self.clients(look, now, named);
-        if let Some(entries) = self.ask(
-            &["SLOWLOG", "GET", ENTRIES_MAX],
-            "slow commands stay unknown",
-        ) {
+        if let Some(entries) = self.ask(&["SLOWLOG", "GET", ENTRIES_MAX]) {
             look.slow = elements(&entries).iter().filter_map(reply::slow).collect();
+            look.answered.insert("SLOWLOG GET");
         }
-        let major = major(look);
-        let leaves = "what held the server up stays unknown";
-        if let Some(events) = self.ask(&["LATENCY", "LATEST"], leaves) {
+        // Where INFO did not tell the version, the server itself knows what it knows.
+        let major = if look.info.is_empty() {
+            u32::MAX
+        } else {
+            look.major()
+        };
+        if let Some(events) = self.ask(&["LATENCY", "LATEST"]) {
             look.latency = elements(&events)
                 .iter()
                 .filter_map(reply::latency)
                 .collect();
         }
         if major >= 4
-            && let Some(stats) = self.ask(&["MEMORY", "STATS"], "what fills memory stays unknown")
+            && let Some(stats) = self.ask(&["MEMORY", "STATS"])
         {
             look.memory = reply::memory(&stats);
         }
         if major >= 6
-            && let Some(log) = self.ask(
-                &["ACL", "LOG", ENTRIES_MAX],
-                "whom the ACL refused stays unknown",
-            )
+            && let Some(log) = self.ask(&["ACL", "LOG", ENTRIES_MAX])
         {
             look.denied = elements(&log)
                 .iter()
                 .filter_map(|entry| reply::denied(entry, Some(now)))
                 .collect();
         }
-        if let Some(role) = self.ask(&["ROLE"], "its replicas stay unknown") {
+        if let Some(role) = self.ask(&["ROLE"]) {
             look.role = reply::role(&role);
         }
         if look.number("cluster_enabled") == Some(1) {
@@ -170,12 +200,11 @@ impl Interview<'_> {
     }
 
     fn settings(&mut self, look: &mut Look) {
-        let leaves = "limits and timeouts stay unknown";
         // Several names at once are understood since 7.0: older servers are asked one by one, in one go.
-        if major(look) >= 7 {
+        if look.major() >= 7 {
             let mut words = vec!["CONFIG", "GET"];
             words.extend(SETTINGS);
-            if let Some(settings) = self.ask(&words, leaves) {
+            if let Some(settings) = self.ask(&words) {
                 reply::settings(look, &settings);
             }
             return;
@@ -193,7 +222,7 @@ impl Interview<'_> {
                 Err(_) if told => {}
                 Err(trouble) => {
                     told = true;
-                    self.refused(&["CONFIG", "GET"], &trouble, leaves);
+                    self.refused(&["CONFIG", "GET"], &trouble);
                 }
             }
         }
@@ -202,8 +231,7 @@ impl Interview<'_> {
     /// Asks for the lengths of the queues that the operator named, and of nothing else that holds data.
     fn queues(&mut self, look: &mut Look, names: &[String], after: Option<Duration>) {
         for name in names {
-            let Some(length) = self.ask(&["LLEN", name], "whether that queue grows stays unknown")
-            else {
+            let Some(length) = self.ask(&["LLEN", name]) else {
                 return;
             };
             if let Some(length) = length
@@ -216,21 +244,19 @@ impl Interview<'_> {
     }
 
     fn cluster(&mut self, look: &mut Look) {
-        let leaves = "whether the cluster is whole stays unknown";
-        if let Some(info) = self.ask(&["CLUSTER", "INFO"], leaves) {
+        if let Some(info) = self.ask(&["CLUSTER", "INFO"]) {
             look.cluster = reply::fields(&text(&info));
         }
-        if let Some(nodes) = self.ask(&["CLUSTER", "NODES"], leaves) {
+        if let Some(nodes) = self.ask(&["CLUSTER", "NODES"]) {
             look.nodes = text(&nodes).lines().filter_map(reply::node).collect();
         }
     }
 
     fn sentinel(&mut self, look: &mut Look) {
-        let leaves = "what it watches stays unknown";
-        if let Some(role) = self.ask(&["ROLE"], leaves) {
+        if let Some(role) = self.ask(&["ROLE"]) {
             look.role = reply::role(&role);
         }
-        let Some(primaries) = self.ask(&["SENTINEL", "MASTERS"], leaves) else {
+        let Some(primaries) = self.ask(&["SENTINEL", "MASTERS"]) else {
             return;
         };
         let former = look
@@ -243,7 +269,7 @@ impl Interview<'_> {
                 continue;
             };
             let mut several = |what: &str| {
-                self.ask(&["SENTINEL", what, &name], leaves)
+                self.ask(&["SENTINEL", what, &name])
                     .map(|all| elements(&all).iter().map(reply::instance).collect())
                     .unwrap_or_default()
             };
@@ -262,50 +288,52 @@ impl Interview<'_> {
         }
     }
 
-    pub(super) fn ask(&mut self, words: &[&str], leaves: &str) -> Option<Value> {
+    pub(super) fn ask(&mut self, words: &[&str]) -> Option<Value> {
         match self.conversation.ask(words) {
             Ok(value) => Some(value),
             Err(trouble) => {
-                self.refused(words, &trouble, leaves);
+                self.refused(words, &trouble);
                 None
             }
         }
     }
 
-    fn refused(&mut self, words: &[&str], trouble: &Trouble, leaves: &str) {
-        let what = format!("{} of {}", words[..words.len().min(2)].join(" "), self.name);
+    fn refused(&mut self, words: &[&str], trouble: &Trouble) {
         let again = || {
             format!(
                 "the end of the server's log, then again: seawall doctor {}",
-                self.name
+                self.asked.server
             )
         };
-        let unseen = match trouble {
-            Trouble::Refused(_) => Unseen {
-                what,
-                why: format!("{trouble}: {leaves}"),
-                how: unlock(words),
-            },
+        let why = match trouble {
+            Trouble::Refused(error) => Why::of(error.kind.word(), &error.message),
             // Said once, of whatever would have been asked.
-            Trouble::Over => Unseen {
-                what: format!("what else {} would have been asked", self.name),
-                why: trouble.to_string(),
-                how: again(),
-            },
-            _ => Unseen {
-                what,
-                why: format!("{trouble}: {leaves}"),
-                how: again(),
-            },
+            Trouble::Over => {
+                let unseen = Unseen {
+                    what: format!("what else {} would have been asked", self.asked.server),
+                    why: trouble.to_string(),
+                    how: again(),
+                };
+                self.say(Some(unseen));
+                return;
+            }
+            other => Why::Lost(other.to_string(), again()),
         };
-        if !self.facts.unseen.contains(&unseen) {
-            self.facts.unseen.push(unseen);
+        let words = &words[..words.len().min(2)];
+        if why == Why::NotPermitted {
+            let owned = words.iter().map(|word| (*word).to_owned()).collect();
+            if !self.forbidden.contains(&owned) {
+                self.forbidden.push(owned);
+            }
         }
+        let unseen = self.asked.unseen(words, &why);
+        self.say(unseen);
     }
-}
 
-fn major(look: &Look) -> u32 {
-    version(look).0
+    fn say(&mut self, unseen: Option<Unseen>) {
+        let unseen = unseen.filter(|unseen| !self.facts.unseen.contains(unseen));
+        self.facts.unseen.extend(unseen);
+    }
 }
 
 /// `7.0.15`: 7 and 0; zeros where it is not told.
@@ -324,21 +352,4 @@ pub(super) fn text(value: &Value) -> String {
 
 fn elements(value: &Value) -> &[Value] {
     value.as_elements().unwrap_or_default()
-}
-
-/// The line of an ACL that permits it.
-pub(crate) fn unlock(words: &[&str]) -> String {
-    let managed = match words[0] {
-        "INFO" => {
-            " (managed services: their own metrics, or redis-cli INFO of an administrator > info.txt)"
-        }
-        "CONFIG" => " (managed services: their parameter group)",
-        _ => "",
-    };
-    let permits = match words {
-        ["INFO" | "ROLE" | "LLEN", ..] => words[0].to_ascii_lowercase(),
-        [container, sub, ..] => format!("{container}|{sub}").to_ascii_lowercase(),
-        _ => words.join("|").to_ascii_lowercase(),
-    };
-    format!("ACL SETUSER <user> +{permits}{managed}")
 }

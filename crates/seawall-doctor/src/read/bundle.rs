@@ -10,6 +10,8 @@ use super::kernel::Kernel;
 use super::redis_log::RedisLog;
 use super::{Given, Lines, cli, first_lines, reply, searched};
 use crate::facts::{Facts, Host, Reach, TlsTrouble, Unseen};
+use crate::managed::Service;
+use crate::refusal::{Asked, Why};
 use crate::rule::Need;
 
 const MARK: &str = "== seawall ";
@@ -36,6 +38,12 @@ pub(super) fn read(
         host: Host::new(name, None),
         zone: None,
         reach: None,
+        asked: Asked {
+            server: name.to_owned(),
+            ..Asked::default()
+        },
+        forbidden: Vec::new(),
+        some_clients: false,
         whole: false,
         facts,
     };
@@ -63,6 +71,12 @@ struct Bundle<'a> {
     /// Seconds east of UTC, of the host's clock.
     zone: Option<i64>,
     reach: Option<Reach>,
+    /// Who was asked, as whom.
+    asked: Asked,
+    /// What the user may not.
+    forbidden: Vec<Vec<String>>,
+    /// Not all clients are listed.
+    some_clients: bool,
     whole: bool,
     facts: &'a mut Facts,
 }
@@ -87,6 +101,10 @@ impl Bundle<'_> {
         for line in text.lines() {
             if let Some(zone) = line.strip_prefix("zone: ") {
                 self.zone = east_of_utc(zone);
+            } else if let Some(host) = line.strip_prefix("host: ") {
+                self.asked.service = Service::named(host);
+            } else if let Some(user) = line.strip_prefix("user: ") {
+                self.asked.user = Some(user.to_owned());
             }
         }
     }
@@ -94,19 +112,37 @@ impl Bundle<'_> {
     /// What the server answered, or why it did not.
     fn answer(&mut self, title: &str, text: &str) {
         let first = text.lines().next().unwrap_or_default();
-        let word = first.trim_start_matches("(error) ");
-        let word = word.split(' ').next().unwrap_or_default();
-        let refused = ["NOPERM", "NOAUTH", "ERR"].contains(&word);
-        if refused && !first.contains("nknown") {
-            self.facts.unseen.push(Unseen {
-                what: format!("{title} of {}", self.name),
-                why: format!("refused ({word}) when the bundle was made"),
-                how: crate::live::unlock(&title.split(' ').collect::<Vec<_>>()),
-            });
+        let first = first.trim_start_matches("(error) ");
+        let word = first.split(' ').next().unwrap_or_default();
+        if ["NOPERM", "NOAUTH", "ERR", "LOADING", "BUSY", "MASTERDOWN"].contains(&word) {
+            self.refused(title, &Why::of(word, first));
             return;
+        }
+        match title {
+            "SLOWLOG GET" => {
+                self.pasted.look().answered.insert("SLOWLOG GET");
+            }
+            "CLIENT LIST TYPE" => self.some_clients = true,
+            _ => {}
         }
         text.lines().for_each(|line| self.pasted.line(line));
         self.pasted.pause();
+        if title == "INFO" {
+            let look = self.pasted.look();
+            self.asked.service = self.asked.service.or_else(|| Service::of(look));
+            self.asked.major = look.major();
+        }
+    }
+
+    fn refused(&mut self, title: &str, why: &Why) {
+        let words: Vec<_> = title.split(' ').take(2).collect();
+        if *why == Why::NotPermitted {
+            let owned = words.iter().map(|word| (*word).to_owned()).collect();
+            if !self.forbidden.contains(&owned) {
+                self.forbidden.push(owned);
+            }
+        }
+        self.facts.unseen.extend(self.asked.unseen(&words, why));
     }
 
     /// `SENTINEL REPLICAS shop`
@@ -179,6 +215,12 @@ impl Bundle<'_> {
                 how: "run the script again: seawall collect --script > collect.sh; sh collect.sh"
                     .to_owned(),
             });
+        }
+        self.facts
+            .unseen
+            .extend(self.asked.together(&self.forbidden));
+        if self.some_clients {
+            self.pasted.look().answered.remove("CLIENT LIST");
         }
         if !self.host.values.is_empty() {
             self.facts.had.insert(Need::Host);

@@ -120,8 +120,9 @@ pub(super) const TEXTS: &[Known] = &[
     own("Timeout reading from ", Failure::ReadTimeout),
     own("Timeout performing ", Failure::ReadTimeout),
     own("Timeout awaiting response (", Failure::ReadTimeout),
+    // `Socket timeout.` of ioredis 6, `Socket timeout timeout.` and `Socket timeout during maintenance.` of node-redis 6.
     own(
-        "Socket timeout timeout. Expecting data",
+        "Expecting data, but didn't receive any",
         Failure::ReadTimeout,
     ),
     own("RedisCommandTimeoutException", Failure::ReadTimeout),
@@ -131,6 +132,7 @@ pub(super) const TEXTS: &[Known] = &[
         Failure::WriteFailed,
     ),
     own("Timeout writing to socket", Failure::WriteFailed),
+    own("Command timeout during maintenance", Failure::WriteFailed),
     own("while writing to socket", Failure::WriteFailed),
     own(
         "Attempting to write to a broken connection",
@@ -156,6 +158,7 @@ pub(super) const TEXTS: &[Known] = &[
     own("SocketClosed (ReadEndOfStream", Failure::Closed),
     own("InvalidResponse", Failure::Protocol),
     own("Protocol error, got ", Failure::Protocol),
+    own("Unknown RESP type ", Failure::Protocol),
     own("JedisConnectionException: Unknown reply", Failure::Protocol),
     own("Error while reading from ", Failure::Reset),
     // Given up.
@@ -187,8 +190,13 @@ pub(super) const TEXTS: &[Known] = &[
         Failure::NotConnected,
     ),
     own("redis: all sentinels", Failure::NotConnected),
+    own("All sentinels are unreachable", Failure::NotConnected),
+    own("Failed to refresh slots cache", Failure::NotConnected),
+    own("None of startup nodes is available", Failure::NotConnected),
+    own("All the root nodes are unavailable", Failure::NotConnected),
     own("redis: client is closed", Failure::NotConnected),
     shared("The client is closed", Failure::NotConnected),
+    shared("The client is offline", Failure::NotConnected),
     shared("Connection is closed.", Failure::NotConnected),
     // What every program writes about its sockets.
     shared("connect ETIMEDOUT", Failure::ConnectTimeout),
@@ -327,4 +335,69 @@ fn caseless(words: impl Iterator<Item = &'static str>) -> AhoCorasick {
         .ascii_case_insensitive(true)
         .build(words)
         .expect("the table fits into an automaton")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As ioredis 6.0 and node-redis 6.3 wrote it before a Redis 7.0 that was broken so.
+    #[test]
+    fn what_nodes_clients_write_is_known() {
+        use Failure as F;
+        let told = [
+            ("Error: connect ECONNREFUSED 127.0.0.1:32659", F::Refused),
+            (
+                "MaxRetriesPerRequestError: Reached the max retries per request limit (which is 1). Refer to \"maxRetriesPerRequest\" option for details.",
+                F::NotConnected,
+            ),
+            (
+                "Error: getaddrinfo ENOTFOUND no-such-host.invalid",
+                F::NameUnknown,
+            ),
+            (
+                "ReplyError: NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option",
+                F::Auth,
+            ),
+            ("Error: write ECONNRESET", F::Reset),
+            ("Error: write EPIPE", F::WriteFailed),
+            ("Error: ERR max number of clients reached", F::MaxClients),
+            ("Error: Socket closed unexpectedly", F::Closed),
+            ("Error: Connection is closed.", F::NotConnected),
+            ("Error: Command timed out", F::ReadTimeout),
+            (
+                "Error: Socket timeout. Expecting data, but didn't receive any in 200ms.",
+                F::ReadTimeout,
+            ),
+            (
+                "Error: Socket timeout timeout. Expecting data, but didn't receive any in 200ms.",
+                F::ReadTimeout,
+            ),
+            (
+                "ReplyError: NOPERM this user has no permissions to access one of the keys used as arguments",
+                F::Denied,
+            ),
+            (
+                "Error: Stream isn't writeable and enableOfflineQueue options is false",
+                F::NotConnected,
+            ),
+            ("Error: The client is closed", F::NotConnected),
+            ("Error: connect ETIMEDOUT", F::ConnectTimeout),
+            ("Error: Connection timeout", F::ConnectTimeout),
+            ("Error: Unknown RESP type 72 \"H\"", F::Protocol),
+            ("ReplyError: CLUSTERDOWN Hash slot not served", F::Cluster),
+            (
+                "ClusterAllFailedError: Failed to refresh slots cache.",
+                F::NotConnected,
+            ),
+            (
+                "Error: All sentinels are unreachable and retry is disabled. Last error: Connection is closed.",
+                F::NotConnected,
+            ),
+        ];
+        for (text, failure) in told {
+            let known = meaning(text).map(|(_, known)| known.failure);
+            assert_eq!(known, Some(failure), "{text}");
+        }
+    }
 }

@@ -212,6 +212,7 @@ impl Pasted {
             if self.look.clients.len() < CLIENTS_MAX {
                 self.look.clients.extend(peer(line));
             }
+            self.look.answered.insert("CLIENT LIST");
         } else if let Some(node) = reply::node(line) {
             self.look.nodes.push(node);
         } else if let Some(name) = kept(line) {

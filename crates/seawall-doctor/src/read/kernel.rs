@@ -11,6 +11,8 @@ use crate::stamp::Stamp;
 use crate::text::{Listened, Said, Text};
 
 const KILLED: &str = "Killed process ";
+/// Before it, since 4.19: `oom-kill:constraint=CONSTRAINT_MEMCG,..,task_memcg=/system.slice/redis.service,task=redis-server,pid=9,uid=0`
+const SCOPE: &str = "oom-kill:constraint=";
 const FLOODED: &str = "ossible SYN flooding on port ";
 
 /// Whether this is a line of such a log.
@@ -28,7 +30,7 @@ fn boot_seconds(line: &str) -> Option<f64> {
 
 pub(super) fn listened() -> &'static Listened {
     static LISTENED: OnceLock<Listened> = OnceLock::new();
-    Listened::once(&LISTENED, Need::Kernel, [KILLED, FLOODED])
+    Listened::once(&LISTENED, Need::Kernel, [KILLED, SCOPE, FLOODED])
 }
 
 #[derive(Clone)]
@@ -36,6 +38,8 @@ pub(super) struct Kernel {
     source: Arc<str>,
     found: Kept<Discriminant<KernelLine>, KernelLine>,
     said: Kept<Text, Said>,
+    /// The process that is about to be killed, and its cgroup.
+    condemned: Option<(u32, String)>,
     given: Given,
     timeless: bool,
     zoneless: bool,
@@ -47,6 +51,7 @@ impl Kernel {
             source: name.into(),
             found: Kept::default(),
             said: Kept::default(),
+            condemned: None,
             given,
             timeless: false,
             zoneless: false,
@@ -70,7 +75,14 @@ impl Kernel {
             let place = place.clone();
             self.said.push(what.text, Fact { at, place, what });
         }
-        if let Some(what) = meaning(&opened.text) {
+        if let Some(condemned) = condemned(&opened.text) {
+            self.condemned = Some(condemned);
+        }
+        if let Some(mut what) = meaning(&opened.text) {
+            if let KernelLine::OomKilled { pid, group, .. } = &mut what {
+                let of_it = self.condemned.take().filter(|(known, _)| known == pid);
+                *group = of_it.map(|(_, group)| group);
+            }
             self.found
                 .push(discriminant(&what), Fact { at, place, what });
         }
@@ -128,6 +140,19 @@ pub(super) fn iso(line: &str) -> Option<Stamp> {
     Some(told.at)
 }
 
+/// A path of more is no cgroup's.
+const GROUP_MAX: usize = 400;
+
+fn condemned(line: &str) -> Option<(u32, String)> {
+    let (_, rest) = line.split_once(SCOPE)?;
+    let field = |name: &str| {
+        let mut fields = rest.split(',');
+        fields.find_map(|field| field.trim().strip_prefix(name))
+    };
+    let group = field("task_memcg=").filter(|group| group.len() <= GROUP_MAX)?;
+    Some((field("pid=")?.parse().ok()?, group.to_owned()))
+}
+
 fn meaning(line: &str) -> Option<KernelLine> {
     if let Some(place) = line.find(KILLED) {
         let rest = &line[place + KILLED.len()..];
@@ -137,6 +162,7 @@ fn meaning(line: &str) -> Option<KernelLine> {
             pid: pid.parse().ok()?,
             name: name.to_owned(),
             cgroup: line.contains("emory cgroup out of memory"),
+            group: None,
         });
     }
     let place = line.find(FLOODED)?;
@@ -147,4 +173,29 @@ fn meaning(line: &str) -> Option<KernelLine> {
     Some(KernelLine::SynFlood {
         port: port.parse().ok()?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::kernel;
+
+    /// As Linux 6 wrote it when a cgroup of the laboratory's was full.
+    const KILL: &str = "[26187.597537] oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/seawall-clinic-20484,task_memcg=/seawall-clinic-20484,task=redis-server,pid=21572,uid=0
+[26187.597576] Memory cgroup out of memory: Killed process 21572 (redis-server) total-vm:123288kB, anon-rss:51712kB, file-rss:9356kB, shmem-rss:0kB, UID:0 pgtables:220kB oom_score_adj:0
+";
+
+    #[test]
+    fn a_kill_has_its_cgroup_and_no_others() {
+        let group = |text: &str| match &kernel(text).kernel_log[0].what {
+            KernelLine::OomKilled { group, pid, .. } => (*pid, group.clone()),
+            KernelLine::SynFlood { .. } => panic!("no kill"),
+        };
+        assert_eq!(
+            group(KILL),
+            (21_572, Some("/seawall-clinic-20484".to_owned()))
+        );
+        let other = KILL.replace("pid=21572", "pid=9");
+        assert_eq!(group(&other), (21_572, None));
+    }
 }

@@ -63,6 +63,9 @@ pub(crate) fn recognised(look: &mut Look, reply: &Value) {
     } else {
         let at = look.at;
         look.slow.extend(elements.iter().filter_map(slow));
+        if !look.slow.is_empty() {
+            look.answered.insert("SLOWLOG GET");
+        }
         look.latency.extend(elements.iter().filter_map(latency));
         let refused = elements.iter().filter_map(|entry| denied(entry, at));
         look.denied.extend(refused);

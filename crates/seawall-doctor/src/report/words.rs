@@ -35,6 +35,8 @@ const PROGRAMS: &[&str] = &[
     "helm ",
     "aws ",
     "gcloud ",
+    "az redis ",
+    "az monitor ",
     "echo ",
     "ulimit ",
     "dmesg ",

@@ -1,6 +1,6 @@
 //! Nothing listens on the port.
 
-use crate::facts::{Facts, Failure, Reach};
+use crate::facts::{Facts, Failure, Look, Reach};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
 
@@ -55,11 +55,16 @@ fn check(facts: &Facts) -> Vec<Finding> {
                 finding = finding.struck(server);
             }
         }
-        if let Some(look) = facts
-            .looks
+        let called: Vec<_> = refused
             .iter()
-            .find(|look| look.number("uptime_in_seconds").is_some())
-        {
+            .filter_map(|fact| fact.what.server.as_deref())
+            .collect();
+        let up = |look: &&Look| {
+            look.number("uptime_in_seconds").is_some()
+                && !look.is_sentinel()
+                && is_it(look, &called)
+        };
+        if let Some(look) = facts.looks.iter().find(up) {
             finding = finding.supported(
                 look.place("INFO"),
                 format!("it is up again, {}", look.counting_since()),
@@ -68,6 +73,20 @@ fn check(facts: &Facts) -> Vec<Finding> {
         found.push(advised(finding));
     }
     found
+}
+
+/// Whether the calls may have gone to the server that was looked at: by its port, since hosts have several names.
+fn is_it(look: &Look, called: &[&str]) -> bool {
+    let port = |addr: &str| {
+        addr.rsplit_once(':')
+            .and_then(|(_, port)| port.parse().ok())
+    };
+    let own: Vec<u64> = [look.number("tcp_port"), port(&look.source)]
+        .into_iter()
+        .flatten()
+        .collect();
+    let ports: Vec<u64> = called.iter().filter_map(|addr| port(addr)).collect();
+    ports.is_empty() || own.is_empty() || ports.iter().any(|port| own.contains(port))
 }
 
 fn advised(finding: Finding) -> Finding {
@@ -123,5 +142,22 @@ mod tests {
                 .is_some()
         );
         assert_eq!(verdicts(check(&facts)), []);
+    }
+
+    #[test]
+    fn another_port_and_a_sentinel_are_not_the_server_that_is_up_again() {
+        let told = |info: &str| {
+            let mut facts = application(
+                &"2026-11-23T02:58:11Z Error 111 connecting to cache:6379. Connection refused.\n"
+                    .repeat(2),
+            );
+            facts.add(crate::testing::pasted(&format!(
+                "# Server\nrun_id:a\nuptime_in_seconds:9\n{info}"
+            )));
+            check(&facts)[0].supports.len()
+        };
+        assert_eq!(told("tcp_port:6379\n"), 2);
+        assert_eq!(told("tcp_port:6380\n"), 1);
+        assert_eq!(told("tcp_port:26379\nredis_mode:sentinel\n"), 1);
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::facts::{Facts, Line};
 use crate::finding::{Confidence, Finding, Verdict};
+use crate::hosts;
 use crate::rule::{Code, Need, Rule};
 
 pub(super) const RULE: Rule = Rule {
@@ -10,7 +11,7 @@ pub(super) const RULE: Rule = Rule {
     explanation: "accept() failed, mostly since the process has as many files open as it may. New clients hang or are reset; \
 those that are connected go on.",
     messages: &["Timeout connecting to server", "Connection reset by peer"],
-    needs: &[Need::ServerLog],
+    needs: &[Need::ServerLog, Need::Host],
     brings: &[],
     sources: &["redis: anet.c, socket.c"],
     check,
@@ -61,7 +62,26 @@ fn check(facts: &Facts) -> Vec<Finding> {
         );
         found.push(advised(finding));
     }
+    if failed.is_empty() {
+        found.extend(full_now(facts));
+    }
     found
+}
+
+/// Nothing was told yet, and the process has hardly a file left to open.
+fn full_now(facts: &Facts) -> Option<Finding> {
+    let (host, (open, room)) = hosts::of_servers(facts)
+        .find_map(|host| Some((host, hosts::full(host, "open_files", "max_open_files")?)))?;
+    let title = "the server has hardly a file left to open";
+    let says = format!("{open} of {room} files are open");
+    Some(advised(
+        Finding::new(RULE.code, title, Verdict::Risk, Confidence::Likely)
+            .at(host.at)
+            .supported(host.place(), says.as_str())
+            .claims(format!(
+                "{says}: each connection is one, and the next ones are not accepted."
+            )),
+    ))
 }
 
 fn advised(finding: Finding) -> Finding {
@@ -90,5 +110,17 @@ mod tests {
         let found = check(&log(line));
         assert!(found[0].claim.contains("992"));
         assert_eq!(verdicts(found), [(Verdict::Risk, Confidence::Possible)]);
+    }
+
+    #[test]
+    fn a_process_that_has_hardly_a_file_left_is_a_risk_before_the_log_tells() {
+        let host = |open: u64| {
+            crate::hosts::testing::host(&format!("open_files: {open}\nmax_open_files: 1024"))
+        };
+        assert_eq!(
+            verdicts(check(&host(1_020))),
+            [(Verdict::Risk, Confidence::Likely)]
+        );
+        assert_eq!(verdicts(check(&host(700))), []);
     }
 }

@@ -23,7 +23,7 @@ it never sees these attempts. Never set `tcp_tw_recycle`: it broke clients behin
         "EADDRNOTAVAIL",
         "Error 99 connecting",
     ],
-    needs: &[Need::ClientLog, Need::Server],
+    needs: &[Need::ClientLog, Need::Server, Need::Host],
     texts: &[WORDS, CODE],
     sources: &["hiredis#58", "predis#597", "redis#5043", "redis#340"],
     check,
@@ -58,6 +58,16 @@ fn check(facts: &Facts) -> Vec<Finding> {
             look.counting_since()
         );
         finding = finding.supported(look.place("INFO"), says);
+    }
+    // Whether the calls were made from there is not known: the numbers make it plain.
+    let used_up = facts.hosts.iter().find_map(|host| {
+        let (resting, room) = (host.number("sockets_tw")?, host.local_ports()?);
+        (resting.saturating_mul(100) >= room.saturating_mul(80)).then_some((host, resting, room))
+    });
+    if let Some((host, resting, room)) = used_up {
+        let says = format!("{resting} sockets in TIME_WAIT, and {room} local ports");
+        finding.confidence = Confidence::Strong;
+        finding = finding.supported(host.place(), says);
     }
     vec![
         finding
@@ -113,5 +123,22 @@ mod tests {
     fn a_server_that_cannot_bind_is_another_thing() {
         let line = "9:M 28 Nov 2026 23:43:05.499 # Warning: Could not create server TCP listening socket 10.0.0.9:6379: bind: Cannot assign requested address\n";
         assert_eq!(verdicts(check(&log(line))), []);
+    }
+
+    #[test]
+    fn a_host_whose_ports_rest_makes_it_strong() {
+        let told = || {
+            crate::testing::application(
+                "2026-11-23T02:58:11Z Error 99 connecting to cache:6379. Cannot assign requested address.\n",
+            )
+        };
+        let with = |resting: u64| {
+            let host = format!("sockets_tw: {resting}\nip_local_port_range: 32768 60999");
+            let mut facts = told();
+            facts.add(crate::hosts::testing::host(&host));
+            check(&facts)[0].confidence
+        };
+        assert_eq!(with(860), Confidence::Likely);
+        assert_eq!(with(27_900), Confidence::Strong);
     }
 }

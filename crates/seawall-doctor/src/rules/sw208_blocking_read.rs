@@ -1,5 +1,6 @@
 //! A blocking command waits longer than the client's socket timeout.
 
+use crate::commands;
 use crate::evidence::counted;
 use crate::facts::{Facts, Failure};
 use crate::finding::{Confidence, Finding, Verdict};
@@ -59,6 +60,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
     let waiting = facts.looks.iter().find(|look| {
         look.number("blocked_clients")
             .is_some_and(|blocked| blocked > 0)
+            && commands::would_be_kept(look, 500_000)
             && look.slow.iter().all(|slow| slow.micros < 500_000)
     });
     let confidence = if waiting.is_some() {
@@ -113,9 +115,16 @@ mod tests {
             found[0].claim
         );
         assert_eq!(verdicts(found), [(Verdict::Cause, Confidence::Likely)]);
-        facts.add(pasted(
-            "# Clients\nuptime_in_seconds:900\nblocked_clients:4\n",
-        ));
+        let info = "# Clients\nuptime_in_seconds:900\nblocked_clients:4\n";
+        let mut unasked = facts.clone();
+        unasked.add(pasted(info));
+        assert_eq!(
+            verdicts(check(&unasked)),
+            [(Verdict::Cause, Confidence::Likely)],
+            "a SLOWLOG that nobody saw is no empty one"
+        );
+        let slow = "1) 1) (integer) 14\n   2) (integer) 1795402686\n   3) (integer) 12000\n   4) 1) \"keys\"\n   5) \"10.0.0.7:51234\"\n   6) \"\"\n";
+        facts.add(pasted(&format!("{info}{slow}")));
         assert_eq!(
             verdicts(check(&facts)),
             [(Verdict::Cause, Confidence::Strong)]

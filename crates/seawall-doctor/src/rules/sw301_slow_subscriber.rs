@@ -35,6 +35,19 @@ fn check(facts: &Facts) -> Vec<Finding> {
             let finding = finding.claims("Clients were closed over an output buffer limit, as the server's counter tells; whom, only its log would. Likely a subscriber: none of the others has as much unread.");
             return vec![advised(facts, finding)];
         }
+        if let Some(mut finding) = limits::counted_of_nobody(facts, &RULE) {
+            "Redis closed clients over their output buffer limit, likely slow subscribers"
+                .clone_into(&mut finding.title);
+            let whom = if finding.confidence == Confidence::Likely {
+                "Likely subscribers: other clients have no such limit unless somebody sets one"
+            } else {
+                "Others than subscribers have a limit here as well, or nobody subscribes: it may have been a large reply (SW302) or an unread pipeline (SW303)"
+            };
+            let claim = format!(
+                "Clients were closed over an output buffer limit, as the server's counter tells; whom, its log or CLIENT LIST would, and neither was to be had. {whom}."
+            );
+            return vec![advised(facts, finding.claims(claim))];
+        }
         let close = close(facts);
         if !close.is_empty() {
             return close;
@@ -154,6 +167,48 @@ ASAP for overcoming of output buffer limits.\n";
             [(Verdict::Cause, Confidence::Likely)]
         );
         assert_eq!(verdicts(check(&facts("N"))), []);
+    }
+
+    #[test]
+    fn where_clients_are_not_listed_it_is_likely_and_a_guess_if_others_have_a_limit() {
+        let info = |up: u64, count: u64| {
+            format!(
+                "run_id:abc\nuptime_in_seconds:{up}\nclient_output_buffer_limit_disconnections:{count}\n"
+            )
+        };
+        let rose = |config: &str| {
+            let mut facts = pasted(&info(1_000, 2));
+            facts.add(pasted(&format!("{}{config}", info(1_240, 5))));
+            facts.sort();
+            check(&facts)
+        };
+        let found = rose("");
+        assert!(
+            found[0].claim.contains("CLIENT LIST would"),
+            "{}",
+            found[0].claim
+        );
+        assert_eq!(verdicts(found), [(Verdict::Cause, Confidence::Likely)]);
+        let limits = |normal: u64| {
+            format!(
+                "client-output-buffer-limit\nnormal {normal} 0 0 slave 9 9 60 pubsub 33554432 8388608 60\n"
+            )
+        };
+        assert_eq!(
+            verdicts(rose(&limits(0))),
+            [(Verdict::Cause, Confidence::Likely)]
+        );
+        let guess = rose(&limits(1_000_000));
+        assert!(guess[0].claim.contains("SW302"), "{}", guess[0].claim);
+        assert_eq!(verdicts(guess), [(Verdict::Cause, Confidence::Possible)]);
+        let nobody = "pubsub_channels:0\npubsub_patterns:0\n";
+        let mut facts = pasted(&format!("{}{nobody}", info(1_000, 2)));
+        facts.add(pasted(&format!("{}{nobody}", info(1_240, 5))));
+        facts.sort();
+        assert_eq!(
+            verdicts(check(&facts)),
+            [(Verdict::Cause, Confidence::Possible)]
+        );
     }
 
     #[test]

@@ -102,7 +102,7 @@ fn of_look(facts: &Facts, look: &Look, closed: &[&Fact<ClientLine>]) -> Option<F
     Some(
         finding
             .fix("who calls it? redis-cli CLIENT LIST: cmd=client|kill; a Sentinel (its log at that second), a deployment's ACL step, a watchdog", "", "")
-            .fix("keep it from applications: redis-cli ACL SETUSER <user> -client|kill", "a tool of that user stops working", "redis-cli ACL SETUSER <user> +client|kill")
+            .fix("keep it from applications: redis-cli ACL SETUSER <user> '-client|kill'", "a tool of that user stops working", "redis-cli ACL SETUSER <user> '+client|kill'")
             .checked_by("no second in which several connections end, for 24 h"),
     )
 }

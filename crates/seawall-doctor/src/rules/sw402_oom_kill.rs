@@ -4,8 +4,8 @@ use crate::container::{ContainerNews, News, Reason};
 use crate::facts::{Fact, Facts, KernelLine, Line, ServerLine, bytes};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::forks::forks;
+use crate::killed::{self, Whose};
 use crate::rule::{Code, Need, Rule};
-use crate::stamp::Stamp;
 
 pub(super) const RULE: Rule = Rule {
     code: Code(402),
@@ -13,13 +13,14 @@ pub(super) const RULE: Rule = Rule {
     explanation: "The host, or the cgroup of its container, had no memory left, and the kernel ended the largest process. \
 Clients see an end of stream, or a reset if a request was under way; then refused connections, then LOADING. The server's log \
 just stops. A container that exits with 137 was not always killed so: the kernel's log, or the container's reason (OOMKilled) \
-tells.",
+tells. Several servers on one host have one name: which was killed, the process in the server's log tells, its cgroup (unit, pod, \
+container, a port in the unit's name), or that the server ran on. Where nothing does, it is possible and no more.",
     messages: &[
         "Connection closed by server",
         "Connection reset by peer",
         "Connection refused",
     ],
-    needs: &[Need::Kernel, Need::ServerLog, Need::Containers],
+    needs: &[Need::Kernel, Need::ServerLog, Need::Containers, Need::Host],
     brings: &[Code(101), Code(406), Code(410), Code(821)],
     sources: &["linux: mm/oom_kill.c", "redis#2174"],
     check,
@@ -29,8 +30,9 @@ tells.",
 /// A container's end and its kernel's line are one kill if no more lies between them, in seconds.
 const ONE_KILL_S: f64 = 30.0;
 
-/// A killed server is started anew within so many seconds, or somebody else did it.
-const START_S: f64 = 300.0;
+/// What is said where it may have been that server, or another of its name.
+const UNTOLD: &str = "the looked-at server started within five minutes after it, and nothing says whether it was that one; the \
+server's log from before names its process, cat /proc/PID/cgroup of the server on that host its cgroup";
 
 fn check(facts: &Facts) -> Vec<Finding> {
     let mut found = by_kernel(facts);
@@ -39,7 +41,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
 }
 
 /// The ends of servers' containers that their runners call OOM kills.
-fn killed(facts: &Facts) -> impl Iterator<Item = &Fact<ContainerNews>> {
+fn ended_so(facts: &Facts) -> impl Iterator<Item = &Fact<ContainerNews>> {
     facts.containers.iter().filter(|fact| {
         let reason = Reason::OomKilled;
         fact.what.container.serves
@@ -48,6 +50,15 @@ fn killed(facts: &Facts) -> impl Iterator<Item = &Fact<ContainerNews>> {
 }
 
 fn is_one(container: &Fact<ContainerNews>, kernel: &Fact<KernelLine>) -> bool {
+    let id = &container.what.container.id;
+    if let KernelLine::OomKilled {
+        group: Some(group), ..
+    } = &kernel.what
+        && !id.is_empty()
+        && !killed::is_of(group, id)
+    {
+        return false;
+    }
     let (Some(one), Some(other)) = (container.at, kernel.at) else {
         return false;
     };
@@ -65,7 +76,7 @@ fn is_server(name: &str) -> bool {
 /// One finding a container, whatever the number of its ends. What the kernel told as well is told there.
 fn by_container(facts: &Facts) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
-    for fact in killed(facts) {
+    for fact in ended_so(facts) {
         if facts.kernel_log.iter().any(|line| is_one(fact, line)) {
             continue;
         }
@@ -112,7 +123,10 @@ fn by_kernel(facts: &Facts) -> Vec<Finding> {
     let mut found = Vec::new();
     let forks = forks(facts);
     for fact in &facts.kernel_log {
-        let KernelLine::OomKilled { pid, name, cgroup } = &fact.what else {
+        let KernelLine::OomKilled {
+            pid, name, cgroup, ..
+        } = &fact.what
+        else {
             continue;
         };
         // The child that saved was killed, and the server lived on: that is another rule's.
@@ -126,7 +140,7 @@ fn by_kernel(facts: &Facts) -> Vec<Finding> {
         if server.is_none() && !is_server(name) {
             continue;
         }
-        let container = killed(facts).find(|container| is_one(container, fact));
+        let container = ended_so(facts).find(|container| is_one(container, fact));
         let whose = if *cgroup {
             "its cgroup (container)"
         } else {
@@ -147,9 +161,9 @@ fn by_kernel(facts: &Facts) -> Vec<Finding> {
             .or_else(|| last_of(facts, *pid).and_then(|line| line.at)))
         .struck(format!("process {pid}"))
         .supported(fact.place.clone(), format!("killed process {pid} ({name})"));
-        let mut joined = "the name alone joins it to the server";
+        let mut joined = "the name alone joins it to the server".to_owned();
         if let Some(line) = last_of(facts, *pid) {
-            joined = "the server's log names the same process";
+            "the server's log names the same process".clone_into(&mut joined);
             finding = finding.supported(
                 line.place.clone(),
                 format!("the last line of process {pid}"),
@@ -161,16 +175,35 @@ fn by_kernel(facts: &Facts) -> Vec<Finding> {
                 );
             }
         }
-        if server.is_none() && container.is_none() && !came_before_a_start(facts, fact.at) {
-            finding.verdict = Verdict::Risk;
-            finding.confidence = Confidence::Possible;
-            joined = "it is another process than what was looked at, and nothing joins the two";
+        if server.is_none() && container.is_none() {
+            match killed::whose(facts, fact) {
+                Whose::Ours(place, says) => {
+                    finding.confidence = Confidence::Proved;
+                    joined.clone_from(&says);
+                    finding = finding.supported(place, says);
+                }
+                Whose::LikelyOurs(place, says) => {
+                    joined = format!("{joined}, and {says}");
+                    finding = finding.supported(place, says);
+                }
+                Whose::Others(place, says) => {
+                    finding.verdict = Verdict::Risk;
+                    finding.confidence = Confidence::Possible;
+                    joined = format!("it is another process than what was looked at: {says}");
+                    finding.contradict(place, says);
+                }
+                Whose::Untold => {
+                    finding.confidence = Confidence::Possible;
+                    UNTOLD.clone_into(&mut joined);
+                }
+                Whose::Nobody => {}
+            }
         }
         if let Some(container) = container {
-            joined = "its container's reason is OOMKilled";
+            "its container's reason is OOMKilled".clone_into(&mut joined);
             finding = finding
                 .struck(container.what.container.label())
-                .supported(container.place.clone(), joined);
+                .supported(container.place.clone(), joined.clone());
         }
         found.push(
             finding
@@ -183,24 +216,6 @@ fn by_kernel(facts: &Facts) -> Vec<Finding> {
     found
 }
 
-/// Whether a kill at that time may have ended the process before one of those that were looked at; of nothing looked at it
-/// may have been any.
-fn came_before_a_start(facts: &Facts, killed: Option<Stamp>) -> bool {
-    let starts: Vec<_> = facts
-        .looks
-        .iter()
-        .filter_map(|look| {
-            let uptime = i64::try_from(look.number("uptime_in_seconds")?).ok()?;
-            Some(look.at?.plus_seconds(-uptime))
-        })
-        .collect();
-    starts.is_empty()
-        || killed.is_some_and(|at| {
-            let mut before = starts.iter().map(|start| at.seconds_to(*start));
-            before.any(|seconds| (-5.0..=START_S).contains(&seconds))
-        })
-}
-
 fn last_of(facts: &Facts, pid: u32) -> Option<&Fact<ServerLine>> {
     facts
         .server_log
@@ -211,6 +226,7 @@ fn last_of(facts: &Facts, pid: u32) -> Option<&Fact<ServerLine>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stamp::Stamp;
     use crate::testing::{document, kernel, log, verdicts};
 
     const KILL: &str = "2026-11-23T02:58:11+0000 host kernel: Out of memory: Killed process 4711 (redis-server) total-vm:9kB, anon-rss:8kB\n";
@@ -227,28 +243,108 @@ mod tests {
         );
     }
 
+    /// What a look at that hour found that ran for so many seconds, with a host whose server has that cgroup.
+    fn looked(kill: &str, hour: u32, uptime: &str, group: Option<&str>) -> Facts {
+        let at = Stamp::of((2026, 11, 23), (hour, 8, 31), 0);
+        let mut look = crate::facts::Look::new("cache:6379", at, crate::facts::Reach::Answered);
+        let fields = [
+            ("uptime_in_seconds", uptime),
+            ("process_id", "9"),
+            ("tcp_port", "6379"),
+        ];
+        look.info = fields
+            .map(|(name, value)| (name.into(), value.into()))
+            .into();
+        let mut facts = kernel(kill);
+        facts.looks.push(look);
+        if let Some(group) = group {
+            let mut host = crate::facts::Host::new("this host", at);
+            host.take("pid: 9");
+            host.take(&format!("cgroup: {group}"));
+            facts.hosts.push(host);
+        }
+        facts
+    }
+
+    const POSSIBLE: [(Verdict, Confidence); 1] = [(Verdict::Cause, Confidence::Possible)];
+    const RISK: [(Verdict, Confidence); 1] = [(Verdict::Risk, Confidence::Possible)];
+    const PROVED: [(Verdict, Confidence); 1] = [(Verdict::Cause, Confidence::Proved)];
+
     #[test]
-    fn a_kill_that_no_start_followed_is_not_laid_at_the_door_of_who_lives() {
-        let looked = |hour: u32, uptime: &str| {
-            let mut look = crate::facts::Look::new(
-                "cache:6379",
-                Stamp::of((2026, 11, 23), (hour, 8, 31), 0),
-                crate::facts::Reach::Answered,
-            );
-            let fields = [("uptime_in_seconds", uptime), ("process_id", "9")];
-            look.info = fields
-                .map(|(name, value)| (name.into(), value.into()))
-                .into();
-            let mut facts = kernel(KILL);
-            facts.looks.push(look);
+    fn a_kill_before_a_start_may_have_been_anothers_and_one_that_none_followed_was() {
+        let of = |hour, uptime| check(&looked(KILL, hour, uptime, None));
+        // Started 20 s after the kill; long before it; an hour after it.
+        let soon = of(3, "600");
+        assert!(
+            soon[0].claim.contains("names its process"),
+            "{}",
+            soon[0].claim
+        );
+        assert_eq!(verdicts(soon), POSSIBLE);
+        assert_eq!(verdicts(of(3, "86400")), RISK);
+        assert_eq!(verdicts(of(4, "600")), RISK);
+    }
+
+    /// The kernel's two lines, of a process in that cgroup.
+    fn kill_in(group: &str) -> String {
+        format!(
+            "2026-11-23T02:58:11+0000 host kernel: oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg={group},task_memcg={group},task=redis-server,pid=4711,uid=111\n{}",
+            KILL.replace("Out of memory", "Memory cgroup out of memory")
+        )
+    }
+
+    #[test]
+    fn the_cgroup_tells_the_server_from_another_of_its_name() {
+        let unit = "/system.slice/redis-server.service";
+        let other = "/system.slice/redis-server@6380.service";
+        let of =
+            |kill: &str, own: Option<&str>| verdicts(check(&looked(&kill_in(kill), 3, "600", own)));
+        assert_eq!(of(unit, Some(unit)), PROVED);
+        assert_eq!(of(other, Some(unit)), RISK);
+        // Without the host, the unit's port.
+        assert_eq!(of(other, None), RISK);
+        assert_eq!(of("/system.slice/redis-server@6379.service", None), PROVED);
+        assert_eq!(of(unit, None), POSSIBLE);
+        // In the same cgroup, and yet the server has run since before.
+        let lives = looked(&kill_in(unit), 3, "86400", Some(unit));
+        assert_eq!(verdicts(check(&lives)), RISK);
+        let pod = |id: &str, container: &str| {
+            let container = container.repeat(64);
+            format!("/kubepods.slice/kubepods-pod{id}.slice/cri-containerd-{container}.scope")
+        };
+        let one = "5f3e1a2b_0c1d_4e5f_8a9b_0c1d2e3f4a5b";
+        let two = "6f3e1a2b_0c1d_4e5f_8a9b_0c1d2e3f4a5b";
+        assert_eq!(of(&pod(one, "a"), Some(&pod(one, "b"))), PROVED);
+        assert_eq!(of(&pod(one, "a"), Some(&pod(two, "b"))), RISK);
+    }
+
+    #[test]
+    fn the_servers_log_tells_it_from_another_of_its_name() {
+        let with = |text: &str, group: Option<&str>| {
+            let mut facts = looked(KILL, 3, "600", group);
+            facts.add(log(text));
+            facts.sort();
             verdicts(check(&facts))
         };
-        let cause = [(Verdict::Cause, Confidence::Likely)];
-        let risk = [(Verdict::Risk, Confidence::Possible)];
-        // Started 20 s after the kill; long before it; an hour after it.
-        assert_eq!(looked(3, "600"), cause);
-        assert_eq!(looked(3, "86400"), risk);
-        assert_eq!(looked(4, "600"), risk);
+        let ready = |pid: u32, clock: &str| {
+            format!("{pid}:M 23 Nov 2026 {clock}.042 * Ready to accept connections\n")
+        };
+        let began = |pid: u32, clock: &str| {
+            format!(
+                "{pid}:C 23 Nov 2026 {clock}.042 * oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo\n"
+            )
+        };
+        // Another process by its number, of a server that runs on the host itself.
+        let stops = ready(7, "02:50:11") + &began(9, "02:58:31") + &ready(9, "02:58:31");
+        assert_eq!(with(&stops, Some("/user.slice/session-3.scope")), RISK);
+        // In a container the kernel sees other numbers.
+        let likely = [(Verdict::Cause, Confidence::Likely)];
+        assert_eq!(with(&stops, None), likely);
+        // It ended in order, a while after the kill.
+        let farewell = ready(7, "02:50:11")
+            + "7:M 23 Nov 2026 02:58:25.042 # Redis is now ready to exit, bye bye...\n"
+            + &began(9, "02:58:31");
+        assert_eq!(with(&farewell, None), RISK);
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub(super) const RULE: Rule = Rule {
     explanation: "Without `maxmemory`, or with one above 80 % of what the host or the container has, the kernel ends the server (or another \
 process) before the server itself evicts or refuses anything. A save needs room besides: what is written meanwhile is copied.",
     messages: &[],
-    needs: &[Need::Server],
+    needs: &[Need::Server, Need::Containers, Need::Host],
     sources: &["redis: config.c", "redis: server.c"],
     check,
     ..Rule::PLAIN
@@ -116,5 +116,20 @@ mod tests {
             "{}",
             found[0].claim
         );
+    }
+
+    #[test]
+    fn so_does_the_limit_of_its_cgroup_where_the_server_runs_on_this_host() {
+        let mut facts = info(4_000_000_000, 1_000);
+        facts.add(crate::hosts::testing::host("cgroup_memory_max: 4294967296"));
+        let found = check(&facts);
+        assert!(
+            found[0].claim.contains("its cgroup has"),
+            "{}",
+            found[0].claim
+        );
+        let mut unlimited = info(0, 2_000_000_000);
+        unlimited.add(crate::hosts::testing::host("cgroup_memory_max: max"));
+        assert_eq!(verdicts(check(&unlimited)), []);
     }
 }

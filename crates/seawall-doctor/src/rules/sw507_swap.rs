@@ -3,6 +3,7 @@
 use super::sw609_not_scheduled::{RULE as NOT_SCHEDULED, stalls, swapped};
 use crate::facts::{Facts, bytes};
 use crate::finding::{Confidence, Finding, Verdict};
+use crate::hosts;
 use crate::rule::{Code, Need, Rule};
 use crate::stall;
 
@@ -13,7 +14,7 @@ pub(super) const RULE: Rule = Rule {
 memory of the server to disk: each touch of it costs milliseconds, and a whole save reads it all back. SLOWLOG then shows commands \
 of microseconds with 10 to 100 ms.",
     messages: &["Timeout reading from socket", "Timeout reading from"],
-    needs: &[Need::Server, Need::ClientLog],
+    needs: &[Need::Server, Need::ClientLog, Need::Host],
     brings: &[NOT_SCHEDULED.code],
     sources: &["redis: object.c, getMemoryDoctorReport"],
     check,
@@ -23,9 +24,14 @@ of microseconds with 10 to 100 ms.",
 fn check(facts: &Facts) -> Vec<Finding> {
     let mut found = Vec::new();
     for look in &facts.looks {
-        let Some(out) = swapped(look) else { continue };
+        let Some(out) = swapped(facts, look) else {
+            continue;
+        };
         let used = look.number("used_memory").unwrap_or(0);
-        let says = format!("{} of {} are not in memory", bytes(out), bytes(used));
+        let says = match hosts::swapped_out(facts, look) {
+            Some(_) => format!("{} of its process are in swap (VmSwap)", bytes(out)),
+            None => format!("{} of {} are not in memory", bytes(out), bytes(used)),
+        };
         let stalls = stalls(facts);
         let finding = if stall::struck(facts, &stalls) {
             stall::finding(facts, &RULE, &stalls)
@@ -87,5 +93,21 @@ mod tests {
             verdicts(check(&pasted("# Memory\nused_memory:4000000000\n"))),
             []
         );
+    }
+
+    #[test]
+    fn what_the_host_tells_of_the_process_is_what_is() {
+        let with = |resident: u64, swapped: u64| {
+            let look = pasted(&format!(
+                "# Memory\nrun_id:a\nprocess_id:9\nused_memory:4000000000\nused_memory_rss:{resident}\n"
+            ));
+            let host = hosts::testing::host(&format!("vmswap_kb: {swapped}"));
+            check(&together([look, host]))
+        };
+        let found = with(4_200_000_000, 900_000);
+        assert!(found[0].claim.contains("VmSwap"), "{}", found[0].claim);
+        assert_eq!(verdicts(found), [(Verdict::Risk, Confidence::Likely)]);
+        // Not there, and not in swap: it was given back.
+        assert_eq!(verdicts(with(2_500_000_000, 0)), []);
     }
 }

@@ -23,7 +23,7 @@ pub(super) const RULE: Rule = Rule {
 data, with many writes as much as the data again. If both together are more than the host or the container has, the kernel kills the \
 child or the server.",
     messages: &[],
-    needs: &[Need::Server, Need::ServerLog],
+    needs: &[Need::Server, Need::ServerLog, Need::Host],
     texts: COPIED,
     sources: &["redis: childinfo.c"],
     check,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::commands::{self, Kind, host};
-use crate::facts::{Facts, Slow, times};
+use crate::facts::{Facts, Look, Slow, times};
 use crate::finding::Finding;
 use crate::rule::{Code, Need, Rule};
 use crate::stall::{self, Stall};
@@ -80,8 +80,14 @@ fn unnamed(facts: &Facts) -> Option<Finding> {
     if commands::outran(facts) {
         return None;
     }
+    let asked = |look: &Look| look.latency.is_empty() || look.answered.contains("SLOWLOG GET");
+    let which = if facts.looks.iter().all(asked) {
+        "SLOWLOG did not keep which one"
+    } else {
+        "which one, SLOWLOG would tell, and it was not to be had"
+    };
     let finding = stall::finding(facts, &RULE, &stalls)?.claims(format!(
-        "A command took {}, and nothing else ran meanwhile; SLOWLOG did not keep which one.",
+        "A command took {}, and nothing else ran meanwhile; {which}.",
         stall::longest(&stalls)
     ));
     Some(advised(finding.fix(

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::commands::{self, Kind};
 use crate::facts::{Facts, Look};
 use crate::finding::Finding;
+use crate::hosts;
 use crate::rule::{Code, Need, Rule};
 use crate::stall::{self, Stall};
 
@@ -15,7 +16,7 @@ pub(super) const RULE: Rule = Rule {
 `fast-command`: the process was ready and did not run. Its container's CPU limit throttled it, the hypervisor gave the core to \
 another machine (steal), or its memory had to come back from swap.",
     messages: &["Timeout reading from socket", "Timeout reading from"],
-    needs: &[Need::Server, Need::ClientLog],
+    needs: &[Need::Server, Need::ClientLog, Need::Host],
     brings: stall::BRINGS,
     sources: &["redis: latency.c, latency doctor's fast-command"],
     check,
@@ -35,24 +36,42 @@ pub(super) fn stalls(facts: &Facts) -> Vec<Stall> {
     stalls
 }
 
-/// Whether some of its memory is not in memory: a tenth of it, and enough to matter.
-pub(super) fn swapped(look: &Look) -> Option<u64> {
-    let used = look.number("used_memory")?;
-    let out = used.checked_sub(look.number("used_memory_rss")?)?;
-    (used >= SWAP_FLOOR && out >= used / 10).then_some(out)
+/// Whether some of its memory is not in memory: a tenth of it, and enough to matter. What its host tells of its process is
+/// what is; INFO knows only what is missing.
+pub(super) fn swapped(facts: &Facts, look: &Look) -> Option<u64> {
+    let used = look
+        .number("used_memory")
+        .filter(|used| *used >= SWAP_FLOOR)?;
+    let missing = || used.checked_sub(look.number("used_memory_rss")?);
+    let out = hosts::swapped_out(facts, look).or_else(missing)?;
+    (out >= used / 10).then_some(out)
 }
 
 const SWAP_FLOOR: u64 = 100_000_000;
 
 fn check(facts: &Facts) -> Vec<Finding> {
     // Then it is swap that kept it.
-    if facts.looks.iter().any(|look| swapped(look).is_some()) {
+    if facts
+        .looks
+        .iter()
+        .any(|look| swapped(facts, look).is_some())
+    {
         return Vec::new();
     }
     let stalls = stalls(facts);
-    let Some(finding) = stall::finding(facts, &RULE, &stalls) else {
+    let Some(mut finding) = stall::finding(facts, &RULE, &stalls) else {
         return Vec::new();
     };
+    let throttled = hosts::of_servers(facts).filter_map(|host| {
+        Some((
+            host,
+            host.number("cgroup_throttled").filter(|count| *count > 0)?,
+        ))
+    });
+    for (host, count) in throttled {
+        let says = format!("its cgroup was throttled {count} times since it began (nr_throttled)");
+        finding = finding.supported(host.place(), says);
+    }
     vec![
         finding
             .claims(format!(
@@ -99,5 +118,16 @@ mod tests {
             verdicts(check(&two())),
             [(Verdict::Risk, Confidence::Possible)]
         );
+    }
+
+    #[test]
+    fn a_cgroup_that_was_throttled_speaks_for_it() {
+        let stalled = || together([latency("fast-command", 300), timeout("02:58:07")]);
+        let before = check(&stalled())[0].supports.len();
+        let throttled = hosts::testing::host("cgroup_throttled: 812");
+        let found = check(&together([stalled(), throttled]));
+        assert_eq!(found[0].supports.len(), before + 1);
+        let says = &found[0].supports[before].says;
+        assert!(says.contains("812 times"), "{says}");
     }
 }

@@ -62,7 +62,7 @@ fn of(facts: &Facts, look: &Look) -> Option<Finding> {
                 "a failover that relies on it may lose writes",
                 "",
             )
-            .fix("find who calls it: redis-cli ACL SETUSER <user> -client|pause for users that need not", "their tools get NOPERM", "redis-cli ACL SETUSER <user> +client|pause")
+            .fix("find who calls it: redis-cli ACL SETUSER <user> '-client|pause' for users that need not", "their tools get NOPERM", "redis-cli ACL SETUSER <user> '+client|pause'")
             .checked_by("paused_reason:none in INFO of Valkey; client|pause of INFO commandstats stays as it is"),
     )
 }

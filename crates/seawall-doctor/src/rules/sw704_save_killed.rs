@@ -1,8 +1,9 @@
 //! The child that saves was killed.
 
-use crate::facts::{Fact, Facts, KernelLine, times};
+use crate::facts::{Fact, Facts, KernelLine, Look, times};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::forks::{Fork, forks, is_over};
+use crate::hosts;
 use crate::rule::{Code, Need, Rule};
 use crate::text::{Keeps, Text};
 
@@ -21,7 +22,7 @@ pub(super) const RULE: Rule = Rule {
 With many writes a save needs up to the whole memory again. If the host or the container has no more, the kernel kills the child \
 (signal 9). The server goes on, and with `stop-writes-on-bgsave-error yes` it answers MISCONF to writes.",
     messages: &["MISCONF Redis is configured to save RDB snapshots"],
-    needs: &[Need::ServerLog, Need::Kernel],
+    needs: &[Need::ServerLog, Need::Kernel, Need::Host],
     brings: &[Code(701)],
     texts: KILLED,
     sources: &["redis: rdb.c backgroundSaveDoneHandlerDisk", "redis#1886"],
@@ -36,7 +37,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
         .filter(|fact| fact.what.number().is_some_and(|signal| signal != ITS_OWN))
         .collect();
     if killed.is_empty() {
-        return Vec::new();
+        return by_counter(facts).into_iter().collect();
     }
     // The line itself names what happened to the child: why, the kernel's log tells.
     let mut finding = Finding::new(RULE.code, RULE.title, Verdict::Cause, Confidence::Strong);
@@ -58,20 +59,48 @@ fn check(facts: &Facts) -> Vec<Finding> {
         finding.verdict = Verdict::Risk;
         finding.confidence = Confidence::Likely;
     }
-    vec![
-        finding
-            .claims(format!(
-                "The child that saves was ended by a signal {}: {why}.",
-                times(killed.len())
-            ))
-            .fix(
-                "redis-cli CONFIG SET maxmemory <60 % of what the host or container has>",
-                "data above it is evicted or refused, by maxmemory-policy",
-                "redis-cli CONFIG SET maxmemory <old>",
-            )
-            .fix("save on a replica, which has no writers of its own", "", "")
-            .checked_by("redis-cli BGSAVE, then rdb_last_bgsave_status:ok in INFO"),
-    ]
+    vec![advised(finding.claims(format!(
+        "The child that saves was ended by a signal {}: {why}.",
+        times(killed.len())
+    )))]
+}
+
+fn advised(finding: Finding) -> Finding {
+    finding
+        .fix(
+            "redis-cli CONFIG SET maxmemory <60 % of what the host or container has>",
+            "data above it is evicted or refused, by maxmemory-policy",
+            "redis-cli CONFIG SET maxmemory <old>",
+        )
+        .fix("save on a replica, which has no writers of its own", "", "")
+        .checked_by("redis-cli BGSAVE, then rdb_last_bgsave_status:ok in INFO")
+}
+
+/// No log tells: the last save failed, and something of the server's cgroup was killed while the server lives.
+fn by_counter(facts: &Facts) -> Option<Finding> {
+    let mut hosts = hosts::of_servers(facts);
+    let (host, count) = hosts.find_map(|host| {
+        Some((
+            host,
+            host.number("cgroup_oom_kill").filter(|count| *count > 0)?,
+        ))
+    })?;
+    let failed = |look: &&Look| {
+        let of_it = look.number("process_id") == host.pid.map(u64::from);
+        let status = ["rdb_last_bgsave_status", "aof_last_bgrewrite_status"];
+        of_it && status.iter().any(|field| look.word(field) == Some("err"))
+    };
+    let look = facts.looks.iter().find(failed)?;
+    let says = format!(
+        "the cgroup of the server killed {count} of its processes for lack of memory (oom_kill), and the server lives"
+    );
+    Some(advised(
+        Finding::new(RULE.code, RULE.title, Verdict::Risk, Confidence::Likely)
+            .struck(&*look.source)
+            .supported(host.place(), says.as_str())
+            .supported(look.place("INFO"), "the last save or rewrite failed")
+            .claims(format!("The last save failed, and {says}: likely the child that saved. When, the log and the kernel's log tell.")),
+    ))
 }
 
 fn of_kernel<'a>(facts: &'a Facts, fork: &Fork) -> impl Iterator<Item = &'a Fact<KernelLine>> {
@@ -119,5 +148,22 @@ mod tests {
         assert_eq!(verdicts(check(&save(10))), []);
         let well = "9:M 23 Nov 2026 02:58:11.042 * Background saving terminated with success\n";
         assert_eq!(verdicts(check(&log(well))), []);
+    }
+
+    #[test]
+    fn a_cgroup_that_counts_a_kill_beside_a_failed_save_is_likely_it() {
+        let mut facts = crate::hosts::testing::host("cgroup_oom_kill: 2");
+        assert_eq!(verdicts(check(&facts)), []);
+        facts.add(crate::testing::pasted(
+            "# Server\nrun_id:a\nprocess_id:9\nrdb_last_bgsave_status:err\n",
+        ));
+        assert_eq!(
+            verdicts(check(&facts)),
+            [(Verdict::Risk, Confidence::Likely)]
+        );
+        facts.looks[0]
+            .info
+            .insert("process_id".to_owned(), "11".to_owned());
+        assert_eq!(verdicts(check(&facts)), []);
     }
 }

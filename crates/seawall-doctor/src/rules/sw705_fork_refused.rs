@@ -3,6 +3,7 @@
 use crate::facts::{Facts, Line, times};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::forks::is_over;
+use crate::hosts;
 use crate::rule::{Code, Need, Rule};
 use crate::text::Text;
 
@@ -19,7 +20,7 @@ pub(super) const RULE: Rule = Rule {
 shares it all. The save fails before it begins, is tried again every 5 s, and with `stop-writes-on-bgsave-error yes` writes are \
 answered MISCONF meanwhile. At its start the server warns of the setting.",
     messages: &["MISCONF Redis is configured to save RDB snapshots"],
-    needs: &[Need::ServerLog],
+    needs: &[Need::ServerLog, Need::Host],
     brings: &[Code(701)],
     texts: WARNED,
     sources: &["redis: rdb.c, syscheck.c", "ualbertalib/bibdata#500"],
@@ -50,6 +51,15 @@ fn check(facts: &Facts) -> Vec<Finding> {
             fact.place.clone(),
             "it warned at its start that overcommit is off",
         );
+    }
+    let strict = hosts::of_servers(facts).filter_map(|host| {
+        Some((
+            host,
+            host.number("overcommit_memory").filter(|mode| *mode != 1)?,
+        ))
+    });
+    for (host, mode) in strict {
+        finding = finding.supported(host.place(), format!("vm.overcommit_memory is {mode} now"));
     }
     if is_over(facts, refused.iter().filter_map(|(fact, ())| fact.at).max()) {
         finding.verdict = Verdict::Risk;

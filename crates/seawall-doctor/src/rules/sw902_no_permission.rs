@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::evidence::{Heard, counted};
 use crate::facts::{Denied, Facts};
 use crate::finding::{Confidence, Finding, Verdict};
+use crate::refusal::quoted;
 use crate::rule::{Code, Need, Rule};
 use crate::text::Text;
 
@@ -75,7 +76,8 @@ fn check(facts: &Facts) -> Vec<Finding> {
     for (look, one) in &denied {
         let what = match (&*one.reason, &one.command) {
             ("command", Some(command)) => {
-                grants.insert(format!("redis-cli ACL SETUSER {} +{command}", one.user));
+                let rule = quoted(&format!("+{command}"));
+                grants.insert(format!("redis-cli ACL SETUSER {} {rule}", one.user));
                 format!("the command {command}")
             }
             (reason, _) => format!("a {reason}"),
@@ -104,7 +106,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
     };
     finding = finding.claims(claim);
     for grant in grants.into_iter().take(3) {
-        let undo = grant.replacen(" +", " -", 1);
+        let undo = grant.replacen(" +", " -", 1).replacen(" '+", " '-", 1);
         finding = finding.fix(
             grant,
             "that user may run it on all keys that it may touch",

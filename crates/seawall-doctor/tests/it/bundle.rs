@@ -15,13 +15,13 @@ use tempfile::TempDir;
 use crate::{ask, connect, first, log_of, looked, looked_at, now, proved, server, target, until};
 
 /// A place to run the script in, with a dmesg that is allowed to tell nothing: this machine's kernel has seen much.
-struct Desk {
+pub(crate) struct Desk {
     dir: TempDir,
 }
 
 impl Desk {
     /// `None` where there is no redis-cli.
-    fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         if Command::new("redis-cli").arg("--version").output().is_err() {
             return None;
         }
@@ -33,7 +33,7 @@ impl Desk {
         Some(Self { dir })
     }
 
-    fn collect(&self, port: u16, with: &[(&str, &str)]) -> PathBuf {
+    fn collect(&self, port: u16, options: &[&str], with: &[(&str, &str)]) -> PathBuf {
         let out = self.dir.path().join("bundle.txt");
         let path = std::env::var("PATH").unwrap_or_default();
         let shell = if Path::new("/usr/bin/dash").exists() {
@@ -44,6 +44,7 @@ impl Desk {
         let output = Command::new(shell)
             .arg(self.dir.path().join("collect.sh"))
             .args(["-h", "127.0.0.1", "-p", &port.to_string()])
+            .args(options)
             .env("PATH", format!("{}:{path}", self.dir.path().display()))
             .env("SEAWALL_OUT", &out)
             .env("SEAWALL_BETWEEN", "1")
@@ -55,8 +56,13 @@ impl Desk {
         out
     }
 
-    fn read(&self, port: u16, with: &[(&str, &str)]) -> Facts {
-        let bundle = fs::File::open(self.collect(port, with)).expect("it is there");
+    pub(crate) fn read(&self, port: u16, with: &[(&str, &str)]) -> Facts {
+        self.read_as(port, &[], with)
+    }
+
+    /// With options of redis-cli.
+    pub(crate) fn read_as(&self, port: u16, options: &[&str], with: &[(&str, &str)]) -> Facts {
+        let bundle = fs::File::open(self.collect(port, options, with)).expect("it is there");
         let (kind, facts) =
             read::file("bundle.txt", bundle, Given { now: now() }).expect("it can be read");
         assert_eq!(kind, Kind::Bundle);
@@ -189,7 +195,7 @@ fn what_is_secret_is_in_no_bundle_and_in_nothing_that_is_said_of_one() {
         ("SEAWALL_NAMES", "no"),
         ("SEAWALL_LOG", log.as_str()),
     ];
-    let bundle = fs::read_to_string(desk.collect(server.port(), &with)).expect("it is there");
+    let bundle = fs::read_to_string(desk.collect(server.port(), &[], &with)).expect("it is there");
     for (number, line) in bundle.lines().enumerate() {
         // Who was refused is told: that name is no secret.
         let user = line.contains(&format!("{PLANTED}user"))

@@ -13,7 +13,7 @@ use seawall_model::Target;
 
 use crate::{GUARD, ask, binary, connect, looked, looked_at, now, server, target, until};
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let free = TcpListener::bind("127.0.0.1:0").expect("a port");
     free.local_addr().expect("an address").port()
 }

@@ -4,7 +4,8 @@ use seawall_doctor::files::Files;
 use seawall_doctor::read::Given;
 use seawall_doctor::{Need, diagnose, nearby};
 
-use crate::{looked_at, now, server};
+use crate::{connect, log_of, looked_at, now, server, until};
+use seawall_doctor::finding::{Confidence, Verdict};
 
 #[test]
 fn the_host_of_a_local_server_tells_of_its_process() {
@@ -63,4 +64,47 @@ fn the_log_is_found_where_the_server_says() {
     let kernel = nearby::kernel_log(Given { now: now() });
     assert!(kernel.had.contains(&Need::Kernel) || !kernel.unseen.is_empty());
     let _ = diagnose(kernel);
+}
+
+#[test]
+fn a_process_that_has_no_file_left_is_told_by_its_host_and_proved_by_its_log() {
+    let server = server(&[]);
+    let mut facts = looked_at(&server);
+    let open = || {
+        let host = nearby::host(Some(&facts.looks[0]), now()).hosts.remove(0);
+        host.number("open_files").expect("they are counted")
+    };
+    until("the end of the look's connection", || {
+        server.info("clients").expect("it tells")["connected_clients"] == "1"
+    });
+    let before = open();
+    let pid = server.pid().expect("it runs").to_string();
+    let limit = format!("--nofile={}", before + 1);
+    let Ok(set) = std::process::Command::new("prlimit")
+        .args(["--pid", &pid, &limit])
+        .status()
+    else {
+        eprintln!("not tried: there is no prlimit");
+        return;
+    };
+    assert!(set.success());
+    let _last = connect(&server);
+    until("the last file", || open() > before);
+    let told = |facts: seawall_doctor::Facts| {
+        let diagnosis = diagnose(facts);
+        let found = diagnosis.findings.iter().find(|one| one.code.0 == 106);
+        found.map(|one| (one.verdict, one.confidence))
+    };
+    facts.add(nearby::host(Some(&facts.looks[0]), now()));
+    assert_eq!(
+        told(facts.clone()),
+        Some((Verdict::Risk, Confidence::Likely))
+    );
+    let _refused = connect(&server);
+    until("the line of the log", || {
+        let log = log_of(&server);
+        told(log).is_some()
+    });
+    facts.add(log_of(&server));
+    assert_eq!(told(facts), Some((Verdict::Cause, Confidence::Proved)));
 }

@@ -19,6 +19,7 @@ pub(super) fn take(entry: &Map<String, Value>, found: &mut Found) {
         runner: Runner::Docker,
         pod: String::new(),
         name: name(called),
+        id: name(text(entry, "Id")),
         serves: serves(text(entry, "Config/Image"))
             || serves(text(entry, "ImageName"))
             || serves(called),

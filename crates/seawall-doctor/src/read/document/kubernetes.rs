@@ -78,6 +78,7 @@ fn pod(entry: &Map<String, Value>, found: &mut Found) {
             runner: Runner::Kubernetes,
             pod: pod.clone(),
             name: name(called),
+            id: name(text(entry, "metadata/uid")),
             serves: is_server(text(spec, "image"), called, &pod),
             memory_limit: quantity(text(spec, "resources/limits/memory")),
             restarts: status
@@ -209,6 +210,7 @@ fn whole(pod: &str) -> Container {
         runner: Runner::Kubernetes,
         pod: pod.to_owned(),
         name: String::new(),
+        id: String::new(),
         serves: is_server("", "", pod),
         memory_limit: None,
         restarts: 0,

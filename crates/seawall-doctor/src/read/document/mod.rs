@@ -7,6 +7,7 @@ mod cloud;
 mod docker;
 mod entry;
 mod kubernetes;
+mod parameters;
 mod pruned;
 
 use std::fmt;
@@ -19,13 +20,21 @@ use serde_json::{Map, Value};
 
 use self::pruned::{Measured, Pruned};
 use crate::container::{ContainerNews, News};
-use crate::facts::{Fact, Facts, Kept, Place, Spot, Unseen};
+use crate::facts::{Fact, Facts, Kept, Look, Place, Reach, Spot, Unseen};
 use crate::provider::{Act, ProviderEvent};
 use crate::rule::Need;
 use crate::stamp::Stamp;
 
 /// Under these a document keeps its entries.
-const LISTS: &[&str] = &["items", "Events", "value", "entries", "records", "events"];
+const LISTS: &[&str] = &[
+    "items",
+    "Events",
+    "value",
+    "entries",
+    "records",
+    "events",
+    "Parameters",
+];
 
 /// Whether a file that begins so is such a document, and no log of one object a line.
 pub(super) fn begins(head: &[u8]) -> bool {
@@ -66,7 +75,7 @@ fn has(line: &[u8], word: &str) -> bool {
 }
 
 fn is_one(entry: &Map<String, Value>) -> bool {
-    kubernetes::is(entry) || docker::is(entry) || cloud::is(entry)
+    kubernetes::is(entry) || docker::is(entry) || cloud::is(entry) || parameters::is(entry)
 }
 
 /// Reads them to the end of the file. Whether any was of a kind that is known.
@@ -102,6 +111,8 @@ struct Found {
     containers: Kept<Discriminant<News>, ContainerNews>,
     provider: Kept<Act, ProviderEvent>,
     kubernetes: kubernetes::Pods,
+    /// Settings of a server.
+    settings: Look,
     entries: u64,
     known: u64,
     had: Vec<Need>,
@@ -115,6 +126,7 @@ impl Found {
             containers: Kept::default(),
             provider: Kept::default(),
             kubernetes: kubernetes::Pods::default(),
+            settings: Look::new(name, None, Reach::Pasted),
             entries: 0,
             known: 0,
             had: Vec::new(),
@@ -133,6 +145,9 @@ impl Found {
         } else if cloud::is(entry) {
             cloud::take(entry, self);
             Need::Provider
+        } else if parameters::is(entry) {
+            parameters::take(entry, &mut self.settings);
+            Need::Server
         } else {
             return;
         };
@@ -172,6 +187,9 @@ impl Found {
         let provider = self.provider.end(&self.source, facts);
         facts.provider.extend(provider);
         facts.had.extend(self.had);
+        if !self.settings.config.is_empty() {
+            facts.looks.push(self.settings);
+        }
         if self.known == 0 {
             return false;
         }
