@@ -27,7 +27,7 @@ mod words;
 pub use calls::{ClientLine, Connection, Failure};
 pub(crate) use cost::reckon;
 pub use cost::{Cost, Spent};
-pub use host::Host;
+pub use host::{Holder, Host};
 pub(crate) use kept::Kept;
 pub use logs::{KernelLine, Line, ServerLine};
 pub use look::{Before, CommandStats, Listed, Look};

@@ -28,6 +28,7 @@ pub mod facts;
 pub mod files;
 pub mod finding;
 mod forks;
+mod holders;
 mod hosts;
 mod joined;
 mod judge;

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use crate::facts::{Facts, Host, Look, Unseen};
 use crate::files::Files;
+use crate::holders;
 use crate::read::{self, Given};
 use crate::rule::Need;
 use crate::stamp::Stamp;
@@ -93,8 +94,11 @@ pub fn host(look: Option<&Look>, now: Stamp) -> Facts {
     for path in ["/proc/net/netstat", "/proc/net/snmp"] {
         counters(&mut host, &text(path).unwrap_or_default());
     }
-    if let Some(pid) = look.and_then(process) {
+    if let Some(look) = look
+        && let Some(pid) = process(look)
+    {
         of_process(&mut host, pid);
+        host.holders = holders::of(&look.clients);
     }
     let mut facts = Facts::default();
     facts.had.insert(Need::Host);

@@ -1,5 +1,7 @@
 //! Failures of connections that had rested, where the clients tell for how long.
 
+use seawall_model::journal::run_id_hash;
+
 use crate::facts::{ClientLine, Fact, Facts, Failure, Line, Look, span};
 
 /// No device that is known forgets a flow sooner, in milliseconds.
@@ -145,8 +147,12 @@ impl<'a> Rested<'a> {
     }
 }
 
-/// Whether the server began or ended shortly before: then every connection breaks at its next use.
+/// Whether the server began or ended while the connection rested, or shortly before that: then every connection breaks at its
+/// next use.
 fn restarted(facts: &Facts, call: &Fact<ClientLine>) -> bool {
+    if facts.looks.iter().any(|look| is_of(call, look)) {
+        return false;
+    }
     let Some(at) = call.at else { return false };
     let log = facts
         .lines(|line| {
@@ -162,4 +168,11 @@ fn restarted(facts: &Facts, call: &Fact<ClientLine>) -> bool {
         began.is_some_and(|began| (-60.0..=RESTART_S).contains(&began.seconds_to(at)))
     });
     log || look
+}
+
+/// Whether the connection was to the process that was looked at, as the client wrote down: no restart ended it.
+fn is_of(call: &Fact<ClientLine>, look: &Look) -> bool {
+    let told = call.what.connection.and_then(|connection| connection.run);
+    let asked = look.word("run_id").filter(|id| !id.is_empty());
+    told.is_some_and(|told| asked.map(run_id_hash) == Some(told))
 }

@@ -1,6 +1,6 @@
 //! What a host tells of itself, without root.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Place, Spot};
@@ -21,6 +21,19 @@ pub struct Host {
     /// `max_open_files`, `open_files`, `oom_score_adj`, `vmrss_kb`, `vmswap_kb`, `anon_huge_pages_kb`,
     /// `cgroup`, `cgroup_memory_max`, `cgroup_memory_current`, `cgroup_oom_kill`, `cgroup_throttled`, ..
     pub values: BTreeMap<String, String>,
+    /// Its processes that hold connections to the server, where there are many.
+    pub holders: Vec<Holder>,
+}
+
+/// A process of a host's, and which connections to the server it holds.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Holder {
+    /// Its number.
+    pub pid: u32,
+    /// Its name.
+    pub name: String,
+    /// Its own addresses, by which the server knows the connections.
+    pub addrs: BTreeSet<String>,
 }
 
 impl Host {
@@ -31,6 +44,7 @@ impl Host {
             at,
             pid: None,
             values: BTreeMap::new(),
+            holders: Vec::new(),
         }
     }
 

@@ -79,6 +79,8 @@ pub struct Before {
     pub source: Arc<str>,
     /// INFO, all sections.
     pub info: BTreeMap<String, String>,
+    /// CLIENT LIST, where it was asked for then.
+    pub clients: Vec<Peer>,
     /// How much later the look itself was.
     pub span: Duration,
 }
@@ -264,6 +266,18 @@ impl Look {
         (seconds > 0.0).then(|| by / seconds)
     }
 
+    /// Since when one and the same process has been watched: when the earlier INFO was told, at the latest. `None` if there is
+    /// none, or if another process answered it.
+    pub fn watched_from(&self) -> Option<Stamp> {
+        let before = self.before.as_ref()?;
+        let id = self.info.get("run_id").filter(|id| !id.is_empty())?;
+        // Its own last INFO came when the look was over.
+        let since = i64::try_from(before.span.as_millis()).ok()?;
+        let over = i64::try_from(self.cost.lasted.as_millis()).ok()?;
+        let same = before.info.get("run_id") == Some(id);
+        same.then_some(Stamp(self.at?.0.saturating_add(over).saturating_sub(since)))
+    }
+
     fn comparable(&self, count: impl Fn(&BTreeMap<String, String>) -> Option<u64>) -> Option<u64> {
         let then = &self.before.as_ref()?.info;
         let total = |info: &BTreeMap<String, String>| -> Option<u64> {
@@ -342,6 +356,7 @@ mod tests {
         look.before = Some(Before {
             source: "earlier.txt".into(),
             info: map(then),
+            clients: Vec::new(),
             span: Duration::from_secs(240),
         });
         look

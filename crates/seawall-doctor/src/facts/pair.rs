@@ -44,6 +44,7 @@ fn one(mut of_process: Vec<Look>) -> Option<Look> {
             before = Some(Before {
                 source: earlier.source.clone(),
                 info: earlier.info.clone(),
+                clients: earlier.clients.clone(),
                 span,
             });
         }

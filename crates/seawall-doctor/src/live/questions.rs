@@ -138,6 +138,7 @@ impl Interview<'_> {
         look.before = Some(Before {
             source: look.source.clone(),
             info: earlier,
+            clients: Vec::new(),
             span: first.elapsed(),
         });
     }

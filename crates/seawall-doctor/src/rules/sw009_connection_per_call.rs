@@ -10,6 +10,9 @@ const RATE_MIN: f64 = 10.0;
 /// A connection of a pool carries thousands.
 const COMMANDS_MIN: f64 = 5.0;
 
+/// Fewer in a short while are no rate: a worker that starts fills its pool.
+const COUNTED_MIN: u64 = 20;
+
 /// Above this it is a storm, and another rule's.
 const RATE_MAX: f64 = 100.0;
 
@@ -34,9 +37,11 @@ fn check(facts: &Facts) -> Vec<Finding> {
 }
 
 fn of_look(look: &Look) -> Option<Finding> {
+    let counted = look.rose("total_connections_received") >= Some(COUNTED_MIN);
     let rates = look
         .rate("total_connections_received")
-        .zip(look.rate("total_commands_processed"));
+        .zip(look.rate("total_commands_processed"))
+        .filter(|_| counted);
     let (rate, commands, over) = if let Some((rate, commands)) = rates {
         (rate, commands, format!("over {}", look.between()?))
     } else {
@@ -71,7 +76,7 @@ fn of_look(look: &Look) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{pasted, verdicts};
+    use crate::testing::{pasted, twice, verdicts};
 
     fn info(connections: u64, commands: u64) -> Facts {
         pasted(&format!(
@@ -90,6 +95,19 @@ mod tests {
             found[0].claim
         );
         assert_eq!(verdicts(found), [(Verdict::Risk, Confidence::Possible)]);
+    }
+
+    #[test]
+    fn a_handful_in_a_moment_is_no_rate() {
+        let stats = |connections: u64| {
+            format!(
+                "total_connections_received:{connections}\ntotal_commands_processed:{}",
+                connections * 2
+            )
+        };
+        let over = |count: u64| check(&twice(&stats(10), 1, &stats(10 + count)));
+        assert_eq!(verdicts(over(12)), []);
+        assert_eq!(verdicts(over(30)), [(Verdict::Risk, Confidence::Possible)]);
     }
 
     #[test]

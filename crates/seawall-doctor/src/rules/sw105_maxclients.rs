@@ -258,6 +258,7 @@ mod tests {
         look.before = Some(Before {
             source: "earlier.txt".into(),
             info: look.info.clone(),
+            clients: Vec::new(),
             span: std::time::Duration::from_secs(10),
         });
         assert_eq!(

@@ -90,6 +90,7 @@ mod tests {
         look.before = Some(Before {
             source: "earlier.txt".into(),
             info,
+            clients: Vec::new(),
             span,
         });
         facts

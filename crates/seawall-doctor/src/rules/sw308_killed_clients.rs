@@ -1,12 +1,16 @@
 //! Somebody closed the clients: CLIENT KILL, a tool, an ACL that was changed.
 
-use crate::facts::{ClientLine, Fact, Facts, Failure, Line, Look};
+use crate::facts::{ClientLine, Fact, Facts, Failure, Line, Look, times};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
+use crate::stamp::Stamp;
 
 /// So many at once are no accident.
 const AT_ONCE: usize = 3;
 const ONCE_S: f64 = 1.0;
+
+/// So far apart are the clocks of a server and of its client, at most, where both are right.
+const CLOCKS_S: f64 = 1.0;
 
 pub(super) const RULE: Rule = Rule {
     code: Code(308),
@@ -62,37 +66,27 @@ fn at_once(facts: &Facts) -> Option<Vec<&Fact<ClientLine>>> {
 
 fn of_look(facts: &Facts, look: &Look, closed: &[&Fact<ClientLine>]) -> Option<Finding> {
     let first = closed[0].at?;
-    // The server was up long before, and no log tells of an end of its or of a limit that closed them.
-    let began = look
-        .at?
-        .plus_seconds(-i64::try_from(look.number("uptime_in_seconds")?).ok()?);
-    let up = began.seconds_to(first) > 60.0;
-    let other = facts
-        .lines(|line| {
-            matches!(
-                line,
-                Line::Farewell
-                    | Line::Started
-                    | Line::Crashed(_)
-                    | Line::OutputLimit(_)
-                    | Line::Evicted(_)
-            )
-            .then_some(())
-        })
-        .any(|(fact, ())| fact.at.is_some_and(|at| at.seconds_to(first).abs() < 60.0));
-    if !up || other {
+    let from = look.watched_from();
+    let rose = called(|command| look.calls_rose(command))
+        .filter(|_| from.is_some_and(|from| from.seconds_to(first) >= -CLOCKS_S));
+    // Watched all the while, nobody called it; of one look alone: it was up long before.
+    if rose.is_none() && (from.is_some_and(|from| from <= first) || !up_long_before(look, first)) {
         return None;
     }
-    let called: Vec<_> = COMMANDS
-        .iter()
-        .filter_map(|command| Some((*command, look.calls(command).filter(|calls| *calls > 0)?)))
-        .collect();
-    let (command, calls) = *called.first()?;
+    if other(facts, first, rose.is_some()) {
+        return None;
+    }
+    let (command, calls) = rose.or_else(|| called(|command| look.calls(command)))?;
     let name = command.replace('|', " ").to_ascii_uppercase();
-    let mut finding = Finding::new(RULE.code, RULE.title, Verdict::Cause, Confidence::Likely)
-        .claims(format!("{} connections were closed within a second while the server stayed up, and {name} was called {calls} times ({}).", closed.len(), look.counting_since()))
+    let (confidence, when) = if rose.is_some() {
+        (Confidence::Strong, format!("in {}", look.between()?))
+    } else {
+        (Confidence::Likely, look.counting_since())
+    };
+    let mut finding = Finding::new(RULE.code, RULE.title, Verdict::Cause, confidence)
+        .claims(format!("{} connections were closed within a second while the server stayed up, and {name} was called {} ({when}).", closed.len(), times(usize::try_from(calls).unwrap_or(usize::MAX))))
         .supported(closed[0].place.clone(), format!("the first of {}", closed.len()))
-        .supported(look.place("INFO"), format!("cmdstat_{command}: calls={calls}"));
+        .supported(look.place("INFO"), format!("cmdstat_{command}: {calls} calls {when}"));
     for fact in closed {
         finding = finding.at(fact.at);
         if let Some(local) = &fact.what.local {
@@ -107,11 +101,41 @@ fn of_look(facts: &Facts, look: &Look, closed: &[&Fact<ClientLine>]) -> Option<F
     )
 }
 
+fn up_long_before(look: &Look, first: Stamp) -> bool {
+    let up = look.number("uptime_in_seconds").unwrap_or(0);
+    let began = look
+        .at
+        .map(|at| at.plus_seconds(-i64::try_from(up).unwrap_or(0)));
+    began.is_some_and(|began| began.seconds_to(first) > 60.0)
+}
+
+/// Whether a log tells of something else that closed them: a limit, or an end of the server's, where it is not known that it
+/// had none.
+fn other(facts: &Facts, first: Stamp, watched: bool) -> bool {
+    let closes = |line: &Line| match line {
+        Line::OutputLimit(_) | Line::Evicted(_) => true,
+        Line::Farewell | Line::Started | Line::Crashed(_) => !watched,
+        _ => false,
+    };
+    facts
+        .lines(|line| closes(line).then_some(()))
+        .any(|(fact, ())| fact.at.is_some_and(|at| at.seconds_to(first).abs() < 60.0))
+}
+
+/// What was called that closes clients, and how often.
+fn called(count: impl Fn(&str) -> Option<u64>) -> Option<(&'static str, u64)> {
+    COMMANDS
+        .into_iter()
+        .find_map(|command| Some((command, count(command).filter(|calls| *calls > 0)?)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stamp::Stamp;
-    use crate::testing::{application, log, pasted, verdicts};
+    use crate::testing::{application, log, pasted, together, twice, verdicts};
+
+    const CLOSED: &str =
+        "2026-11-23T02:58:08Z redis.exceptions.ConnectionError: Connection closed by server.\n";
 
     fn facts(kills: u64, uptime: u64) -> Facts {
         let mut facts = application(&"2026-11-23T02:58:11Z redis.exceptions.ConnectionError: Connection closed by server.\n".repeat(5));
@@ -125,11 +149,55 @@ mod tests {
         let found = check(&facts(1, 90_000));
         assert!(
             found[0].claim.contains("5 connections")
-                && found[0].claim.contains("CLIENT KILL was called 1 times"),
+                && found[0].claim.contains("CLIENT KILL was called once"),
             "{}",
             found[0].claim
         );
         assert_eq!(verdicts(found), [(Verdict::Cause, Confidence::Likely)]);
+    }
+
+    /// A server that was looked at twice, `seconds` apart, and told so many calls of CLIENT KILL.
+    fn watched(then: u64, now: u64, seconds: u64) -> Facts {
+        let stats = |kills| {
+            format!(
+                "# Commandstats\ncmdstat_ping:calls=9,usec=9\ncmdstat_client|kill:calls={kills},usec=9"
+            )
+        };
+        let mut facts = together([
+            twice(&stats(then), seconds, &stats(now)),
+            application(&CLOSED.repeat(5)),
+        ]);
+        facts.looks[0].at = Stamp::of((2026, 11, 23), (2, 58, 11), 0);
+        facts
+    }
+
+    #[test]
+    fn a_counter_that_rose_meanwhile_is_a_second_source_and_one_that_did_not_clears_it() {
+        let found = check(&watched(3, 4, 10));
+        assert!(
+            found[0]
+                .claim
+                .ends_with("CLIENT KILL was called once (in 10 s)."),
+            "{}",
+            found[0].claim
+        );
+        assert_eq!(verdicts(found), [(Verdict::Cause, Confidence::Strong)]);
+        assert_eq!(verdicts(check(&watched(3, 3, 10))), []);
+        // Whoever began to look after it knows no more than what was counted since the start.
+        assert_eq!(
+            verdicts(check(&watched(3, 3, 1))),
+            [(Verdict::Cause, Confidence::Likely)]
+        );
+    }
+
+    #[test]
+    fn who_saw_it_before_and_after_knows_that_it_was_not_started_meanwhile() {
+        let mut facts = watched(3, 4, 10);
+        facts.add(log("9:M 23 Nov 2026 02:57:59.042 # Server started, Redis version 7.0.15\n9:C 23 Nov 2026 02:57:59.042 # oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo\n"));
+        assert_eq!(
+            verdicts(check(&facts)),
+            [(Verdict::Cause, Confidence::Strong)]
+        );
     }
 
     #[test]

@@ -1,0 +1,134 @@
+//! Which processes of this host hold connections, as `ss -tnp` tells: by the sockets of `/proc`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use crate::facts::{Holder, Peer};
+
+/// Fewer clients are no crowd of which anybody has to know whose it is: looking costs a walk over all open files.
+const CROWD: usize = 100;
+
+/// So many processes are looked at.
+const PROCESSES_MAX: usize = 10_000;
+
+/// The processes of this host that hold these clients' connections; without root our own user's alone.
+pub(crate) fn of(clients: &[Peer]) -> Vec<Holder> {
+    if clients.len() < CROWD {
+        return Vec::new();
+    }
+    let mut sockets = BTreeMap::new();
+    for path in ["/proc/net/tcp", "/proc/net/tcp6"] {
+        let table = fs::read_to_string(path).unwrap_or_default();
+        sockets.extend(table.lines().skip(1).filter_map(socket));
+    }
+    let addrs: BTreeMap<u64, &str> = clients
+        .iter()
+        .filter_map(|client| {
+            let addr: SocketAddr = client.addr.parse().ok()?;
+            Some((*sockets.get(&addr)?, &*client.addr))
+        })
+        .collect();
+    if addrs.is_empty() {
+        return Vec::new();
+    }
+    processes()
+        .take(PROCESSES_MAX)
+        .filter_map(|pid| holder(pid, &addrs))
+        .collect()
+}
+
+fn processes() -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+fn holder(pid: u32, addrs: &BTreeMap<u64, &str>) -> Option<Holder> {
+    let files = fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
+    let held: Vec<_> = files
+        .flatten()
+        .filter_map(|file| {
+            let link = fs::read_link(file.path()).ok()?;
+            let inode = link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?;
+            addrs.get(&inode.parse().ok()?).copied()
+        })
+        .map(str::to_owned)
+        .collect();
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    (!held.is_empty()).then(|| Holder {
+        pid,
+        name: name.trim().to_owned(),
+        addrs: held.into_iter().collect(),
+    })
+}
+
+/// A line of `/proc/net/tcp`: the socket's own address, and its inode.
+fn socket(line: &str) -> Option<(SocketAddr, u64)> {
+    let mut words = line.split_whitespace();
+    let addr = address(words.nth(1)?)?;
+    Some((addr, words.nth(7)?.parse().ok()?))
+}
+
+/// `0100007F:18EB`: words of 32 bits, each the wrong way round, and the port.
+fn address(text: &str) -> Option<SocketAddr> {
+    let (host, port) = text.split_once(':')?;
+    let port = u16::from_str_radix(port, 16).ok()?;
+    let word = |at: usize| u32::from_str_radix(host.get(at * 8..at * 8 + 8)?, 16).ok();
+    let ip = match host.len() {
+        8 => IpAddr::V4(Ipv4Addr::from(word(0)?.swap_bytes())),
+        32 => {
+            let mut all = [0; 16];
+            for (at, bytes) in all.chunks_exact_mut(4).enumerate() {
+                bytes.copy_from_slice(&word(at)?.swap_bytes().to_be_bytes());
+            }
+            // A client may speak IPv4 from a socket of IPv6: the server sees the former.
+            Ipv6Addr::from(all).to_canonical()
+        }
+        _ => return None,
+    };
+    Some(SocketAddr::new(ip, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_proc_are_read() {
+        for (text, addr) in [
+            ("0100007F:18EB", Some("127.0.0.1:6379")),
+            ("0A00000A:C822", Some("10.0.0.10:51234")),
+            ("00000000000000000000000001000000:18EB", Some("[::1]:6379")),
+            (
+                "0000000000000000FFFF00000100007F:18EB",
+                Some("127.0.0.1:6379"),
+            ),
+            ("0100007F", None),
+            ("é000007F:18EB", None),
+            ("local_address:", None),
+        ] {
+            let read = address(text).map(|addr| addr.to_string());
+            assert_eq!(read.as_deref(), addr, "{text}");
+        }
+    }
+
+    #[test]
+    fn this_process_holds_its_own_connections() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let at = listener.local_addr().expect("it is bound");
+        let held: Vec<_> = (0..CROWD)
+            .map(|_| std::net::TcpStream::connect(at).expect("it listens"))
+            .collect();
+        let clients: Vec<_> = held
+            .iter()
+            .map(|stream| Peer {
+                addr: stream.local_addr().expect("it is connected").to_string(),
+                ..Peer::default()
+            })
+            .collect();
+        let holders = of(&clients);
+        let ours = holders.iter().find(|one| one.pid == std::process::id());
+        assert_eq!(ours.map(|ours| ours.addrs.len()), Some(CROWD));
+        assert_eq!(of(&clients[1..]), []);
+    }
+}
