@@ -3,11 +3,12 @@
 use std::any::Any;
 use std::fs::File;
 use std::io::Read;
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use seawall_doctor::read::{self, Given};
 use seawall_doctor::stamp::Stamp;
-use seawall_doctor::{Facts, live};
+use seawall_doctor::{Facts, live, nearby};
 use seawall_lab::world::{Server, ServerBinary};
 use seawall_model::Target;
 
@@ -23,6 +24,7 @@ const LOOK: Duration = Duration::from_millis(500);
 /// A server with a case on it.
 pub struct Bed<'a> {
     binary: &'a ServerBinary,
+    venv: Option<&'a Path>,
     server: Server,
     log: Log,
     kernel: String,
@@ -32,21 +34,26 @@ pub struct Bed<'a> {
 }
 
 impl<'a> Bed<'a> {
-    pub(crate) fn new(binary: &'a ServerBinary, config: &[(&str, &str)]) -> Result<Self, Trouble> {
-        let server = Server::start(binary, config)?;
-        Ok(Self::with(binary, server))
-    }
-
-    pub(crate) fn with(binary: &'a ServerBinary, server: Server) -> Self {
-        Self {
+    pub(crate) fn new(
+        binary: &'a ServerBinary,
+        venv: Option<&'a Path>,
+        config: &[(&str, &str)],
+    ) -> Result<Self, Trouble> {
+        Ok(Self {
             binary,
-            server,
+            venv,
+            server: Server::start(binary, config)?,
             log: Log::default(),
             kernel: String::new(),
             facts: Facts::default(),
             looked: false,
             kept: Vec::new(),
-        }
+        })
+    }
+
+    /// The virtual environment with the application's Python.
+    pub(crate) fn venv(&self) -> Option<&Path> {
+        self.venv
     }
 
     /// The server.
@@ -87,8 +94,22 @@ impl<'a> Bed<'a> {
 
     /// An operator looks at the server, with a user of his own.
     pub(crate) fn look(&mut self) {
-        let url = format!("redis://seawall-lab:seawall-lab@{}", self.server.addr());
-        self.look_at(&url);
+        self.facts.add(looked(&self.server));
+    }
+
+    /// The first look of an operator who comes only now.
+    pub(crate) fn look_at_last(&mut self) {
+        self.facts = Facts::default();
+        self.look();
+    }
+
+    /// What the host tells of itself and of the server's process, as the command shows it where the server runs on the same
+    /// host. Nothing comes after it.
+    pub(crate) fn look_at_host(&mut self) {
+        let looks = &self.facts.looks;
+        let latest = looks.iter().rev().find(|look| !look.info.is_empty());
+        self.facts.add(nearby::host(latest, now()));
+        self.looked = true;
     }
 
     /// Looks now and not once more when the case is over: for what is to be seen only while it lasts.
@@ -104,10 +125,7 @@ impl<'a> Bed<'a> {
     }
 
     fn look_at(&mut self, url: &str) {
-        let target = Target::parse(url).expect("the case's URL is right");
-        if let Ok(facts) = live::look(&target, LOOK, now()) {
-            self.facts.add(facts);
-        }
+        self.facts.add(looked_at(url));
     }
 
     /// Waits until it has come about.
@@ -140,11 +158,7 @@ impl<'a> Bed<'a> {
             self.look();
         }
         let given = Given { now: now() };
-        let log = File::open(self.server.log_path())?;
-        // No further than it is long now: a server that fails again and again writes faster than anybody reads.
-        let length = log.metadata()?.len();
-        self.facts
-            .add(read::file("redis.log", log.take(length), given)?.1);
+        self.facts.add(server_log(&self.server)?);
         let told = self.log.text();
         let texts = [("app.log", &told), ("kernel.log", &self.kernel)];
         for (name, text) in texts {
@@ -154,6 +168,27 @@ impl<'a> Bed<'a> {
         }
         Ok(std::mem::take(&mut self.facts))
     }
+}
+
+/// What an operator with a user of his own sees of a server.
+pub(crate) fn looked(server: &Server) -> Facts {
+    looked_at(&format!(
+        "redis://seawall-lab:seawall-lab@{}",
+        server.addr()
+    ))
+}
+
+fn looked_at(url: &str) -> Facts {
+    let target = Target::parse(url).expect("the case's URL is right");
+    live::look(&target, LOOK, now()).unwrap_or_default()
+}
+
+/// The server's log.
+pub(crate) fn server_log(server: &Server) -> Result<Facts, Trouble> {
+    let log = File::open(server.log_path())?;
+    // No further than it is long now: a server that fails again and again writes faster than anybody reads.
+    let length = log.metadata()?.len();
+    Ok(read::file("redis.log", log.take(length), Given { now: now() })?.1)
 }
 
 /// What the clock says.

@@ -3,6 +3,7 @@
 use std::io;
 
 use seawall_doctor::Code;
+use seawall_lab::run::LabError;
 use seawall_lab::world::{AdminError, ServerError};
 
 use crate::bed::Bed;
@@ -21,6 +22,8 @@ pub struct Case {
     pub config: &'static [(&'static str, &'static str)],
     /// Brings it about. The bed takes a look before and after.
     pub act: fn(&mut Bed<'_>) -> Result<(), Trouble>,
+    /// The laboratory's scenario that brings it about instead, on a server of its own.
+    pub scenario: Option<&'static str>,
 }
 
 impl Case {
@@ -32,6 +35,7 @@ impl Case {
         also: &[],
         config: &[],
         act: |_| Ok(()),
+        scenario: None,
     };
 
     /// Whether naming this code is right, or at least not wrong.
@@ -63,6 +67,9 @@ pub enum Trouble {
     /// The laboratory's own connection.
     #[error(transparent)]
     Admin(#[from] AdminError),
+    /// The laboratory.
+    #[error(transparent)]
+    Lab(#[from] LabError),
     /// The host.
     #[error("{0}")]
     Host(#[from] io::Error),

@@ -42,6 +42,12 @@ impl Log {
         let _ = writeln!(log, "{} {words}", now());
     }
 
+    /// What another process wrote.
+    pub(crate) fn append(&self, text: &str) {
+        let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        log.push_str(text);
+    }
+
     pub(crate) fn text(&self) -> String {
         self.0
             .lock()

@@ -79,7 +79,7 @@ impl Healthy {
         binary: &ServerBinary,
         rounds: &mut u64,
     ) -> Result<(Vec<Told>, String), Trouble> {
-        let mut bed = Bed::new(binary, self.config)?;
+        let mut bed = Bed::new(binary, None, self.config)?;
         (self.prepare)(&mut bed)?;
         bed.look();
         *rounds = self.under_load(&bed)?;

@@ -3,14 +3,16 @@ use std::path::PathBuf;
 use clap::Args;
 use seawall_clinic::{Case, Options, cases, report, run};
 use seawall_lab::run::Interrupt;
-use seawall_lab::world::server_binary;
+use seawall_lab::world::{server_at, server_binary};
 
+use super::contend::Face;
 use crate::{Door, Exit, output};
 
 /// Break a real Redis in known ways, and hold what the doctor says first against the truth.
 ///
 /// Each case brings one root cause about with real clients, and shows the doctor what an operator would have: a look before, a
-/// look after, the server's log, the application's. Servers with which nothing is wrong are shown to it under load. Exit codes:
+/// look after, the server's log, the application's. The lab's scenarios follow (lab-..), with Seawall's journal as all that a
+/// client tells. Servers with which nothing is wrong are shown to it under load. Exit codes:
 /// 0 it was right and silent, 1 it was not, 2 could not run.
 #[derive(Debug, Args)]
 #[expect(
@@ -25,6 +27,10 @@ pub(crate) struct Diagnose {
     /// List the cases, with the code that must be named
     #[arg(long, conflicts_with = "cases")]
     list: bool,
+
+    /// Run the lab's scenarios alone
+    #[arg(long, conflicts_with_all = ["cases", "list", "healthy"])]
+    scenarios: bool,
 
     /// Only show it healthy servers
     #[arg(long, conflicts_with_all = ["cases", "list"])]
@@ -42,7 +48,11 @@ pub(crate) struct Diagnose {
     #[arg(long, conflicts_with_all = ["json", "markdown"])]
     long: bool,
 
-    /// The virtual environment where a server is looked for [default: .venv, and in the Python package the one that it is
+    /// The server to break, by its binary: a Redis or Valkey [default: as `seawall lab run` finds it]
+    #[arg(long, value_name = "PATH")]
+    server: Option<PathBuf>,
+
+    /// The virtual environment where a server and Python's redis-py are looked for [default: .venv, and in the Python package the one that it is
     /// installed in]
     #[arg(long, value_name = "DIR")]
     venv: Option<PathBuf>,
@@ -57,7 +67,11 @@ impl Diagnose {
             return Exit::Unable;
         };
         let venv = self.venv.clone().unwrap_or_else(|| door.venv.clone());
-        let binary = match server_binary(Some(&venv)) {
+        let found = match &self.server {
+            Some(path) => server_at(path),
+            None => server_binary(Some(&venv)),
+        };
+        let binary = match found {
             Ok(binary) => binary,
             Err(none) => {
                 output::fail(none, "");
@@ -66,7 +80,9 @@ impl Diagnose {
         };
         let options = Options {
             binary: &binary,
-            healthy: self.cases.is_empty(),
+            venv: Some(&venv),
+            contenders: Face::all().map(|face| face.contender(door)).collect(),
+            healthy: self.cases.is_empty() && !self.scenarios,
             cases: chosen,
             progress: &|what| output::note(what),
             // Without its handlers a signal ends us at once, and the servers with us.
@@ -101,7 +117,9 @@ impl Diagnose {
             return Some(Vec::new());
         }
         if self.cases.is_empty() {
-            return Some(all);
+            let all = all.into_iter();
+            let asked = all.filter(|case| !self.scenarios || case.scenario.is_some());
+            return Some(asked.collect());
         }
         let mut chosen = Vec::new();
         for name in &self.cases {

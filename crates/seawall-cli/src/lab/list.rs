@@ -3,7 +3,7 @@ use seawall_lab::scenario::{self, Showing};
 
 use crate::{Exit, output};
 
-/// List the scenarios: what each one breaks, and the cause that must be named.
+/// List the scenarios: what each one breaks, the cause that clients must name, and the code by which the doctor calls it.
 #[derive(Debug, Args)]
 pub(crate) struct List {}
 
@@ -21,8 +21,9 @@ impl List {
             let demo = mark(scenario.showing == Showing::Demo, '*');
             let app = mark(scenario.fits_an_app(), 'a');
             let cause = scenario.causes.first().map_or("-", |cause| cause.name());
+            let code = scenario.diagnosis.first().unwrap_or(&"-");
             let line = format!(
-                "{demo}{app} {:<width$}  {:<19} {}",
+                "{demo}{app} {:<width$}  {:<19} {code:<5} {}",
                 scenario.name, cause, scenario.story
             );
             if output::out(line).is_err() {

@@ -2,6 +2,7 @@
 
 mod auditing;
 mod breaking_off;
+mod diagnosing;
 mod fixing;
 mod following;
 

@@ -1,6 +1,6 @@
 //! No file descriptor for another client.
 
-use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use seawall_doctor::Code;
 
 use crate::case::Case;
@@ -13,18 +13,25 @@ pub(super) const CASE: Case = Case {
         let pid = bed.server().pid().unwrap_or(0);
         let open = std::fs::read_dir(format!("/proc/{pid}/fd"))?.count();
         let most = Some(open as u64 + 3);
-        let limit = Rlimit {
-            current: most,
-            maximum: most,
-        };
         let process = i32::try_from(pid).ok().and_then(Pid::from_raw);
-        prlimit(process, Resource::Nofile, limit).map_err(std::io::Error::from)?;
+        let former = prlimit(
+            process,
+            Resource::Nofile,
+            Rlimit {
+                current: most,
+                maximum: getrlimit(Resource::Nofile).maximum,
+            },
+        )
+        .map_err(std::io::Error::from)?;
         for _ in 0..6 {
-            let mut client = bed.client();
+            let mut client = bed.client().patience_ms(100);
             client.call(&["PING"]);
             bed.keep(client);
         }
-        bed.until_said("Too many open files")
+        bed.until_said("Too many open files")?;
+        // It writes that line as fast as it can, and nobody could look.
+        prlimit(process, Resource::Nofile, former).map_err(std::io::Error::from)?;
+        Ok(())
     },
     ..Case::PLAIN
 };

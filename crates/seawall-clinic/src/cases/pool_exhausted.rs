@@ -3,24 +3,24 @@
 use seawall_doctor::Code;
 
 use crate::case::Case;
+use crate::python::Application;
 
 pub(super) const CASE: Case = Case {
     name: "pool-exhausted",
-    story: "blocking reads hold all connections of the client's own pool",
+    story: "blocking reads hold all connections of redis-py's own pool, and requests find none",
     truth: &[Code(1)],
     act: |bed| {
-        let mut pool: Vec<_> = (0..2).map(|_| bed.client().patience_ms(3_000)).collect();
-        for client in &mut pool {
-            client.send(&[&["BLPOP", "queue", "1"]]);
-        }
-        for _ in 0..5 {
-            // Both are in use: redis-py's pool says so, and asks nobody.
-            bed.log()
-                .exception("MaxConnectionsError", "Too many connections");
-        }
-        for client in &mut pool {
-            client.reply();
-        }
+        let application = Application::start(bed, include_str!("pool_exhausted.py"))?;
+        bed.until("three blocked clients", |bed| {
+            let clients = bed.server().info("clients")?;
+            Ok(clients
+                .get("blocked_clients")
+                .is_some_and(|count| count == "3"))
+        })?;
+        bed.look_now();
+        bed.server().command(&[b"RPUSH", b"looked", b"1"])?;
+        let log = application.log()?;
+        bed.log().append(&log);
         Ok(())
     },
     ..Case::PLAIN

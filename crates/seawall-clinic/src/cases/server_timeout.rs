@@ -10,13 +10,15 @@ pub(super) const CASE: Case = Case {
     name: "server-timeout",
     story: "the server's `timeout` ends connections that rest in a pool",
     truth: &[Code(201)],
-    config: &[("timeout", "1")],
+    // Its lines on that are verbose.
+    config: &[("timeout", "1"), ("loglevel", "verbose")],
     act: |bed| {
         let mut pool: Vec<_> = (0..4).map(|_| bed.client()).collect();
         for client in &mut pool {
             client.call(&["PING"]);
         }
         std::thread::sleep(Duration::from_millis(2_500));
+        bed.until_said("Closing idle client")?;
         for client in &mut pool {
             client.call(&["PING"]);
         }

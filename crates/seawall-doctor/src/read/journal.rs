@@ -170,6 +170,21 @@ impl Account {
             }
             Event::DialFailed {
                 endpoint, cause, ..
+            }
+            // What a server answers instead of a reply, and its silence, need not end a connection.
+            | Event::WritesChanged {
+                endpoint,
+                gate: WriteGate::Closed,
+                cause: Some(cause),
+            }
+            | Event::OutageStarted {
+                endpoint,
+                cause:
+                    cause @ (Cause::Loading
+                    | Cause::Busy
+                    | Cause::ClusterDown
+                    | Cause::MasterDown
+                    | Cause::ServerUnresponsive),
             } => {
                 let Some(failure) = failure(*cause) else {
                     return;
@@ -366,6 +381,48 @@ mod tests {
         let says: Vec<_> = lanes[0].events.iter().map(|event| &*event.says).collect();
         assert_eq!(says, ["lost a connection to cache:6379: subscriber-slow"]);
         assert_eq!(facts.failures, 1);
+    }
+
+    #[test]
+    fn refused_writes_and_a_server_that_loads_are_told_though_no_connection_ended() {
+        let header = RingHeader {
+            area_bytes: 16 << 10,
+            boot_id: [7; 16],
+            process: 4_711,
+            started_unix_ms: 1_795_402_000_000,
+        };
+        let mut ring = Ring::new(&header).expect("a size that is allowed");
+        let endpoint = || "cache:6379".parse().expect("an endpoint");
+        let gate = |gate, cause| Event::WritesChanged {
+            endpoint: endpoint(),
+            gate,
+            cause,
+        };
+        let outage = |cause| Event::OutageStarted {
+            endpoint: endpoint(),
+            cause,
+        };
+        for event in [
+            gate(WriteGate::Closed, Some(Cause::SaveFailed)),
+            gate(WriteGate::Open, None),
+            outage(Cause::Loading),
+            // Connections that ended tell of this one.
+            outage(Cause::ConnectionReset),
+        ] {
+            ring.append(&Record {
+                at: Moment::from_nanos(1_000_000_000),
+                wall_unix_ms: Some(1_795_402_631_042),
+                event,
+            });
+        }
+        let facts = read(ring.image());
+        let mut told: Vec<_> = facts
+            .client_log
+            .iter()
+            .map(|fact| fact.what.failure)
+            .collect();
+        told.sort();
+        assert_eq!(told, [Failure::Loading, Failure::SaveFailed]);
     }
 
     const LOG: &str = "9:M 23 Nov 2026 02:58:11.042 # Client id=8821 addr=192.168.0.1:40000 name= flags=P cmd=subscribe omem=33600000 scheduled to be closed ASAP for overcoming of output buffer limits.\n";

@@ -75,14 +75,18 @@ fn growing(facts: &Facts, look: &Look) -> Option<Finding> {
     let then = owners(&before.clients);
     let now = owners(&look.clients).into_iter();
     let ((host, name), clients) = now.max_by_key(|(_, clients)| clients.len())?;
-    let earlier: BTreeSet<_> = then.get(&(host, name))?.iter().map(key).collect();
-    let later: BTreeSet<_> = clients.iter().map(key).collect();
+    let earlier: BTreeSet<_> = then
+        .get(&(host, name))?
+        .iter()
+        .map(|client| key(client))
+        .collect();
+    let later: BTreeSet<_> = clients.iter().map(|client| key(client)).collect();
     let (kept, new): (Vec<_>, Vec<_>) = clients
         .iter()
         .partition(|client| earlier.contains(&key(client)));
     let span = before.span.as_secs();
-    // A whole second may be missing at either end.
-    let rests = |client: &&&&Peer| client.idle + 1 >= span && !blocked(client);
+    // It is told in whole seconds, and the list is older than the last INFO by as much as the server was busy.
+    let rests = |client: &&&&Peer| client.idle + 2 >= span && !blocked(client);
     let resting = kept.iter().filter(rests).count();
     let closed = earlier.difference(&later).count();
     let many = MANY as usize;
@@ -137,7 +141,7 @@ fn holder<'a>(facts: &'a Facts, clients: &[&Peer]) -> Option<(&'a Host, &'a Hold
 }
 
 /// A connection, as long as it lasts: its server numbers it, and nobody else has its address meanwhile.
-fn key<'a>(client: &&'a Peer) -> (Option<u64>, &'a str) {
+fn key(client: &Peer) -> (Option<u64>, &str) {
     (client.id, &client.addr)
 }
 

@@ -1,5 +1,7 @@
 //! The server's name has no address.
 
+use std::collections::BTreeSet;
+
 use crate::evidence::{Heard, counted};
 use crate::facts::{Facts, Failure, Reach};
 use crate::finding::{Confidence, Finding, Verdict};
@@ -58,8 +60,17 @@ fn check(facts: &Facts) -> Vec<Finding> {
     });
     let away = Heard::of(facts, AWAY);
     let unknown = Heard::of(facts, UNKNOWN);
-    let told = away.as_ref().map_or(0, |heard| heard.lines.len())
-        + unknown.as_ref().map_or(0, |heard| heard.lines.len());
+    let heard: Vec<_> = [&away, &unknown].into_iter().flatten().collect();
+    let said: BTreeSet<_> = heard
+        .iter()
+        .flat_map(|heard| heard.lines.iter().map(|fact| &fact.place))
+        .collect();
+    // Seawall's journal and some clients tell it in none of these words.
+    let wordless: Vec<_> = facts
+        .failures(Failure::NameUnknown)
+        .filter(|fact| !said.contains(&fact.place))
+        .collect();
+    let told = said.len() + wordless.len();
     // One failed lookup among thousands is every name service's daily life.
     if look.is_none() && told < 2 {
         return Vec::new();
@@ -69,12 +80,18 @@ fn check(facts: &Facts) -> Vec<Finding> {
         _ => Confidence::Likely,
     };
     let mut finding = Finding::new(RULE.code, RULE.title, Verdict::Cause, confidence);
-    for heard in [&away, &unknown].into_iter().flatten() {
+    for heard in heard {
         let part = heard.finding(&RULE, Verdict::Cause, confidence);
         for one in part.supports {
             finding = finding.supported(one.place, one.says);
         }
         finding = finding.at(heard.first().at).at(heard.last().at);
+    }
+    if let Some(first) = wordless.first() {
+        finding = finding.supported(first.place.clone(), "its name could not be resolved");
+    }
+    for fact in &wordless {
+        finding = finding.at(fact.at);
     }
     for fact in facts.failures(Failure::NameUnknown) {
         if let Some(server) = &fact.what.server {
@@ -91,6 +108,11 @@ fn check(facts: &Facts) -> Vec<Finding> {
         (
             "the name service did not answer",
             "from the client's host or pod: getent hosts NAME, several times; cat /etc/resolv.conf; kubectl -n kube-system logs -l k8s-app=kube-dns --since=1h",
+        )
+    } else if away.is_none() && unknown.is_none() && look.is_none() {
+        (
+            "the server's name could not be resolved",
+            "from the client's host or pod: getent hosts NAME, several times: no answer at once is no such name, one after seconds a name service that is away",
         )
     } else {
         (
@@ -143,6 +165,20 @@ mod tests {
             "{}",
             found[0].claim
         );
+        assert_eq!(verdicts(found), [(Verdict::Cause, Confidence::Likely)]);
+    }
+
+    #[test]
+    fn who_tells_it_in_other_words_is_counted_as_well() {
+        let other = "2026-11-23T02:58:11Z redis.exceptions.ConnectionError: Error -5 connecting to cache:6379. No address associated with hostname.\n";
+        assert_eq!(verdicts(check(&application(other))), []);
+        let found = check(&application(&other.repeat(3)));
+        assert!(
+            found[0].claim.contains("3 calls") && found[0].claim.contains("could not be resolved"),
+            "{}",
+            found[0].claim
+        );
+        assert!(found[0].window.is_some());
         assert_eq!(verdicts(found), [(Verdict::Cause, Confidence::Likely)]);
     }
 

@@ -1,8 +1,8 @@
 //! The server closes connections that rest.
 
+use crate::evidence::Heard;
 use crate::facts::{Facts, Failure, Line, Look};
 use crate::finding::{Confidence, Finding, Verdict};
-use crate::heard::Heard;
 use crate::judge::WAKE_S;
 use crate::rested::Rested;
 use crate::rule::{Code, Need, Rule};

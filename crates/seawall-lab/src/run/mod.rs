@@ -20,7 +20,7 @@ pub use roster::{Contender, Role};
 pub(crate) use trial::{Outcome as TrialOutcome, perform};
 
 use crate::report::{Entrant, Report, Run, Verdict};
-use crate::scenario::{self, Scenario, Showing};
+use crate::scenario::{self, Scenario, Showing, Stage};
 use crate::world::{Seclusion, ServerBinary, clock, server_binary};
 use seawall_model::Security;
 use std::collections::VecDeque;
@@ -179,6 +179,29 @@ pub fn run(options: &Options<'_>) -> Result<Report, LabError> {
         contenders: options.contenders.iter().map(Entrant::from).collect(),
         runs: runs.into_iter().map(|(_, run)| run).collect(),
     })
+}
+
+/// Runs one scenario against one contender for somebody who looks at the server: before the load, while what the first step
+/// broke lasts (where a second one mends it), and when the contender has ended. The oracle is not asked.
+///
+/// # Errors
+/// [`LabError`]: it could not be run, or was interrupted.
+pub fn watched(
+    scenario: &Scenario,
+    contender: &Contender,
+    binary: &ServerBinary,
+    interrupt: &Interrupt,
+    watch: &mut (dyn FnMut(&Stage) + Send),
+) -> Result<(), LabError> {
+    let setting = trial::Setting {
+        scenario,
+        contender,
+        binary,
+        seed: 1,
+        workers: WORKERS_DEFAULT,
+        interrupt,
+    };
+    trial::watched(&setting, watch)
 }
 
 /// Leaves out what this server or this host cannot take part in; says why.

@@ -53,38 +53,7 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Outcome, LabError> {
     if !probe.wait_until_serving(PROBE_READY) {
         return Err(LabError::BlindProbe { limit: PROBE_READY });
     }
-    let mut contestant = Contestant::start(&stage.seclude(&setting.contender.command))?;
-    let Greeting { version, can, .. } = contestant.greet(&hello(setting, &stage), READY)?;
-    if let Some(&ability) = scenario.needs().iter().find(|need| !can.contains(need)) {
-        return Err(LabError::Lacks { ability });
-    }
-    subscribe(&mut contestant, &scenario.listeners)?;
-
-    let began = clock::now() + BREATH;
-    let patience = scenario
-        .flows
-        .iter()
-        .map(|flow| flow.deadline + flow.work.blocks_for())
-        .max()
-        .unwrap_or_default();
-    let course = Course {
-        plan: &plan,
-        listeners: &scenario.listeners,
-        lasts: scenario.lasts,
-        patience,
-    };
-    let (listeners, lasts, interrupt) = (&scenario.listeners, scenario.lasts, setting.interrupt);
-    let (driven, stepped, published) = thread::scope(|scope| {
-        let steps = scope.spawn(|| perform(scenario, &stage, began, interrupt));
-        let news = scope.spawn(|| publish(listeners, &stage.server, began, lasts, interrupt));
-        let driven = drive(&mut contestant, &course, began, interrupt);
-        (driven, joined(steps), joined(news))
-    });
-    stepped?;
-    published?;
-    let mut history = driven?;
-    dismiss(&mut contestant, &mut history)?;
-    drop(contestant);
+    let (version, history) = played(setting, &plan, &stage, None)?;
     let timeline = seen_to_the_end(probe, &history);
     stage.cut_path();
 
@@ -105,6 +74,83 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Outcome, LabError> {
         version,
         score: judge(&evidence),
     })
+}
+
+/// Runs a scenario for somebody who looks at the server, and judges nothing.
+pub(super) fn watched(
+    setting: &Setting<'_>,
+    watch: &mut (dyn FnMut(&Stage) + Send),
+) -> Result<(), LabError> {
+    let scenario = setting.scenario;
+    let plan = Plan::new(scenario, setting.seed);
+    let stage = Stage::set(scenario, setting.binary).map_err(LabError::stage("set the stage"))?;
+    fill(scenario, &plan, &stage.server)?;
+    watch(&stage);
+    match midway(scenario) {
+        Some(at) => played(setting, &plan, &stage, Some((at, &mut *watch)))?,
+        None => played(setting, &plan, &stage, None)?,
+    };
+    watch(&stage);
+    Ok(())
+}
+
+/// When what the first step did has lasted for half of its time.
+fn midway(scenario: &Scenario) -> Option<Duration> {
+    match scenario.steps[..] {
+        [ref first, ref second, ..] => Some((first.at + second.at) / 2),
+        _ => None,
+    }
+}
+
+/// Somebody who looks at the server, once, so long after the load's start.
+type Look<'a, 'b> = (Duration, &'a mut (dyn FnMut(&Stage) + Send + 'b));
+
+/// The load, and what is done meanwhile: who the contender is, and what became of its calls.
+fn played(
+    setting: &Setting<'_>,
+    plan: &Plan,
+    stage: &Stage,
+    look: Option<Look<'_, '_>>,
+) -> Result<(String, History), LabError> {
+    let scenario = setting.scenario;
+    let mut contestant = Contestant::start(&stage.seclude(&setting.contender.command))?;
+    let Greeting { version, can, .. } = contestant.greet(&hello(setting, stage), READY)?;
+    if let Some(&ability) = scenario.needs().iter().find(|need| !can.contains(need)) {
+        return Err(LabError::Lacks { ability });
+    }
+    subscribe(&mut contestant, &scenario.listeners)?;
+
+    let began = clock::now() + BREATH;
+    let patience = scenario
+        .flows
+        .iter()
+        .map(|flow| flow.deadline + flow.work.blocks_for())
+        .max()
+        .unwrap_or_default();
+    let course = Course {
+        plan,
+        listeners: &scenario.listeners,
+        lasts: scenario.lasts,
+        patience,
+    };
+    let (listeners, lasts, interrupt) = (&scenario.listeners, scenario.lasts, setting.interrupt);
+    let (driven, stepped, published) = thread::scope(|scope| {
+        let steps = scope.spawn(|| perform(scenario, stage, began, interrupt));
+        if let Some((at, look)) = look {
+            scope.spawn(move || {
+                clock::sleep_until(began + at);
+                look(stage);
+            });
+        }
+        let news = scope.spawn(|| publish(listeners, &stage.server, began, lasts, interrupt));
+        let driven = drive(&mut contestant, &course, began, interrupt);
+        (driven, joined(steps), joined(news))
+    });
+    stepped?;
+    published?;
+    let mut history = driven?;
+    dismiss(&mut contestant, &mut history)?;
+    Ok((version, history))
 }
 
 fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {

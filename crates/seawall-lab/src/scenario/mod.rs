@@ -122,6 +122,8 @@ pub struct Scenario {
     pub steps: Vec<Step>,
     /// The causes that a client may name for what it saw; the first is the one in the texts. Empty: there is none.
     pub causes: Vec<Cause>,
+    /// The doctor's codes for the root cause, `SW308`: one of them it must tell first. Empty: its catalogue has none.
+    pub diagnosis: Vec<&'static str>,
     /// What must hold beside what always must ([`Hold`]).
     pub holds: Vec<Hold>,
     /// How many points answered may lie below what was possible.
@@ -151,6 +153,7 @@ impl Scenario {
             lasts: Duration::from_secs(2),
             steps: Vec::new(),
             causes: Vec::new(),
+            diagnosis: Vec::new(),
             holds: Vec::new(),
             slack_points: Self::SLACK_POINTS,
             showing: Showing::OnRequest,
@@ -257,6 +260,13 @@ impl Scenario {
     #[must_use]
     pub fn cause(mut self, cause: Cause) -> Self {
         self.causes.push(cause);
+        self
+    }
+
+    /// Adds a code by which the doctor may call what happens.
+    #[must_use]
+    pub fn diagnosed(mut self, code: &'static str) -> Self {
+        self.diagnosis.push(code);
         self
     }
 

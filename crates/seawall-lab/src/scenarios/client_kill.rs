@@ -27,6 +27,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .at_ms(1200, "CLIENT KILL under load", kill_all)
             .at_ms(1500, "CLIENT KILL in a pause", kill_all)
             .cause(Cause::ClosedByServer)
+            .diagnosed("SW308")
             .holds(Hold::NoOutage)
             .in_demo(),
     ]

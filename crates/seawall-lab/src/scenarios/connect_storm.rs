@@ -21,6 +21,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .at_ms(800, "kill -9", |stage| stage.server.kill9())
             .at_ms(2800, "started again", |stage| stage.server.start_again())
             .cause(Cause::ConnectionRefused)
+            .diagnosed("SW408")
             .holds(Hold::OneConnectionPerWorkerAnd(BESIDE)),
     ]
 }

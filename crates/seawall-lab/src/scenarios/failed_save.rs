@@ -10,6 +10,8 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .at_ms(800, "a save fails", |stage| stage.server.break_saves())
             .at_ms(1800, "a save succeeds", |stage| stage.server.repair_saves())
             .cause(Cause::SaveFailed)
+            .diagnosed("SW706")
+            .diagnosed("SW701")
             .holds(Hold::NoOutage)
             .holds(Hold::ReadsAnswered { percent: 99.9 })
             .in_demo(),

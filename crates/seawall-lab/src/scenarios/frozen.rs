@@ -11,6 +11,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .at_ms(800, "SIGSTOP", |stage| stage.server.freeze())
             .at_ms(2800, "SIGCONT", |stage| stage.server.thaw())
             .cause(Cause::ServerUnresponsive)
+            .diagnosed("SW102")
             .holds(Hold::FirstGood(Duration::from_millis(500)))
             .in_demo(),
     ]

@@ -31,7 +31,9 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     vec![
         scenario("idle-reaped", reaped, 3100, 3900)
             .config("timeout", "1")
-            .cause(Cause::IdleClosed),
+            .cause(Cause::IdleClosed)
+            .diagnosed("SW201"),
+        // The doctor has no code for the other two: no device that it knows forgets a flow within a minute.
         scenario("idle-reset", reset, 1800, 2600)
             .through_relay()
             .at_ms(

@@ -11,6 +11,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .lasts_ms(3400)
             .at_ms(800, "loading", move |stage| stage.server.reload_for(span))
             .cause(Cause::Loading)
+            .diagnosed("SW406")
             .in_demo(),
         // Between its end and its return the server's port is closed, for as long as a process takes to start. Who has
         // seen that names it: the first cause of an outage is the one that it keeps, and LOADING is attached to it.
@@ -20,6 +21,8 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                 stage.server.restart_loading_for(span)
             })
             .cause(Cause::Loading)
-            .cause(Cause::ConnectionRefused),
+            .cause(Cause::ConnectionRefused)
+            .diagnosed("SW401")
+            .diagnosed("SW406"),
     ]
 }

@@ -17,6 +17,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                 stage.server.config_set("maxclients", "10000")
             })
             .cause(Cause::MaxClients)
+            .diagnosed("SW105")
             .in_demo(),
     ]
 }

@@ -40,6 +40,7 @@ fn doomed(
             Flow::new(DOOMED_PER_SECOND, Read::default()).failing(cause, within),
         ])
         .cause(cause)
+        .diagnosed("SW114")
 }
 
 pub(super) fn scenarios() -> Vec<Scenario> {
@@ -68,6 +69,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .at_ms(2800, "the name leads elsewhere", come_back_elsewhere)
             .cause(Cause::ConnectTimeout)
             .cause(Cause::ServerUnresponsive)
+            .diagnosed("SW408")
             .holds(Hold::FirstGood(Duration::from_millis(500))),
         doomed(
             "name-unknown",

@@ -11,6 +11,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .at_ms(800, "kill -9", |stage| stage.server.kill9())
             .at_ms(6800, "started again", |stage| stage.server.start_again())
             .cause(Cause::ConnectionRefused)
+            .diagnosed("SW408")
             .holds(Hold::FirstGood(Duration::from_millis(500)))
             .in_demo(),
     ]

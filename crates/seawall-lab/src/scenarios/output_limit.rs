@@ -21,6 +21,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                 Flow::new(4, BIG).failing(Cause::OutputLimit, within),
             ])
             .cause(Cause::OutputLimit)
+            .diagnosed("SW302")
             .holds(Hold::NoOutage)
             .holds(Hold::NotRepeated { command: "lrange" })
             .in_demo(),

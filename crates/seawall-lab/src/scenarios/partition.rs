@@ -13,6 +13,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .at_ms(800, "partitioned", |stage| stage.path(Fault::BlackHole))
             .at_ms(4800, "healed", Stage::clear_path)
             .cause(Cause::ConnectTimeout)
+            .diagnosed("SW102")
             .holds(Hold::FirstGood(Duration::from_millis(500)))
             .in_demo(),
     ]

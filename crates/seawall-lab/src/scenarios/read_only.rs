@@ -27,6 +27,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .at_ms(800, "REPLICAOF", demote)
             .at_ms(1800, "REPLICAOF NO ONE", promote)
             .cause(Cause::ReadOnly)
+            .diagnosed("SW801")
             .holds(Hold::NoOutage)
             .holds(Hold::ReadsAnswered { percent: 99.9 }),
     ]

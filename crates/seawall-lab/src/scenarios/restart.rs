@@ -11,6 +11,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .at_ms(800, "SIGTERM", |stage| stage.server.sigterm())
             .at_ms(1200, "started again", |stage| stage.server.start_again())
             .cause(Cause::ConnectionRefused)
+            .diagnosed("SW401")
             .holds(Hold::FirstGood(Duration::from_millis(500)))
             .in_demo(),
     ]

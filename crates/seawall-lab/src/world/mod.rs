@@ -25,7 +25,7 @@ mod wheel;
 
 pub use admin::{AdminError, Value};
 pub use certificates::{Authority, Bearer, Certificate, Validity};
-pub use find::{Flavour, NoServer, ServerBinary, Version, server_binary};
+pub use find::{Flavour, NoServer, ServerBinary, Version, server_at, server_binary};
 pub use names::{NameServer, Says, Seclusion};
 pub use probe::{Access, Probe, Question};
 pub use relay::{Counters, Fault, Lost, Relay};

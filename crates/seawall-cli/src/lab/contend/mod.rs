@@ -39,6 +39,11 @@ pub(crate) enum Face {
 }
 
 impl Face {
+    /// Those that this program has.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        Self::value_variants().iter().copied()
+    }
+
     /// The names of all faces.
     pub(crate) fn names() -> impl Iterator<Item = &'static str> {
         Self::value_variants().iter().map(|face| face.name())
