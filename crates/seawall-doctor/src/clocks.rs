@@ -14,6 +14,15 @@ use crate::stamp::Stamp;
 const QUARTER_S: i64 = 900;
 const ZONES: std::ops::RangeInclusive<i64> = -14 * 4..=14 * 4;
 
+/// Those that are no whole hours from UTC, to the east or the west. There is no zone of a quarter of an hour, and a log
+/// that is off by one has a clock that is.
+const FRACTIONS: [i64; 11] = [10, 14, 18, 22, 23, 26, 35, 38, 42, 51, 55];
+
+/// The zones that there are.
+fn zones() -> impl Iterator<Item = i64> {
+    ZONES.filter(|quarters| quarters % 4 == 0 || FRACTIONS.contains(&quarters.abs()))
+}
+
 /// So much later than its cause a client may notice it, and so much earlier by a clock that is a little off, in seconds.
 const LATE_S: i64 = 90;
 const EARLY_S: i64 = 5;
@@ -150,7 +159,7 @@ fn estimate(facts: &Facts, client: &Arc<str>, server: &Arc<str>) -> Fit {
         })
         .collect();
     if !pairs.is_empty() {
-        let scored = ZONES.map(|quarters| {
+        let scored = zones().map(|quarters| {
             let fits =
                 |(cause, noticed): &&(Stamp, Stamp)| follows(*cause, *noticed, quarters, LATE_S);
             (quarters, pairs.iter().filter(fits).count())
@@ -184,7 +193,7 @@ fn estimate(facts: &Facts, client: &Arc<str>, server: &Arc<str>) -> Fit {
         .filter_map(|fact| fact.at)
         .collect();
     // Once may be by chance; a whole hour hardly is. Fractions of one are rare, and need more.
-    let scored = ZONES.map(|quarters| {
+    let scored = zones().map(|quarters| {
         let struck = |end: &&Stamp| {
             let near = lost
                 .iter()

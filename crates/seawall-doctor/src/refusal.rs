@@ -432,7 +432,7 @@ mod tests {
             "ROLE" => &["look.role"],
             "CLUSTER INFO" => &[".cluster.", ".cluster\n"],
             "CLUSTER NODES" => &[".nodes"],
-            "SENTINEL MASTERS" => &[".watched"],
+            "SENTINEL MASTERS" => &["&look.watched", ".watched.", ".watched\n"],
             "LLEN" => &[".queues"],
             _ => &[".number(", ".rose(", ".word(", "look.info"],
         };
