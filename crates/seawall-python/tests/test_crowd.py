@@ -20,7 +20,7 @@ import redis
 from sync_world import PATIENCE, native, until
 
 #: How many call at once.
-CROWD = 8
+CROWD = 24
 
 
 class Crowd:
@@ -70,15 +70,15 @@ def crowd(client: redis.Redis) -> Iterator[Crowd]:
 
 
 def test_they_share_a_connection_and_give_it_back(server):
-    client = native(server.url, socket_timeout=10)
+    client = native(server.url, socket_timeout=10, max_connections=64)
     admin = server.admin()
     with crowd(client) as working:
-        for _ in range(20):
+        for _ in range(10):
             working.goes_on()
         connections = admin.info("clients")["connected_clients"]
     assert working.errors == []
-    # The laboratory's own, the shared one, and those of the first four callers.
-    assert connections <= 6
+    # The laboratory's own, the shared one, and those of the first fifteen callers.
+    assert connections <= 18
     stats = client.connection_pool.stats()
     assert (stats["in_use"], stats["waiting"]) == (0, 0)
     assert client.ping()
@@ -110,7 +110,7 @@ def test_signals_on_the_main_thread_leave_the_others_to_their_replies(server, ra
     struck = 0
     try:
         with crowd(client) as working:
-            for number in range(300):
+            for number in range(150):
                 mine = f"main:{number}".encode()
                 try:
                     armed = True
@@ -158,7 +158,7 @@ def test_a_frozen_server_ends_the_wait_of_the_main_thread_by_its_signal(server):
 def test_a_child_that_is_forked_out_of_a_crowd_has_connections_of_its_own(server):
     client = native(server.url, socket_timeout=10)
     with crowd(client) as working:
-        for number in range(8):
+        for number in range(4):
             working.goes_on()
             child = os.fork()
             if child == 0:

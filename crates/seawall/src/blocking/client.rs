@@ -26,8 +26,8 @@ use crate::stats::Stats;
 
 /// A client for threads: each call blocks the calling thread until it is answered or its deadline comes.
 ///
-/// Cheap to clone; clones and threads share one pool. Five calls at once and more share a connection: their requests go out
-/// in one write. After a fork the child makes connections of its own.
+/// Cheap to clone; clones and threads share one pool. Sixteen calls at once and more to a server of the same host share a
+/// connection: their requests go out in one write. After a fork the child makes connections of its own.
 #[derive(Clone)]
 pub struct Client {
     home: Arc<Home>,

@@ -2,7 +2,8 @@
 //!
 //! Each on a connection of its own costs the server and the kernel as much as it would alone. Together their requests go
 //! out in one write and are answered in one read. A thread that calls alone has a connection for itself: it would only
-//! wait for others. When the last of a crowd has its reply, the connection goes back to the pool.
+//! wait for others. So it would where the way to the server takes longer than to wake them all: this is for servers on the
+//! same host. When the last of a crowd has its reply, the connection goes back to the pool.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -19,11 +20,12 @@ use crate::link::call::Call;
 use crate::link::shared::Link;
 use crate::link::sink::Word;
 
-/// So many calls at once make a crowd: with four, waking one another costs what they save.
-const CROWD: usize = 5;
+/// So many calls at once make a crowd. Fewer cost less processor time together than alone, but where the server has a core of
+/// its own they are answered later: they ask together, and it waits for them.
+const CROWD: usize = 16;
 
 /// So many keep together what has become one.
-const COMPANY: usize = 3;
+const COMPANY: usize = 8;
 
 /// Larger requests have a connection of their own: nobody else's call is to stand behind them.
 const REQUEST_MAX: usize = 16 * 1024;

@@ -1,5 +1,6 @@
 //! From settings to a link: the one place that reads every setting.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +27,16 @@ use crate::journal::Journal;
 use crate::log::Log;
 use crate::net::tls::TlsPlan;
 use crate::tender::{Names, SystemNames, Tender};
+
+/// Whether the server is on this host, as far as its address says so by itself.
+fn is_near(endpoint: &Endpoint) -> bool {
+    match endpoint {
+        Endpoint::Unix { .. } => true,
+        Endpoint::Tcp { host, .. } => {
+            &**host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+        }
+    }
+}
 
 /// What a client is made of, kept so that a forked child can make its own.
 #[derive(Clone)]
@@ -90,7 +101,7 @@ impl Plan {
             },
             attempts_max: settings.attempts().get(),
             // The shared connection is one of the pool's, and a call that must not share it needs another.
-            shares: settings.pool_size().get() >= 2,
+            shares: settings.pool_size().get() >= 2 && is_near(self.target.endpoint()),
         }
     }
 

@@ -13,7 +13,7 @@ use seawall_lab::world::{Fault, Lost};
 use crate::ground::{client, ends, number, relay, server, until};
 
 /// How many call at once.
-const THREADS: usize = 8;
+const THREADS: usize = 32;
 
 /// Calls until it is told to end, each thread on its own keys, and sees that each reply is its own.
 fn crowd(client: &Client, calls: usize, tell: &(dyn Fn(&seawall::Error) + Sync)) {
@@ -40,20 +40,20 @@ fn no_error(error: &seawall::Error) {
 #[test]
 fn they_share_a_connection_and_each_has_its_own_reply() {
     let server = server();
-    let client = client(server.addr(), "deadline=5s");
-    ends("the crowd", || crowd(&client, 3_000, &no_error));
+    let client = client(server.addr(), "deadline=5s&pool_size=64");
+    ends("the crowd", || crowd(&client, 1_000, &no_error));
     let connections = number(&server, "stats", "total_connections_received");
-    // One is the laboratory's, and the first four callers may have one of their own.
-    assert!(connections <= 6, "{connections} connections");
+    // One is the laboratory's, and the first fifteen callers may have one of their own.
+    assert!(connections <= 18, "{connections} connections");
     let stats = client.stats();
-    assert_eq!(stats.answered, 3_000 * THREADS as u64, "{stats:?}");
+    assert_eq!(stats.answered, 1_000 * THREADS as u64, "{stats:?}");
 }
 
 #[test]
 fn a_pool_of_one_is_shared_by_nobody() {
     let server = server();
     let client = client(server.addr(), "deadline=5s&pool_size=1");
-    ends("the crowd", || crowd(&client, 500, &no_error));
+    ends("the crowd", || crowd(&client, 200, &no_error));
     assert_eq!(client.stats().dialled, 1);
 }
 
@@ -84,7 +84,7 @@ fn replies_that_are_lost_double_nothing_and_cost_reads_nothing() {
                 scope.spawn(move || {
                     let mine = format!("own-{place}");
                     client.set(&mine, place).expect("it is set");
-                    for _ in 0..1_000 {
+                    for _ in 0..300 {
                         match client.incr("count") {
                             Ok(_) => sure.fetch_add(1, Ordering::Relaxed),
                             Err(error) if error.may_have_run() => {
@@ -116,7 +116,7 @@ fn replies_that_are_lost_double_nothing_and_cost_reads_nothing() {
     );
     assert!(doubtful > 0, "nothing was lost");
     let failed = failed.into_inner().expect("no panic");
-    assert!(failed.values().sum::<usize>() <= 8, "{failed:?}");
+    assert!(failed.values().sum::<usize>() <= 32, "{failed:?}");
 }
 
 #[test]
@@ -173,9 +173,9 @@ fn whoever_is_called_away_leaves_the_others_to_their_replies() {
         let away = client.on(Arc::clone(&ground) as Arc<dyn Ground>);
         server.freeze().expect("it stands still");
         thread::scope(|scope| {
-            let others: Vec<_> = (0..4).map(|_| scope.spawn(|| echo(&client))).collect();
+            let others: Vec<_> = (0..16).map(|_| scope.spawn(|| echo(&client))).collect();
             let mut gone = Vec::new();
-            for _ in 0..4 {
+            for _ in 0..16 {
                 gone.push(scope.spawn(|| echo(&away)));
             }
             for gone in gone {
@@ -230,7 +230,7 @@ fn large_replies_have_connections_of_their_own() {
         thread::scope(|scope| {
             for _ in 0..THREADS {
                 scope.spawn(|| {
-                    for _ in 0..20 {
+                    for _ in 0..10 {
                         let reply: String = client.get("large").expect("an answer");
                         assert_eq!(reply.len(), value.len());
                     }
