@@ -169,6 +169,8 @@ def test_a_child_that_is_forked_out_of_a_crowd_has_connections_of_its_own(server
                     mine = f"child:{number}".encode()
                     client.set("child", mine)
                     well = client.get("child") == mine and inherited.errors == []
+                    # It has none of its parent's calls under way, and shares nothing with itself.
+                    well = well and client.connection_pool.stats()["in_use"] == 0
                     os._exit(0 if well else 1)
                 except BaseException:
                     traceback.print_exc()

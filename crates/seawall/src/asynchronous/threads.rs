@@ -164,6 +164,11 @@ impl Threads {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether this thread does the work of any.
+    pub(crate) fn work_here() -> bool {
+        AT_WORK.get() != 0
+    }
+
     /// A number that no other loop has.
     fn place(&self) -> usize {
         std::ptr::from_ref(self).addr()

@@ -6,7 +6,7 @@
 //! same host. When the last of a crowd has its reply, the connection goes back to the pool.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use arc_swap::ArcSwapOption;
 use seawall_wire::Value;
@@ -22,10 +22,10 @@ use crate::link::sink::Word;
 
 /// So many calls at once make a crowd. Fewer cost less processor time together than alone, but where the server has a core of
 /// its own they are answered later: they ask together, and it waits for them.
-const CROWD: usize = 16;
+const CROWD: u64 = 16;
 
 /// So many keep together what has become one.
-const COMPANY: usize = 8;
+const COMPANY: u64 = 8;
 
 /// Larger requests have a connection of their own: nobody else's call is to stand behind them.
 const REQUEST_MAX: usize = 16 * 1024;
@@ -33,10 +33,14 @@ const REQUEST_MAX: usize = 16 * 1024;
 /// The same of replies, which are known only once they came: by the mean of the latest.
 const REPLY_MAX: usize = 16 * 1024;
 
+/// The bits of [`Crowd::under_way`] that count.
+const COUNT_BITS: u32 = 32;
+
 /// The calls of one client that are under way.
 #[derive(Default)]
 pub(super) struct Crowd {
-    under_way: AtomicUsize,
+    /// Below, how many; above, in which process they were counted: a forked child has none of its parent's calls.
+    under_way: AtomicU64,
     /// The mean size of the latest replies, each a sixteenth.
     reply_size: AtomicUsize,
     /// A connection was put up for many, and did not go back.
@@ -54,15 +58,22 @@ struct Company {
 /// A call that may be shared is under way, until this is dropped.
 pub(super) struct UnderWay<'a> {
     crowd: &'a Crowd,
-    counted: bool,
+    /// The process in which it was counted, if it was.
+    counted: Option<u64>,
     /// It goes over the shared connection.
     pub(super) shares: bool,
 }
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
-        let last = self.counted && self.crowd.under_way.fetch_sub(1, Ordering::AcqRel) == 1;
-        if last && self.crowd.together.load(Ordering::Acquire) {
+        let Some(generation) = self
+            .counted
+            .filter(|&counted| counted == fork::generation())
+        else {
+            return;
+        };
+        let before = self.crowd.under_way.fetch_sub(1, Ordering::AcqRel);
+        if before == (generation << COUNT_BITS) + 1 && self.crowd.together.load(Ordering::Acquire) {
             self.crowd.part();
         }
     }
@@ -79,17 +90,36 @@ impl Crowd {
         let fit = call.may_share()
             && cmd.size() <= REQUEST_MAX
             && self.reply_size.load(Ordering::Relaxed) < REPLY_MAX
-            && ground.is_none_or(Ground::may_block);
-        let shares = fit && {
-            let calls = self.under_way.fetch_add(1, Ordering::AcqRel) + 1;
-            call.could_share();
-            calls >= CROWD || (calls >= COMPANY && self.together.load(Ordering::Acquire))
-        };
+            && ground.is_none_or(Ground::may_block)
+            // Of an event's listener, on a thread that does the work for all: nobody would do it while this one waits.
+            && !Threads::work_here();
+        if !fit {
+            return UnderWay {
+                crowd: self,
+                counted: None,
+                shares: false,
+            };
+        }
+        let generation = fork::generation();
+        let calls = self.come(generation);
+        call.could_share();
+        let shares = calls >= CROWD || (calls >= COMPANY && self.together.load(Ordering::Acquire));
         UnderWay {
             crowd: self,
-            counted: fit,
+            counted: Some(generation),
             shares: shares && self.company().is_some(),
         }
+    }
+
+    /// Counts one more call, and says how many there are.
+    fn come(&self, generation: u64) -> u64 {
+        let none = generation << COUNT_BITS;
+        let more = |before: u64| if before < none { none + 1 } else { before + 1 };
+        let counted = |before| Some(more(before));
+        let before = self
+            .under_way
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, counted);
+        before.map_or(1, |before| more(before) - none)
     }
 
     /// Makes the call over the shared connection.

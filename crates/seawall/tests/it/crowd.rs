@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 
 use seawall::blocking::{Client, Ground, Interest, Interrupted};
-use seawall::{Cause, Cmd, Moment};
+use seawall::{Cause, Cmd, Event, Moment};
 use seawall_lab::world::{Fault, Lost};
 
-use crate::ground::{client, ends, number, relay, server, until};
+use crate::ground::{client, ends, number, relay, server, until, url};
 
 /// How many call at once.
 const THREADS: usize = 32;
@@ -239,4 +239,42 @@ fn large_replies_have_connections_of_their_own() {
         });
     });
     assert!(client.stats().dialled > 5, "{:?}", client.stats());
+}
+
+#[test]
+fn a_listener_may_call_the_client_that_it_listens_to() {
+    let server = server();
+    let relay = relay(&server);
+    let own: Arc<OnceLock<Client>> = Arc::default();
+    let called = Arc::new(Mutex::new(Vec::new()));
+    let (client, heard) = (Arc::clone(&own), Arc::clone(&called));
+    let listening = Client::builder(&url(relay.addr(), "deadline=30s&ride_out=5s"))
+        .expect("the URL is right")
+        .on_event(move |event| {
+            if let (Event::Lost { .. }, Some(client)) = (event, client.get()) {
+                let outcome = client.ping().map_err(|error| error.to_string());
+                heard.lock().expect("no panic").push(outcome);
+            }
+        })
+        .build()
+        .expect("the settings fit together");
+    let client = own.get_or_init(|| listening);
+    // Whoever waits for what only this thread would do waits until the deadline.
+    ends("the crowd", || {
+        thread::scope(|scope| {
+            let crowd = scope.spawn(|| crowd(client, 400, &|_| ()));
+            while !crowd.is_finished() {
+                relay.set(Fault::ResetAll);
+                thread::sleep(std::time::Duration::from_millis(20));
+            }
+        });
+    });
+    let called = called.lock().expect("no panic");
+    assert!(!called.is_empty(), "nothing was lost");
+    let failed: Vec<_> = called.iter().filter(|outcome| outcome.is_err()).collect();
+    assert!(
+        failed.len() * 10 <= called.len(),
+        "{failed:?} of {}",
+        called.len()
+    );
 }
