@@ -310,15 +310,19 @@ mod tests {
     use crate::read::{Given, Kind, file};
     use crate::testing::{log, pasted};
 
-    /// What a client keeps whose connection, known to the server as 8821, was lost at rest.
-    fn journal(local: &str) -> Vec<u8> {
+    fn ring() -> Ring {
         let header = RingHeader {
             area_bytes: 16 << 10,
             boot_id: [7; 16],
             process: 4_711,
             started_unix_ms: 1_795_402_000_000,
         };
-        let mut ring = Ring::new(&header).expect("a size that is allowed");
+        Ring::new(&header).expect("a size that is allowed")
+    }
+
+    /// What a client keeps whose connection, known to the server as 8821, was lost at rest.
+    fn journal(local: &str) -> Vec<u8> {
+        let mut ring = ring();
         let endpoint = "cache:6379".parse().expect("an endpoint");
         let opened = Event::Opened {
             connection: ConnectionId(1),
@@ -385,13 +389,7 @@ mod tests {
 
     #[test]
     fn refused_writes_and_a_server_that_loads_are_told_though_no_connection_ended() {
-        let header = RingHeader {
-            area_bytes: 16 << 10,
-            boot_id: [7; 16],
-            process: 4_711,
-            started_unix_ms: 1_795_402_000_000,
-        };
-        let mut ring = Ring::new(&header).expect("a size that is allowed");
+        let mut ring = ring();
         let endpoint = || "cache:6379".parse().expect("an endpoint");
         let gate = |gate, cause| Event::WritesChanged {
             endpoint: endpoint(),

@@ -83,13 +83,9 @@ pub fn file(name: &str, input: impl Read, given: Given) -> io::Result<(Kind, Fac
         Held::Text(text) => of_text(name, text, given)?,
         Held::Zip(files) => of_zip(name, files, given)?,
     };
-    if let Some(words) = broken.words() {
-        facts.unseen.push(Unseen {
-            what: format!("the rest of {name}"),
-            why: format!("{words}; what stands before that was read"),
-            how: "copy it again, whole".to_owned(),
-        });
-    }
+    facts
+        .unseen
+        .extend(broken.words().map(|words| cut_short(name, &words)));
     Ok((kind, facts))
 }
 
@@ -137,6 +133,15 @@ fn of_zip(name: &str, files: impl Read, given: Given) -> io::Result<(Kind, Facts
     }
 }
 
+/// What is told of a compressed file that broke off.
+fn cut_short(name: &str, words: &str) -> Unseen {
+    Unseen {
+        what: format!("the rest of {name}"),
+        why: format!("{words}; what stands before that was read"),
+        how: "copy it again, whole".to_owned(),
+    }
+}
+
 /// A file in an archive; an archive in it is somebody's joke.
 fn inner(name: &str, file: &mut dyn Read, given: Given) -> io::Result<(Kind, Facts)> {
     let broken = input::Broken::default();
@@ -144,13 +149,9 @@ fn inner(name: &str, file: &mut dyn Read, given: Given) -> io::Result<(Kind, Fac
         return Err(io::Error::other("it is an archive in an archive"));
     };
     let (kind, mut facts) = of_text(name, text, given)?;
-    if let Some(words) = broken.words() {
-        facts.unseen.push(Unseen {
-            what: format!("the rest of {name}"),
-            why: format!("{words}; what stands before that was read"),
-            how: "copy it again, whole".to_owned(),
-        });
-    }
+    facts
+        .unseen
+        .extend(broken.words().map(|words| cut_short(name, &words)));
     Ok((kind, facts))
 }
 
