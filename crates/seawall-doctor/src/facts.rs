@@ -32,6 +32,7 @@ pub(crate) use kept::Kept;
 pub use logs::{KernelLine, Line, ServerLine};
 pub use look::{Before, CommandStats, Listed, Look};
 pub use lost::{Loss, Lost};
+pub(crate) use reach::NO_PASSWORD_SET;
 pub use reach::Reach;
 pub use server::{
     ClusterNode, Denied, LatencyEvent, NameAnswer, Queue, Role, Watched, addr, flagged,

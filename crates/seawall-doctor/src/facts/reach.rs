@@ -28,6 +28,9 @@ pub enum Reach {
     Tls(TlsTrouble),
 }
 
+/// What [`Reach::TurnedAway`] says where a password was sent to a server that has none.
+pub(crate) const NO_PASSWORD_SET: &str = "no password is set";
+
 impl Reach {
     /// Why there was no talking to it; `None` where there was.
     pub fn away(&self) -> Option<String> {

@@ -13,7 +13,7 @@ use seawall_wire::{Foreign, Limits, Value, encode, sniff_foreign};
 use super::dial::{Socket, Wire, open};
 use super::tls::{self, TlsWire, Unsecured};
 use super::trust::Plan;
-use crate::facts::{Cost, Loss, Lost, Reach, TlsTrouble};
+use crate::facts::{Cost, Loss, Lost, NO_PASSWORD_SET, Reach, TlsTrouble};
 
 /// So long a server is listened to before it is asked: what it says unasked it says at once.
 const UNASKED: Duration = Duration::from_millis(30);
@@ -333,6 +333,12 @@ fn turned_away(trouble: Trouble) -> Reach {
         // Only the words that Redis itself writes for these: a message may quote arguments.
         Trouble::Refused(error) if error.message.contains("max number of clients") => {
             Reach::TurnedAway("max number of clients reached".to_owned())
+        }
+        Trouble::Refused(error)
+            if error.message.contains("without any password configured")
+                || error.message.contains(NO_PASSWORD_SET) =>
+        {
+            Reach::TurnedAway(NO_PASSWORD_SET.to_owned())
         }
         Trouble::Refused(error) => Reach::TurnedAway(error.kind.word().to_owned()),
         Trouble::Silent | Trouble::Over => Reach::Silent { connected: true },

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::facts::{Facts, Failure, Look, Loss, Lost, Reach};
+use crate::facts::{Facts, Failure, Look, Loss, Lost, NO_PASSWORD_SET, Reach};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
 
@@ -154,7 +154,8 @@ fn goes_on(facts: &Facts, look: &Look) -> bool {
 
 /// Rules of their own explain these words.
 fn is_anothers(words: &str) -> bool {
-    matches!(words, "DENIED" | "WRONGPASS" | "NOAUTH") || words.contains("max number of clients")
+    matches!(words, "DENIED" | "WRONGPASS" | "NOAUTH" | NO_PASSWORD_SET)
+        || words.contains("max number of clients")
 }
 
 #[cfg(test)]

@@ -42,9 +42,10 @@ fn check(facts: &Facts) -> Vec<Finding> {
         let finding = Finding::new(RULE.code, RULE.title, Verdict::Cause, Confidence::Proved)
             .at(look.at)
             .struck(&*look.source)
-            .claims(format!(
-                "The server answered the doctor {word}, with the user and password of the URL."
-            ))
+            .claims(match word.as_str() {
+                "NOAUTH" => "The server answered the doctor NOAUTH: it wants a password, and the URL has none.",
+                _ => "The server answered the doctor WRONGPASS, with the user and password of the URL.",
+            })
             .supported(look.place("AUTH"), word.as_str());
         found.push(advised(finding));
     }
