@@ -1,6 +1,6 @@
 //! Which processes of this host hold connections, as `ss -tnp` tells: by the sockets of `/proc`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -8,6 +8,9 @@ use crate::facts::{Holder, Peer};
 
 /// Fewer clients are no crowd of which anybody has to know whose it is: looking costs a walk over all open files.
 const CROWD: usize = 100;
+
+/// The kernel tells its sockets piece by piece: one may be passed over while others come and go. So often it is asked.
+const ASKED_MAX: usize = 3;
 
 /// So many processes are looked at.
 const PROCESSES_MAX: usize = 10_000;
@@ -17,18 +20,24 @@ pub(crate) fn of(clients: &[Peer]) -> Vec<Holder> {
     if clients.len() < CROWD {
         return Vec::new();
     }
-    let mut sockets = BTreeMap::new();
-    for path in ["/proc/net/tcp", "/proc/net/tcp6"] {
-        let table = fs::read_to_string(path).unwrap_or_default();
-        sockets.extend(table.lines().skip(1).filter_map(socket));
-    }
-    let addrs: BTreeMap<u64, &str> = clients
+    let mut sought: BTreeMap<SocketAddr, &str> = clients
         .iter()
-        .filter_map(|client| {
-            let addr: SocketAddr = client.addr.parse().ok()?;
-            Some((*sockets.get(&addr)?, &*client.addr))
-        })
+        .filter_map(|client| Some((client.addr.parse().ok()?, &*client.addr)))
         .collect();
+    let mut addrs: BTreeMap<u64, &str> = BTreeMap::new();
+    let mut ours = BTreeSet::new();
+    for _ in 0..ASKED_MAX {
+        for (addr, inode) in sockets() {
+            if let Some(text) = sought.remove(&addr) {
+                ours.insert(addr.ip());
+                addrs.insert(inode, text);
+            }
+        }
+        // Whoever has another host's address is not looked for again.
+        if sought.keys().all(|addr| !ours.contains(&addr.ip())) {
+            break;
+        }
+    }
     if addrs.is_empty() {
         return Vec::new();
     }
@@ -36,6 +45,13 @@ pub(crate) fn of(clients: &[Peer]) -> Vec<Holder> {
         .take(PROCESSES_MAX)
         .filter_map(|pid| holder(pid, &addrs))
         .collect()
+}
+
+/// The addresses and inodes of this host's sockets.
+fn sockets() -> Vec<(SocketAddr, u64)> {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(fs::read_to_string);
+    let lines = tables.iter().flatten().flat_map(|table| table.lines());
+    lines.filter_map(socket).collect()
 }
 
 fn processes() -> impl Iterator<Item = u32> {

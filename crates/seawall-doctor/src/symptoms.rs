@@ -6,9 +6,14 @@
 use std::collections::BTreeMap;
 
 use crate::facts::{ClientLine, Fact, Facts, Failure};
-use crate::finding::{Finding, Verdict};
+use crate::finding::{Confidence, Evidence, Finding, Verdict};
 use crate::judge::WAKE_S;
+use crate::rule::Code;
 use crate::stamp::Stamp;
+
+/// So many seconds an application's clock may be behind the server's: a call that seems to have failed before a cause
+/// began may be its symptom still.
+const BEHIND_S: i64 = 5;
 
 /// A clock whose zone is a guess may be as many seconds off, either way.
 const ZONES_S: i64 = 15 * 3_600;
@@ -21,6 +26,10 @@ pub(crate) fn weigh(findings: &mut [Finding], facts: &Facts) {
     if at.is_empty() || at.len() as u64 != facts.failures {
         return;
     }
+    let others: Vec<_> = findings
+        .iter()
+        .filter_map(|finding| Other::of(finding, facts))
+        .collect();
     for finding in findings.iter_mut().filter(|finding| !finding.silent) {
         let Some((from, to)) = finding.window.filter(|_| finding.verdict == Verdict::Cause) else {
             continue;
@@ -30,10 +39,24 @@ pub(crate) fn weigh(findings: &mut [Finding], facts: &Facts) {
             || failed.iter().any(|fact| guessed(&fact.place));
         let slack = if either { ZONES_S } else { 0 };
         let (early, late) = (
-            from.plus_seconds(-5 - slack),
+            from.plus_seconds(-BEHIND_S - slack),
             to.plus_seconds(WAKE_S + slack),
         );
         if at.iter().any(|at| (early..=late).contains(at)) {
+            let Some(last) = last_before(&failed, (from, late)).filter(|_| !either) else {
+                continue;
+            };
+            let run = run(&at, last.at.unwrap_or(from));
+            if let Some(other) = others.iter().find(|other| other.was_over(from, run)) {
+                finding.contradict(
+                    last.place.clone(),
+                    format!(
+                        "no call failed after it: the last that did failed before, of what was over ({})",
+                        other.code
+                    ),
+                );
+                finding.verdict = Verdict::Risk;
+            }
             continue;
         }
         let nearest = nearest(&failed, from);
@@ -51,8 +74,75 @@ pub(crate) fn weigh(findings: &mut [Finding], facts: &Facts) {
     }
 }
 
-/// Counts each failed call for the cause that stands nearest before it: of several that are equally sure, the one that
-/// most calls failed of is told first.
+/// What happened by a source that is no application's log.
+struct Other {
+    code: Code,
+    from: Stamp,
+    to: Stamp,
+}
+
+impl Other {
+    fn of(finding: &Finding, facts: &Facts) -> Option<Self> {
+        let (from, to) = finding.window?;
+        let by_application = |evidence: &Evidence| {
+            let mut told = facts.client_log.iter();
+            told.any(|fact| fact.place.source == evidence.place.source)
+        };
+        let known = finding.verdict == Verdict::Cause
+            && finding.confidence <= Confidence::Likely
+            && !finding.silent
+            && !finding.supports.iter().all(by_application);
+        known.then_some(Self {
+            code: finding.code,
+            from,
+            to,
+        })
+    }
+
+    /// Whether it was over at that time, and is what calls failed of from then to then.
+    fn was_over(&self, at: Stamp, (began, last): (Stamp, Stamp)) -> bool {
+        self.to < at
+            && self.from.plus_seconds(-BEHIND_S) <= last
+            && began <= self.to.plus_seconds(BEHIND_S)
+    }
+}
+
+/// The last call that failed before this time, if none did from then on until the other. A log that tells whole seconds
+/// may mean any time of them.
+fn last_before<'a>(
+    failed: &[&'a Fact<ClientLine>],
+    (from, late): (Stamp, Stamp),
+) -> Option<&'a Fact<ClientLine>> {
+    let whole = failed
+        .iter()
+        .all(|fact| fact.at.is_some_and(|at| at.0 % 1_000 == 0));
+    let blur = if whole { 999 } else { 0 };
+    let last = failed
+        .iter()
+        .filter(|fact| fact.at.is_some_and(|at| at <= late))
+        .max_by_key(|fact| fact.at)?;
+    last.at
+        .is_some_and(|at| at.plus_millis(blur) < from)
+        .then_some(*last)
+}
+
+/// From when to when calls failed without a pause, up to this one.
+fn run(at: &[Stamp], last: Stamp) -> (Stamp, Stamp) {
+    let mut before: Vec<_> = at.iter().copied().filter(|at| *at <= last).collect();
+    before.sort();
+    let pause = |at: &Stamp, began: Stamp| at.plus_seconds(BEHIND_S) < began;
+    let began = before.iter().rev().try_fold(last, |began, at| {
+        if pause(at, began) {
+            Err(began)
+        } else {
+            Ok(*at)
+        }
+    });
+    (began.unwrap_or_else(|began| began), last)
+}
+
+/// Counts each failed call for the cause in which it failed, or else for the one that stands nearest before it: of several
+/// that are equally sure, the one that most calls failed of is told first.
 pub(crate) fn attribute(findings: &mut [Finding], facts: &Facts) {
     let mut causes: Vec<_> = findings
         .iter_mut()
@@ -60,10 +150,11 @@ pub(crate) fn attribute(findings: &mut [Finding], facts: &Facts) {
         .filter_map(|finding| Some((finding.window?, finding)))
         .collect();
     for at in facts.client_log.iter().filter_map(|fact| fact.at) {
-        let in_wake = causes
-            .iter_mut()
-            .filter(|((from, to), _)| from.plus_seconds(-5) <= at && at <= to.plus_seconds(WAKE_S));
-        if let Some((_, finding)) = in_wake.max_by_key(|((from, _), _)| *from) {
+        let in_wake = causes.iter_mut().filter(|((from, to), _)| {
+            from.plus_seconds(-BEHIND_S) <= at && at <= to.plus_seconds(WAKE_S)
+        });
+        let during = |(from, to): (Stamp, Stamp)| from <= at && at <= to.plus_seconds(BEHIND_S);
+        if let Some((_, finding)) = in_wake.max_by_key(|(window, _)| (during(*window), window.0)) {
             finding.explains += 1;
         }
     }
@@ -104,7 +195,6 @@ pub(crate) fn unexplained(findings: &[Finding], facts: &Facts) -> Option<String>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Confidence;
     use crate::judge::{Diagnosis, diagnose};
     use crate::testing::{application, kernel};
 
@@ -147,6 +237,74 @@ output buffer limits.\n",
             .collect();
         let proved = Confidence::Proved;
         assert_eq!(causes, [(402, proved, 3), (301, proved, 1)]);
+    }
+
+    const LIVES: &str = "9:C 23 Nov 2026 02:50:11.042 * oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo\n\
+9:M 23 Nov 2026 02:58:10.000 # Background saving error\n\
+11:C 23 Nov 2026 02:58:14.000 * oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo\n\
+11:signal-handler (1795402697) Received SIGTERM scheduling shutdown...\n\
+11:M 23 Nov 2026 02:58:17.000 # User requested shutdown...\n\
+11:M 23 Nov 2026 02:58:17.010 # Redis is now ready to exit, bye bye...\n";
+
+    fn of_lives(failed: &[&str]) -> Vec<(u16, Verdict)> {
+        let mut facts = crate::testing::log(LIVES);
+        let line = |at: &&str| {
+            format!("2026-11-23T{at}Z Error 111 connecting to cache:6379. Connection refused.\n")
+        };
+        facts.add(application(&failed.iter().map(line).collect::<String>()));
+        let found = diagnose(facts).findings.into_iter();
+        found
+            .map(|finding| (finding.code.0, finding.verdict))
+            .filter(|(code, _)| matches!(code, 401 | 408))
+            .collect()
+    }
+
+    #[test]
+    fn what_came_after_the_failures_of_another_cause_is_none() {
+        let before = [
+            "02:58:11.100",
+            "02:58:12.300",
+            "02:58:13.300",
+            "02:58:14.010",
+        ];
+        assert_eq!(
+            of_lives(&before),
+            [(408, Verdict::Cause), (401, Verdict::Risk)]
+        );
+        let whole = ["02:58:12", "02:58:13", "02:58:14"];
+        assert_eq!(
+            of_lives(&whole),
+            [(408, Verdict::Cause), (401, Verdict::Risk)]
+        );
+    }
+
+    #[test]
+    fn what_calls_failed_after_is_a_cause_whatever_was_before() {
+        let both = ["02:58:12.300", "02:58:17.100"];
+        assert_eq!(
+            of_lives(&both),
+            [(401, Verdict::Cause), (408, Verdict::Cause)]
+        );
+        // It may be the second in which it began.
+        let whole = ["02:58:12", "02:58:17"];
+        assert_eq!(
+            of_lives(&whole),
+            [(401, Verdict::Cause), (408, Verdict::Cause)]
+        );
+    }
+
+    #[test]
+    fn an_applications_clock_may_be_behind() {
+        // Nothing else was there of which these could have failed.
+        let behind = ["02:58:19.900", "02:58:20.300"];
+        let log = LIVES.replace("02:58:17", "02:58:22").replace("9:M 23 Nov 2026 02:58:10.000 # Background saving error", "9:M 23 Nov 2026 02:50:12.000 # User requested shutdown...\n9:M 23 Nov 2026 02:50:12.010 # Redis is now ready to exit, bye bye...");
+        let mut facts = crate::testing::log(&log);
+        let line = |at: &&str| {
+            format!("2026-11-23T{at}Z Error 111 connecting to cache:6379. Connection refused.\n")
+        };
+        facts.add(application(&behind.iter().map(line).collect::<String>()));
+        let found = diagnose(facts);
+        assert_eq!(found.first().map(|first| first.code.0), Some(401));
     }
 
     #[test]

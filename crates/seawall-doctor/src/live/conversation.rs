@@ -334,10 +334,7 @@ fn turned_away(trouble: Trouble) -> Reach {
         Trouble::Refused(error) if error.message.contains("max number of clients") => {
             Reach::TurnedAway("max number of clients reached".to_owned())
         }
-        Trouble::Refused(error)
-            if error.message.contains("without any password configured")
-                || error.message.contains(NO_PASSWORD_SET) =>
-        {
+        Trouble::Refused(error) if needs_no_password(&error) => {
             Reach::TurnedAway(NO_PASSWORD_SET.to_owned())
         }
         Trouble::Refused(error) => Reach::TurnedAway(error.kind.word().to_owned()),
@@ -346,6 +343,13 @@ fn turned_away(trouble: Trouble) -> Reach {
         Trouble::Foreign(what) => Reach::NotRedis(what),
         Trouble::Tls(trouble) => Reach::Tls(trouble),
     }
+}
+
+/// What AUTH is answered where there is no password. Protected mode's refusal has the same words, and begins with DENIED.
+fn needs_no_password(error: &ServerError) -> bool {
+    let asked = error.message.contains("without any password configured")
+        || error.message.contains("Client sent AUTH");
+    error.kind == ErrorKind::Err && asked
 }
 
 /// Agrees on TLS. A port of Redis's that speaks none waits for the rest of a line, and says nothing: it is asked without.

@@ -4,7 +4,12 @@ use crate::facts::{Facts, KernelLine};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::lives::Life;
 use crate::rule::{Code, Need, Rule};
+use crate::stamp::Stamp;
 use crate::startup;
+
+/// So many seconds before the next start its clients are taken to have failed already. However long it was away, they failed
+/// until then.
+const AWAY_S: i64 = 60;
 
 pub(super) const RULE: Rule = Rule {
     code: Code(408),
@@ -31,6 +36,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
         .map(|(last, start)| {
             let pid = last.what.pid.map_or_else(String::new, |pid| format!("process {pid}"));
             Finding::new(RULE.code, RULE.title, Verdict::Cause, Confidence::Strong)
+                .at(died_after(last.at, start.at))
                 .at(start.at)
                 .struck(pid.clone())
                 .claims(format!("The log of {pid} stops without a farewell, and another process starts. It was killed, or its host went down."))
@@ -40,6 +46,13 @@ fn check(facts: &Facts) -> Vec<Finding> {
                 .checked_by("uptime_in_seconds of INFO grows past the time between two of these")
         })
         .collect()
+}
+
+/// It died between its last line, after which a server with little to do may have been silent for hours, and the next
+/// start.
+fn died_after(last: Option<Stamp>, start: Option<Stamp>) -> Option<Stamp> {
+    let start = start?;
+    Some(last?.max(start.plus_seconds(-AWAY_S)))
 }
 
 /// The kernel's log tells of it: that is another rule's.
@@ -69,6 +82,20 @@ mod tests {
             [(Verdict::Cause, Confidence::Strong)]
         );
         assert_eq!(verdicts(check(&log(LIFE))), []);
+    }
+
+    #[test]
+    fn calls_failed_from_its_last_line_on_if_it_wrote_just_before() {
+        let window = |facts| {
+            check(&facts)[0]
+                .window
+                .map(|(from, to)| from.seconds_to(to))
+        };
+        let quiet = log(&format!("{LIFE}{}", next()));
+        assert_eq!(window(quiet), Some(60.0));
+        let last = "9:M 23 Nov 2026 02:58:01.042 # Background saving error\n";
+        let busy = log(&format!("{LIFE}{last}{}", next()));
+        assert_eq!(window(busy), Some(10.0));
     }
 
     #[test]
