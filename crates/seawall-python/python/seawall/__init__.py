@@ -14,6 +14,7 @@ from . import _interpreter
 
 _interpreter.refuse_all_but_the_main()
 _interpreter.refuse_without_a_global_lock()
+_interpreter.refuse_an_older_redis_py()
 
 from ._mode import MODE as _MODE  # first: a wrong SEAWALL is said before anything else
 from . import _share, asyncio, errors, otel, prometheus

@@ -41,6 +41,9 @@ OURS = frozenset(
     }
 )
 
+#: Of these, `None` means off.
+_CAN_BE_OFF = frozenset({"max_idle", "max_age", "tcp_user_timeout", "server_hints"})
+
 #: Arguments of redis-py that only its own TLS can honour.
 _TLS_UNKNOWN = (
     "ssl_ca_path",
@@ -79,7 +82,9 @@ def connect_unsaid(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
 
 def take_ours(kwargs: dict[str, Any]) -> dict[str, str]:
     """Takes Seawall's own settings out of a pool's or connection's keywords."""
-    return {name: _text(name, kwargs.pop(name)) for name in OURS & kwargs.keys()}
+    said = {name: kwargs.pop(name) for name in OURS & kwargs.keys()}
+    # `None` is no wish, but for what can be switched off.
+    return {name: _text(name, value) for name, value in said.items() if value is not None or name in _CAN_BE_OFF}
 
 
 def drop_ours(kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -106,7 +111,8 @@ def _span(name: str, seconds: Any) -> str:
     except (TypeError, ValueError, OverflowError):
         raise DataError(f"{name}: {seconds!r} is no number of seconds") from None
     if micros <= 0:
-        raise DataError(f"{name}: {seconds!r} s is no time to wait; give more than 0, or None for the default")
+        none = "to switch it off" if name in _CAN_BE_OFF else "for the default"
+        raise DataError(f"{name}: {seconds!r} s is no time to wait; give more than 0, or None {none}")
     if micros % 1000:
         micros = max(1000, micros)
     return f"{max(1, round(micros / 1000))}ms"
@@ -152,14 +158,14 @@ def spec_of(connection: Any, ours: dict[str, str], pool_size: int | None = None)
         settings["client_name"] = str(connection.client_name)
     settings["protocol"] = str(connection.protocol)
     settings.update(_library(connection.driver_info))
-    path = getattr(connection, "path", None)
-    if path:
+    if hasattr(connection, "path"):
+        path = connection.path
+        if not path:
+            raise DataError("unix_socket_path: it is empty; write it like unix:///run/redis/redis.sock")
         url = f"unix://{quote(os.path.abspath(path))}"
     else:
-        host = connection.host
+        host = _host(connection.host)
         secure = hasattr(connection, "ca_certs")
-        if ":" in host and not host.startswith("["):
-            host = f"[{host}]"
         url = f"{'rediss' if secure else 'redis'}://{host}:{connection.port}"
         if not connection.socket_keepalive:
             settings["keepalive"] = "off"
@@ -167,6 +173,23 @@ def spec_of(connection: Any, ours: dict[str, str], pool_size: int | None = None)
             settings.update(_tls(connection))
     settings.update(ours)
     return LinkSpec(url, tuple(sorted(settings.items())), connection.credential_provider)
+
+
+def _host(host: Any) -> str:
+    """As it stands in a URL; what stands there instead of a host is said in words, and not shown: passwords are in URLs."""
+    if host is None:
+        # As `getaddrinfo` has it.
+        return "localhost"
+    if isinstance(host, bytes):
+        host = host.decode("ascii", "replace")
+    if not isinstance(host, str):
+        raise DataError(f"host: a {type(host).__name__} is no name and no address")
+    if "://" in host:
+        raise DataError("host: this is a URL; Redis.from_url(..) takes it, `host` is a name or an address alone")
+    name, colon, port = host.partition(":")
+    if colon and port.isdigit() and name:
+        raise DataError("host: a port stands behind it; give that as `port`, and the name or address alone as `host`")
+    return f"[{host}]" if colon and not host.startswith("[") else host
 
 
 #: Longer ones are refused by the engine.

@@ -1,7 +1,10 @@
-"""Only the main interpreter of a process has the engine, and only one with a global lock has the wheel's."""
+"""Only the main interpreter of a process has the engine, and only one with a global lock has the wheel's; beside a redis-py
+that it is made for.
+"""
 
 from __future__ import annotations
 
+import re
 import sys
 from importlib.util import find_spec
 from typing import Any
@@ -44,6 +47,18 @@ def refuse_without_a_global_lock() -> None:
         raise ImportError(
             f"seawall cannot be used with this Python ({version}, free-threaded): its native module is made for "
             "interpreters with a global lock. Use an ordinary build of Python"
+        )
+
+
+def refuse_an_older_redis_py() -> None:
+    """Raises ``ImportError`` where another package has put an older redis-py in the place of ours, which pip only warns of."""
+    from redis import __version__ as version
+
+    numbers = re.match(r"(\d+)\.(\d+)", version)
+    if numbers is not None and tuple(map(int, numbers.groups())) < (8, 1):
+        raise ImportError(
+            f"seawall needs redis-py 8.1 or later, and {version} is installed: pip install 'redis>=8.1,<9' "
+            "(`pip check` says which package wants the older one)"
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import redis
+import redis.asyncio
 from redis.client import EMPTY_RESPONSE, NEVER_DECODE
 from redis.connection import ConnectionPool as _ForeignPool
 from redis.event import AfterPooledConnectionsInstantiationEvent, AfterSingleConnectionInstantiationEvent, ClientType
@@ -37,6 +38,8 @@ class Redis(Common, redis.Redis):
             kwargs["maint_notifications_config"] = MaintNotificationsConfig(enabled=False)
         super().__init__(*args, **kwargs)
         pool = self.connection_pool
+        if isinstance(pool, redis.asyncio.ConnectionPool):
+            raise TypeError("connection_pool: it is a pool of asyncio's: seawall.asyncio.Redis takes it")
         made_here = type(pool) is _ForeignPool and self.auto_close_connection_pool
         if made_here and not ENGINE:
             ConnectionPool.adopt(pool, ours)  # type: ignore[attr-defined]  # of `_plain`

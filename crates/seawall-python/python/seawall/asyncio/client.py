@@ -42,6 +42,8 @@ class Redis(Common, redis.asyncio.Redis):  # type: ignore[misc]  # two of its ow
             kwargs["maint_notifications_config"] = MaintNotificationsConfig(enabled=False)
         super().__init__(*args, **kwargs)
         pool = self.connection_pool
+        if isinstance(pool, redis.ConnectionPool):
+            raise TypeError("connection_pool: it is a pool of threads': seawall.Redis takes it; this one wants seawall.asyncio's")
         made_here = type(pool) is _ForeignPool and self.auto_close_connection_pool
         if made_here and not ENGINE:
             ConnectionPool.adopt(pool, ours)  # type: ignore[attr-defined]  # of `_plain`

@@ -1,0 +1,142 @@
+"""What people get wrong at first: each is told in words, and no password with it.
+
+Fails with redis-py's own answers to most of these, which name its inner workings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import inspect
+import math
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import pytest
+import redis
+import redis.asyncio
+import seawall
+import seawall.asyncio
+from seawall.check import _command
+
+KINDS = [seawall.Redis, seawall.asyncio.Redis]
+
+
+def get(client: redis.Redis) -> object:
+    """What a GET comes to, through either client."""
+    answer = client.get("greeting")
+    if not inspect.isawaitable(answer):
+        return answer
+
+    async def awaited() -> object:
+        return await answer
+
+    return asyncio.run(awaited())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("host", "told"),
+    [
+        ("redis://user:hunter2@127.0.0.1:6379/0", r"from_url"),
+        ("127.0.0.1:6379", r"`port`"),
+        (5, r"int is no name"),
+    ],
+)
+def test_what_is_no_host_is_said_in_words_and_not_shown(kind, host, told):
+    with pytest.raises(redis.DataError, match=rf"host: .*{told}") as caught:
+        get(kind(host=host))
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_host_may_be_what_the_name_service_takes(shared_server):
+    for host in (None, b"127.0.0.1", "localhost"):
+        assert seawall.Redis(host=host, port=shared_server.port).ping()
+
+
+def test_a_socket_without_a_path_is_said_in_words():
+    with pytest.raises(redis.DataError, match="unix:///"):
+        seawall.Redis.from_url("unix://").ping()
+
+
+def test_none_is_the_default_of_what_cannot_be_switched_off(shared_server):
+    settings = ("deadline", "ride_out", "replay", "attempts", "retry_budget", "pool_size", "max_idle", "tcp_user_timeout")
+    assert seawall.Redis(port=shared_server.port, **dict.fromkeys(settings)).ping()
+    with pytest.raises(redis.DataError, match="deadline.* or None for the default"):
+        seawall.Redis(deadline=0).ping()
+    with pytest.raises(redis.DataError, match="max_idle.* or None to switch it off"):
+        seawall.Redis(max_idle=0).ping()
+
+
+@pytest.mark.parametrize("wrong", ["1", None, math.nan, True, object()])
+def test_a_deadline_that_is_no_number_is_refused_where_it_is_written(wrong):
+    with pytest.raises((TypeError, ValueError), match="deadline: .* is no number of seconds"):
+        seawall.deadline(wrong)
+
+
+def test_a_deadline_without_an_end_bounds_nothing_and_one_that_is_over_ends_at_once(url):
+    client = seawall.Redis.from_url(url)
+    for endless in (math.inf, 1e308, datetime.timedelta.max):
+        with seawall.deadline(endless):
+            assert client.ping()
+            with seawall.deadline(datetime.timedelta(seconds=-1)), pytest.raises(seawall.errors.TimeoutError) as caught:
+                client.ping()
+            assert caught.value.may_have_run is False
+    assert client.ping()
+
+
+def test_a_deadline_decorates_functions_and_coroutine_functions(url):
+    @seawall.deadline(0.2)
+    def alone():
+        return seawall.Redis.from_url(url).blpop("nothing", timeout=60)
+
+    @seawall.deadline(0.2)
+    async def together():
+        return await seawall.asyncio.Redis.from_url(url).blpop("nothing", timeout=60)
+
+    for _ in range(2):
+        began = time.monotonic()
+        with pytest.raises(seawall.errors.TimeoutError):
+            alone()
+        with pytest.raises(seawall.errors.TimeoutError):
+            asyncio.run(together())
+        assert time.monotonic() - began < 30
+    assert together.__name__ == "together"
+    with pytest.raises(TypeError, match="around the loop"):
+
+        @seawall.deadline(1)
+        def generator():
+            yield
+
+
+def test_a_pool_of_the_other_kind_is_refused(url):
+    with pytest.raises(TypeError, match="seawall.asyncio.Redis takes it"):
+        seawall.Redis(connection_pool=seawall.asyncio.ConnectionPool.from_url(url))
+    with pytest.raises(TypeError, match="seawall.Redis takes it"):
+        seawall.asyncio.Redis(connection_pool=seawall.ConnectionPool.from_url(url))
+
+
+@pytest.mark.parametrize(("version", "imported"), [("5.2.1", False), ("8.0.1", False), ("8.1.0", True), ("8.10.0b1", True)])
+def test_an_older_redis_py_is_named_at_the_import(version, imported, tmp_path: pathlib.Path):
+    (tmp_path / "sitecustomize.py").write_text(f"import redis\nredis.__version__ = {version!r}\n")
+    path = os.pathsep.join([str(tmp_path), str(pathlib.Path(seawall.__file__).parent.parent)])
+    done = subprocess.run(
+        [sys.executable, "-c", "import seawall"],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode == 0) == imported, done.stderr
+    if not imported:
+        assert f"redis-py 8.1 or later, and {version} is installed" in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--workers", "--threads", "--pool", "--deadline"])
+def test_an_option_of_check_that_is_no_number_is_named(option, capsys):
+    assert _command.main(["redis://127.0.0.1", option, "many"]) == 2
+    assert "'many' is no " in capsys.readouterr().err
