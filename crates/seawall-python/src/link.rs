@@ -43,7 +43,11 @@ thread_local! {
 /// As many buffers are kept for a thread: so many greenlets are usually under way at once on a busy one.
 const DESKS_MAX: usize = 32;
 
-/// The room of large calls is kept once a thread.
+/// The room of large calls is kept once a thread, up to this. A value of a megabyte finds it there; one of hundreds, of
+/// which each thread of a process may have had one, must not be paid for until the thread ends.
+const LARGE: usize = 4 * 1024 * 1024;
+
+/// The room of the others.
 const SMALL: usize = 64 * 1024;
 
 fn desk() -> Desk {
@@ -54,8 +58,9 @@ fn desk() -> Desk {
 fn put_back(desk: Desk) {
     DESKS.with(|desks| {
         let mut desks = desks.borrow_mut();
-        let small = desk.cmd.room() + desk.batch.room() + desk.frames.room() <= SMALL;
-        if desks.is_empty() || small && desks.len() < DESKS_MAX {
+        let room = desk.cmd.room() + desk.batch.room() + desk.frames.room();
+        let most = if desks.is_empty() { LARGE } else { SMALL };
+        if room <= most && desks.len() < DESKS_MAX {
             desks.push(desk);
         }
     });

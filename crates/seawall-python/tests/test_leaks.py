@@ -227,3 +227,29 @@ def test_loops_of_many_threads_at_once_leave_nothing_behind(url, new_loop):
     with Steady(bytes_more=30_000_000, objects_more=400):
         all_at_once(rounds(60, 125))
     assert wrong == []
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_thread_that_had_a_large_value_once_does_not_keep_room_for_another(url, threads):
+    # 64 MB each: what a thread kept of them stayed until it ended.
+    client, size = native(url), 64 * 1024 * 1024
+    client.set("large", bytes(size))
+    done, end = threading.Barrier(threads + 1), threading.Event()
+
+    def one() -> None:
+        assert len(client.get("large")) == size
+        done.wait(60)
+        end.wait(60)
+
+    workers = [threading.Thread(target=one, daemon=True) for _ in range(threads)]
+    before = memory()
+    for worker in workers:
+        worker.start()
+    done.wait(60)
+    gc.collect()
+    kept = memory() - before
+    end.set()
+    for worker in workers:
+        worker.join(60)
+    client.delete("large")
+    assert kept < size / 2
