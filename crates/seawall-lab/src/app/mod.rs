@@ -128,7 +128,7 @@ fn select(names: &[String]) -> Result<Vec<Scenario>, AppError> {
     let find = |name: &String| {
         scenario::list()
             .into_iter()
-            .find(|scenario| scenario.name == name && scenario.fits_an_app())
+            .find(|scenario| scenario.name == scenario::name_of(name) && scenario.fits_an_app())
             .ok_or_else(|| unfit(name.clone()))
     };
     names.iter().map(find).collect()
@@ -151,7 +151,7 @@ mod tests {
         }
         assert!(select(&[]).is_err());
         assert_eq!(
-            select(&["outage".to_owned(), "blip".to_owned()])
+            select(&["outage-6s".to_owned(), "blip".to_owned()])
                 .unwrap()
                 .len(),
             2

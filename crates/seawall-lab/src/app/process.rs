@@ -88,9 +88,9 @@ impl Application {
         self.ended.as_deref()
     }
 
-    /// The last lines that it wrote.
+    /// The last lines that it wrote, after the exception that it met first: a server of workers tells of its own at the end.
     pub(super) fn last_words(&self) -> String {
-        self.complaint.text()
+        self.complaint.text_after_first_exception()
     }
 
     fn group(&self) -> Option<Pid> {

@@ -12,7 +12,7 @@ use std::time::Duration;
 /// A longer line than this is no answer: the longest honest one is an array of a few hundred values.
 const LINE_BYTES_MAX: usize = 1 << 20;
 /// How much of the contender's standard error is kept, from its end, to be shown if it dies.
-const COMPLAINT_BYTES_MAX: usize = 2048;
+const COMPLAINT_BYTES_MAX: usize = 16 * 1024;
 
 /// How long to wait for the end of its standard error, once it has ended or been given up.
 const LAST_WORDS: Duration = Duration::from_millis(300);
@@ -301,6 +301,17 @@ impl Complaint {
         }
     }
 
+    /// The same, after the first exception of a Python traceback, where it is not among them.
+    pub(crate) fn text_after_first_exception(&self) -> String {
+        let all = self.last_lines(usize::MAX);
+        let first = first_exception(all.split(BETWEEN));
+        let text = self.text();
+        match first {
+            Some(first) if !text.contains(first) => format!("; it failed by: {first}{text}"),
+            _ => text,
+        }
+    }
+
     /// So many lines, or fewer.
     pub(crate) fn last_lines(&self, most: usize) -> String {
         // The last words may still be on their way.
@@ -314,8 +325,19 @@ impl Complaint {
             .lines()
             .filter(|line| !line.trim().is_empty())
             .collect();
-        all[all.len().saturating_sub(most)..].join(" / ")
+        all[all.len().saturating_sub(most)..].join(BETWEEN)
     }
+}
+
+/// What stands between lines in a message.
+const BETWEEN: &str = " / ";
+
+/// The line behind the first Python traceback: all of that is indented.
+fn first_exception<'a>(lines: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let mut behind =
+        lines.skip_while(|line| !line.starts_with("Traceback (most recent call last)"));
+    behind.next()?;
+    behind.find(|line| !line.starts_with(char::is_whitespace))
 }
 
 #[cfg(test)]
@@ -325,6 +347,16 @@ mod tests {
 
     fn shell(script: &str) -> Contestant {
         Contestant::start(&["sh", "-c", script]).unwrap()
+    }
+
+    #[test]
+    fn the_exception_that_came_first_is_found_before_those_that_it_brought_about() {
+        let told = "Booting worker\nTraceback (most recent call last):\n  File \"app.py\", line 1\n    import shop\n\
+            ModuleNotFoundError: No module named 'shop'\nWorker exiting\nTraceback (most recent call last):\n  \
+            File \"arbiter.py\", line 683\ngunicorn.errors.HaltServer: 3\n";
+        let first = first_exception(told.lines());
+        assert_eq!(first, Some("ModuleNotFoundError: No module named 'shop'"));
+        assert_eq!(first_exception("no traceback\n".lines()), None);
     }
 
     fn hello() -> Order {

@@ -90,7 +90,7 @@ impl Selection {
         if let Self::Named(names) = self {
             let unknown = names
                 .iter()
-                .find(|name| all.iter().all(|scenario| scenario.name != name.as_str()));
+                .find(|name| all.iter().all(|one| one.name != scenario::name_of(name)));
             if let Some(name) = unknown {
                 let known = all
                     .iter()
@@ -106,7 +106,9 @@ impl Selection {
         let selected = |scenario: &Scenario| match self {
             Self::All => true,
             Self::Demo => scenario.showing == Showing::Demo,
-            Self::Named(names) => names.iter().any(|name| name == scenario.name),
+            Self::Named(names) => names
+                .iter()
+                .any(|name| scenario::name_of(name) == scenario.name),
         };
         Ok(all.into_iter().filter(selected).collect())
     }

