@@ -218,7 +218,17 @@ impl Error {
 
     /// What to look at or do next.
     pub fn hint(&self) -> &'static str {
+        if self.0.finds_no_listener_on_a_unix_socket() {
+            return "is redis-server running, and is this the path of `unixsocket` in its redis.conf?";
+        }
         self.0.cause.hint()
+    }
+}
+
+impl Report {
+    /// There is no host and no port to look at.
+    fn finds_no_listener_on_a_unix_socket(&self) -> bool {
+        self.cause == Cause::ConnectionRefused && self.endpoint.starts_with("unix:")
     }
 }
 
@@ -245,6 +255,9 @@ impl fmt::Display for Error {
             None if report.kind == Kind::Reply && !report.detail.is_empty() => {
                 f.write_str(&report.detail)?;
             }
+            None if report.finds_no_listener_on_a_unix_socket() => {
+                f.write_str("no process listens on that socket")?;
+            }
             None => f.write_str(report.cause.says())?,
         }
         write!(f, " ({})", report.endpoint)?;
@@ -266,7 +279,7 @@ impl fmt::Display for Error {
             write!(f, "\n  retry after: {} ms", after.as_millis().max(1))?;
         }
         if report.cause != Cause::CommandError {
-            write!(f, "\n  hint: {}", report.cause.hint())?;
+            write!(f, "\n  hint: {}", self.hint())?;
         }
         if report.cause.is_symptom() {
             f.write_str("\n  why: seawall doctor <URL of the server> <its log>")?;
