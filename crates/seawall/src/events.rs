@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -171,6 +172,17 @@ pub enum Event<'a> {
     WritesAccepted {
         /// How long it refused them.
         lasted: Duration,
+    },
+    /// The journal cannot be written to the state directory, and is kept in memory alone from now on. Told once, on the
+    /// thread that writes it.
+    #[non_exhaustive]
+    JournalInMemory {
+        /// The state directory.
+        directory: &'a Path,
+        /// What was seen.
+        detail: &'a str,
+        /// What to do.
+        hint: &'a str,
     },
 }
 

@@ -96,6 +96,7 @@ NAMES = {
     "subscription.gap",
     "writes.refused",
     "writes.accepted",
+    "journal.memory_only",
     "observe.doubled",
     "observe.refused",
     "observe.retry",

@@ -261,6 +261,15 @@ fn of_endpoint(event: &Event<'_>) -> Option<Words> {
         Event::WritesAccepted { lasted, .. } => {
             Words::new("writes.accepted", WARNING, None).with("lasted", lasted)
         }
+        Event::JournalInMemory {
+            directory,
+            detail,
+            hint,
+            ..
+        } => Words::new("journal.memory_only", WARNING, None)
+            .with("dir", &*directory.to_string_lossy())
+            .with("error", detail)
+            .with("hint", hint),
         _ => return None,
     })
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock, fstat};
 use rustix::io::Errno;
@@ -13,27 +13,39 @@ use seawall_model::Endpoint;
 use seawall_model::journal::{HEADER_BYTES, RingHeader};
 
 use super::directory::{Directory, DirectoryError};
+use crate::events::{Event, Listeners};
 
 /// How many names are tried for a new file. Two clients of one process that begin in the same millisecond need two.
 const NAMES_MAX: u64 = 64;
 
-/// Where a ring is to be kept.
-#[derive(Clone, Debug)]
+/// Where a ring is to be kept, and who hears if it cannot be.
 pub(super) struct Place {
     dir: PathBuf,
     /// Service, endpoint and process.
     stem: String,
     header: RingHeader,
+    endpoint: String,
+    listeners: Listeners,
 }
 
 impl Place {
     pub(super) fn new(dir: &Path, service: &str, endpoint: &Endpoint, header: &RingHeader) -> Self {
         let service = plain(service, 40);
-        let endpoint = plain(&endpoint.to_string(), 80);
+        let name = endpoint.to_string();
+        let endpoint = plain(&name, 80);
         Self {
             dir: dir.to_owned(),
             stem: format!("{service}-{endpoint}-{}", header.process),
             header: *header,
+            endpoint: name,
+            listeners: Listeners::default(),
+        }
+    }
+
+    pub(super) fn told_to(self, listeners: &Listeners) -> Self {
+        Self {
+            listeners: listeners.clone(),
+            ..self
         }
     }
 
@@ -112,16 +124,16 @@ impl Disk {
         }
         match self.make(&header()) {
             Ok(file) => *stage = Stage::Open(file),
-            Err(trouble) => self.give_up(&mut stage, &trouble),
+            Err(trouble) => self.give_up(stage, &trouble),
         }
     }
 
     /// Writes the pieces in their order.
     pub(super) fn write(&self, pieces: &[Piece]) {
-        let mut stage = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let stage = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let Stage::Open(file) = &*stage else { return };
         if let Err(trouble) = write_all(file, pieces) {
-            self.give_up(&mut stage, &trouble);
+            self.give_up(stage, &trouble);
         }
     }
 
@@ -150,15 +162,19 @@ impl Disk {
     }
 
     /// Memory alone from now on.
-    fn give_up(&self, stage: &mut Stage, trouble: &Trouble) {
+    fn give_up(&self, mut stage: MutexGuard<'_, Stage>, trouble: &Trouble) {
         *stage = Stage::Over;
+        drop(stage);
         self.over.store(true, Ordering::Release);
-        tracing::warn!(
-            dir = %self.place.dir.display(),
-            error = %trouble,
-            hint = trouble.hint(),
-            "journal.memory_only"
-        );
+        let hint = trouble.hint();
+        let dir = &self.place.dir;
+        tracing::warn!(dir = %dir.display(), error = %trouble, hint, "journal.memory_only");
+        let event = Event::JournalInMemory {
+            directory: dir,
+            detail: &trouble.to_string(),
+            hint,
+        };
+        self.place.listeners.tell(&self.place.endpoint, &event);
     }
 }
 

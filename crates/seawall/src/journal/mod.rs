@@ -27,7 +27,7 @@ use seawall_model::journal::RingHeader;
 use seawall_model::settings::Settings;
 
 use crate::clock;
-use crate::events::{self, Listener};
+use crate::events::{self, Listener, Listeners};
 use crate::fork;
 use disk::Place;
 use memory::Memory;
@@ -52,7 +52,14 @@ pub(crate) struct Journal {
 
 impl Journal {
     /// An empty journal. Nothing is written, nor is a file made, before something happens.
-    pub(crate) fn open(settings: &Settings, endpoint: &Endpoint, service: &str) -> Arc<Self> {
+    ///
+    /// `listeners` hear of it if it cannot be written to disk; the log does by itself.
+    pub(crate) fn open(
+        settings: &Settings,
+        endpoint: &Endpoint,
+        service: &str,
+        listeners: &Listeners,
+    ) -> Arc<Self> {
         let header = RingHeader {
             area_bytes: settings.journal_bytes(),
             boot_id: host::boot_id(),
@@ -61,7 +68,7 @@ impl Journal {
         };
         let place = settings
             .state_dir()
-            .map(|dir| Place::new(&dir, service, endpoint, &header));
+            .map(|dir| Place::new(&dir, service, endpoint, &header).told_to(listeners));
         let writer = place.as_ref().and_then(|_| writer::current());
         Arc::new(Self {
             endpoint: endpoint.clone(),

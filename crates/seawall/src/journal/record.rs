@@ -26,7 +26,8 @@ pub(super) fn weight(event: &Event<'_>) -> Weight {
         | Event::AnsweredByPolicy { .. }
         | Event::Recovered { .. }
         | Event::WritesRefused { .. }
-        | Event::WritesAccepted { .. } => Weight::Kept,
+        | Event::WritesAccepted { .. }
+        | Event::JournalInMemory { .. } => Weight::Kept,
     }
 }
 

@@ -194,7 +194,12 @@ impl Plan {
             .as_deref()
             .and_then(|name| name.split(':').next())
             .map_or_else(program, str::to_owned);
-        Journal::open(&self.settings, self.target.endpoint(), &service)
+        Journal::open(
+            &self.settings,
+            self.target.endpoint(),
+            &service,
+            &self.listeners,
+        )
     }
 
     /// By default only where no ACL user of its own was given, and the server is not obviously a managed one: there a
