@@ -38,7 +38,8 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
-    pub(crate) fn new(py: Python<'_>, lease: blocking::Lease) -> PyResult<Self> {
+    pub(crate) fn new(py: Python<'_>, mut lease: blocking::Lease) -> PyResult<Self> {
+        lease.count_calls();
         let socket = lease
             .fd()
             .map(|fd| (fd.as_raw_fd(), fd.try_clone_to_owned()));

@@ -15,7 +15,8 @@ use seawall_wire::scan::{RequestScan, RequestScanner};
 use seawall_wire::{Limits, Value, WireError};
 
 use super::ground::{self, Ground, Interest, Interrupted};
-use super::talk::{Fate, Talk, Transaction};
+use super::rounds::Rounds;
+use super::talk::{Fate, GLANCE, OVERDUE, Patience, Talk, Transaction, hold};
 use super::{exchange, park};
 use crate::clock;
 use crate::command::{Cmd, Nature};
@@ -51,31 +52,7 @@ pub struct Lease {
     /// Since when a reply is owed.
     asked_at: Moment,
     talk: Talk,
-}
-
-/// How long a read or write on a [`Lease`] waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Patience {
-    /// As the client's calls do: its deadline, and a blocking command's own timeout besides.
-    Default,
-    /// This long.
-    For(Duration),
-    /// Until something comes, or the endpoint goes down.
-    Forever,
-}
-
-/// How much later than a blocking command's own timeout its answer may come; as long as any reply has.
-const OVERDUE: Duration = Duration::from_millis(250);
-
-/// How often a wait without an end looks whether the endpoint has gone down.
-const GLANCE: Duration = Duration::from_millis(500);
-
-fn hold(wait: Option<Blocking>) -> Hold {
-    match wait {
-        None => Hold::No,
-        Some(Blocking::For(span)) => Hold::For(span),
-        Some(Blocking::Forever) => Hold::UntilDown,
-    }
+    rounds: Rounds,
 }
 
 impl Lease {
@@ -117,7 +94,14 @@ impl Lease {
             wait: None,
             asked_at: Moment::NEVER,
             talk: Talk::begin(),
+            rounds: Rounds::default(),
         }
+    }
+
+    /// From here on what is said over it counts as calls, each command or pipeline as one: for borrowers who are the
+    /// application's clients themselves.
+    pub fn count_calls(&mut self) {
+        self.rounds.count();
     }
 
     /// From here on it waits on this ground: its borrower may take it to another kind of thread.
@@ -251,6 +235,7 @@ impl Lease {
             },
             (false, None) => wait,
         };
+        self.rounds.asked(&self.link, name);
         Ok(())
     }
 
@@ -424,6 +409,7 @@ impl Lease {
 
     /// From here on the borrower may want to begin again, `attempts` of it included: see [`again`](Self::again).
     pub fn begin(&mut self, attempts: u32) {
+        self.rounds.settle(&self.link);
         self.talk = Talk {
             attempts,
             ..Talk::begin()
@@ -433,7 +419,7 @@ impl Lease {
     /// After the connection was lost: whether all that was sent since [`begin`](Self::begin) may be sent again over
     /// another one, and after which pause. Paid for from the retry budget. What a forked child began was not sent; what its
     /// parent began goes on there.
-    pub fn again(&self, until: Moment) -> Option<Duration> {
+    pub fn again(&mut self, until: Moment) -> Option<Duration> {
         if self.link.is_inherited() {
             let untouched = self.talk.generation == fork::generation() && !self.is_tainted();
             return untouched.then_some(Duration::ZERO);
@@ -474,6 +460,10 @@ impl Lease {
             Verdict::RetryAt(at) => Ok(at.since(now)),
             Verdict::GiveUp(why) => Err(refusal_of(why)),
         };
+        match outcome {
+            Ok(_) => self.rounds.again(),
+            Err(_) => self.rounds.settle(&self.link),
+        }
         self.tell_again(cause, outcome);
         outcome.ok()
     }
@@ -604,7 +594,9 @@ impl Lease {
     pub fn close(&mut self) {
         if self.talk.lost.is_none() {
             let cause = self.talk.given_up_for(self.owes());
-            self.talk.lost = Some((cause, self.talk.sent_if_lost(self.provenance())));
+            let sent = self.talk.sent_if_lost(self.provenance());
+            self.talk.lost = Some((cause, sent));
+            self.rounds.lost(cause, sent);
             self.doubt_others();
         }
         self.release(Fate::Abandon);
@@ -651,6 +643,8 @@ impl Lease {
             }
             if last {
                 self.answered_last(refusal.as_ref());
+                let script = self.talk.script;
+                self.rounds.answered(&self.link, refusal.as_ref(), script);
             }
         }
         if let Some(error) = refusal {
@@ -760,7 +754,9 @@ impl Lease {
         if examined.is_err() {
             error = call.interrupted();
         }
-        self.talk.lost = Some((loss.cause, self.talk.sent_if_lost(provenance)));
+        let sent = self.talk.sent_if_lost(provenance);
+        self.talk.lost = Some((loss.cause, sent));
+        self.rounds.lost(loss.cause, sent);
         error
     }
 
@@ -789,6 +785,7 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        self.rounds.settle(&self.link);
         self.release(Fate::Return);
     }
 }

@@ -7,9 +7,11 @@ mod frames;
 mod ground;
 mod lease;
 mod park;
+mod rounds;
 mod talk;
 
 pub use client::Client;
 pub use frames::Frames;
 pub use ground::{Ground, Interest, Interrupted};
-pub use lease::{Lease, Patience};
+pub use lease::Lease;
+pub use talk::Patience;

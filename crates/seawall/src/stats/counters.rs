@@ -78,6 +78,8 @@ pub(crate) struct Counters {
     /// Calls that asked for a connection, leases among them.
     pub(crate) asked: u64,
     pub(crate) leased: u64,
+    /// Calls over connections that were lent.
+    pub(crate) said: u64,
     pub(crate) answered: u64,
     pub(crate) failed: ByCause,
     pub(crate) refused: u64,
@@ -128,6 +130,15 @@ impl Counters {
             Failed::Refused => self.refused += 1,
             Failed::NotRun => {}
             Failed::MaybeRan => self.may_have_run += 1,
+        }
+    }
+
+    /// A call over a lent connection ended.
+    pub(crate) fn said(&mut self, failed: Option<(Cause, Failed)>) {
+        self.said += 1;
+        match failed {
+            Some((cause, how)) => self.failed(cause, how),
+            None => self.answered += 1,
         }
     }
 

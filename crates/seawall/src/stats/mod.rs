@@ -22,7 +22,8 @@ pub use histogram::Histogram;
 
 /// How a client stands at one moment, and what it has counted since it was made.
 ///
-/// A forked child counts anew. Commands on leases are not counted as calls, their connections are.
+/// A forked child counts anew. Commands on leases are not counted as calls, their connections are,
+/// unless the borrower [asked for that](crate::blocking::Lease::count_calls).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Stats {
@@ -121,7 +122,7 @@ impl Stats {
             rejected: ledger.health.rejected().map(|(cause, _)| cause),
             outages: counters.outages,
             last_outage: counters.last_outage,
-            calls: counters.asked - counters.leased,
+            calls: counters.asked - counters.leased + counters.said,
             answered: counters.answered,
             failed: counters.failed,
             refused: counters.refused,
