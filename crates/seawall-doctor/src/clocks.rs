@@ -40,13 +40,22 @@ struct Estimate {
 /// Moves logs without zones to where they fit the others, and says so.
 pub(crate) fn align(facts: &mut Facts) {
     for server in sources(&facts.server_log) {
-        if let Some(quarters) = by_signal(facts, &server)
-            && facts.zoneless.contains(&server)
-        {
+        if !facts.zoneless.contains(&server) {
+            continue;
+        }
+        let by_signal = by_signal(facts, &server).map(|quarters| {
+            (
+                quarters,
+                "a signal and the shutdown after it are told in UTC and in its own time",
+            )
+        });
+        let found = by_signal.or_else(|| {
+            let quarters = by_look(facts, &server)?;
+            Some((quarters, "by its INFO the process that answers began then"))
+        });
+        if let Some((quarters, why)) = found {
             let zone = name_of(quarters * QUARTER_S);
-            let words = format!(
-                "{server}: its zone is taken as {zone}: a signal and the shutdown after it are told in UTC and in its own time"
-            );
+            let words = format!("{server}: its zone is taken as {zone}: {why}");
             shift(facts, &server, -quarters * QUARTER_S, &words);
             facts.zoneless.remove(&server);
         }
@@ -61,7 +70,8 @@ pub(crate) fn align(facts: &mut Facts) {
             }
             let whose = if zoneless(&client) { &client } else { &server };
             match estimate(facts, &client, &server) {
-                Fit::One(found) if found.quarters != 0 => {
+                Fit::AsRead => agree(facts, &client, &server),
+                Fit::One(found) => {
                     let later = if *whose == client {
                         found.quarters
                     } else {
@@ -74,6 +84,7 @@ pub(crate) fn align(facts: &mut Facts) {
                         found.evidence
                     );
                     shift(facts, &Arc::clone(whose), later * QUARTER_S, &words);
+                    agree(facts, &client, &server);
                     break;
                 }
                 Fit::Several(zones) => {
@@ -81,7 +92,7 @@ pub(crate) fn align(facts: &mut Facts) {
                         "{whose}: beside {server} several zones fit as well as each other ({zones}): none is used; --utc-offset tells the right one"
                     ));
                 }
-                Fit::One(_) | Fit::None => {}
+                Fit::None => {}
             }
         }
     }
@@ -90,6 +101,16 @@ pub(crate) fn align(facts: &mut Facts) {
         shift_by(facts, &skew.source, skew.later);
         facts.assumed.insert(skew.words);
     }
+}
+
+/// Two logs are in one zone: where that of one is known, so is the other's, and it is a guess no more.
+fn agree(facts: &mut Facts, client: &Arc<str>, server: &Arc<str>) {
+    if !(facts.zoneless.contains(client) && facts.zoneless.contains(server)) {
+        facts.zoneless.remove(client);
+        facts.zoneless.remove(server);
+    }
+    let pair = (Arc::clone(client), Arc::clone(server));
+    facts.in_one_zone.insert(pair);
 }
 
 /// Redis tells a signal in UTC, and within a second the shutdown after it in local time: quarters of an hour east of UTC.
@@ -102,17 +123,39 @@ fn by_signal(facts: &Facts, server: &Arc<str>) -> Option<i64> {
             && pair[1].what.line == Line::ShuttingDown
             && pair[0].what.pid == pair[1].what.pid;
         let seconds = is.then(|| Some(pair[0].at?.seconds_to(pair[1].at?)))??;
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "two times are no further apart than an i64 holds"
-        )]
-        let quarters = (seconds / QUARTER_S as f64).round() as i64;
-        let rest = seconds - (quarters * QUARTER_S) as f64;
-        (ZONES.contains(&quarters) && rest.abs() <= 5.0).then_some(quarters)
+        whole(seconds)
     });
-    let mut zones: Vec<_> = pairs.collect();
+    the_one(pairs)
+}
+
+/// A process that answers tells how long it is up, and its log when it began.
+fn by_look(facts: &Facts, server: &Arc<str>) -> Option<i64> {
+    let starts = facts.server_log.iter().filter(|fact| {
+        fact.place.source == *server && fact.what.line == Line::Started && fact.at.is_some()
+    });
+    the_one(starts.filter_map(|start| {
+        let pid = u64::from(start.what.pid?);
+        let mut looks = facts.looks.iter();
+        let look = looks.find(|look| look.number("process_id") == Some(pid))?;
+        whole(look.began()?.seconds_to(start.at?))
+    }))
+}
+
+/// So many seconds as quarters of an hour, where they are that and a zone has them.
+fn whole(seconds: f64) -> Option<i64> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "two times are no further apart than an i64 holds"
+    )]
+    let quarters = (seconds / QUARTER_S as f64).round() as i64;
+    let rest = seconds - (quarters * QUARTER_S) as f64;
+    (zones().any(|zone| zone == quarters) && rest.abs() <= 5.0).then_some(quarters)
+}
+
+/// Summer and winter in one log are two zones.
+fn the_one(zones: impl Iterator<Item = i64>) -> Option<i64> {
+    let mut zones: Vec<_> = zones.collect();
     zones.dedup();
-    // Summer and winter in one log are two zones.
     match zones[..] {
         [quarters] => Some(quarters),
         _ => None,
@@ -127,6 +170,7 @@ pub fn aligned(facts: &mut Facts) {
 
 enum Fit {
     None,
+    AsRead,
     One(Estimate),
     Several(String),
 }
@@ -226,6 +270,9 @@ fn best(scored: &[(i64, usize)], words: impl Fn(usize) -> String) -> Fit {
         .filter(|(_, count)| *count == most)
         .map(|(quarters, _)| *quarters)
         .collect();
+    if fits == [0] {
+        return Fit::AsRead;
+    }
     // As it was read fits as well as any: nothing speaks for another zone.
     if fits.contains(&0) {
         return Fit::None;
@@ -458,6 +505,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::facts::{Look, Reach};
     use crate::testing::{application, log};
 
     fn now() -> Stamp {
@@ -525,6 +573,42 @@ mod tests {
         facts.add(refused(3, 2));
         align(&mut facts);
         assert_eq!(hour_of(&facts), "03");
+    }
+
+    #[test]
+    fn a_process_that_answers_tells_the_zone_of_its_log() {
+        let zone = |pid: u64, seconds: u32| {
+            let mut facts = log(&format!(
+                "9:C 23 Nov 2026 03:58:{seconds:02}.042 * oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo\n"
+            ));
+            let at = Stamp::of((2026, 11, 23), (3, 0, 0), 0);
+            let mut look = Look::new("cache:6379", at, Reach::Answered);
+            for (field, value) in [("process_id", pid), ("uptime_in_seconds", 110)] {
+                look.info.insert(field.to_owned(), value.to_string());
+            }
+            facts.looks.push(look);
+            align(&mut facts);
+            facts.server_log[0].at.expect("a time").to_string()[11..13].to_owned()
+        };
+        assert_eq!(zone(9, 10), "02");
+        // Of another process, and of one of that number on another host.
+        assert_eq!([zone(8, 10), zone(9, 40)], ["03", "03"]);
+    }
+
+    #[test]
+    fn a_zone_that_what_happened_confirms_is_a_guess_no_more() {
+        let signal = "9:signal-handler (1795402691) Received SIGTERM scheduling shutdown...\n\
+9:M 23 Nov 2026 02:58:11.142 # User requested shutdown...\n";
+        let mut facts = log(&format!("{signal}{STOP}"));
+        facts.add(refused(2, 5));
+        align(&mut facts);
+        assert!(facts.zoneless.is_empty(), "{:?}", facts.zoneless);
+        // Neither tells its zone: they are in the same one, whichever that is.
+        let mut facts = log(STOP);
+        facts.add(refused(2, 5));
+        align(&mut facts);
+        assert_eq!(facts.zoneless.len(), 2);
+        assert_eq!(facts.in_one_zone.len(), 1);
     }
 
     #[test]

@@ -68,13 +68,10 @@ pub(crate) fn slow(look: &Look, of: Kind) -> impl Iterator<Item = (&Slow, Stall)
 fn stall(look: &Look, slow: &Slow) -> Stall {
     let millis = slow.micros / 1_000;
     Stall {
-        // SLOWLOG tells when it began, in whole seconds.
-        at: slow
-            .at
-            .plus_seconds(i64::try_from(millis / 1_000).unwrap_or(0)),
+        at: slow.at,
         millis,
         place: look.place("SLOWLOG"),
-        says: format!("{} took {millis} ms from {}", slow.command, slow.at),
+        says: format!("{} took {millis} ms until {}", slow.command, slow.at),
     }
 }
 

@@ -132,7 +132,7 @@ impl Peer {
 /// An entry of SLOWLOG.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Slow {
-    /// When it began.
+    /// When it ended, in whole seconds.
     pub at: Stamp,
     /// How long it ran.
     pub micros: u64,
@@ -182,6 +182,8 @@ pub struct Facts {
     pub provider: Vec<Fact<ProviderEvent>>,
     /// Logs whose times have no zone, and are taken as UTC.
     pub zoneless: BTreeSet<Arc<str>>,
+    /// Logs of an application and of a server that are known to be in one zone, whichever that is.
+    pub in_one_zone: BTreeSet<(Arc<str>, Arc<str>)>,
     /// Hosts.
     pub hosts: Vec<Host>,
     /// What could not be looked at.

@@ -119,6 +119,8 @@ pub struct Finding {
     pub silent: bool,
     /// Of how many failed calls it is the cause that stands nearest before them.
     pub explains: u64,
+    /// Another cause explains many times as many failed calls, and is sure enough.
+    pub minor: bool,
 }
 
 impl Finding {
@@ -145,6 +147,7 @@ impl Finding {
             behind: None,
             silent: false,
             explains: 0,
+            minor: false,
         }
     }
 

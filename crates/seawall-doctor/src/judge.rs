@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::baseline::{Baseline, Comparison};
-use crate::facts::{Cost, Facts, Unseen};
+use crate::facts::{Cost, Facts, Look, Unseen};
 use crate::finding::{Confidence, Evidence, Finding, Verdict};
 use crate::managed::Service;
 use crate::refusal;
@@ -48,11 +48,16 @@ pub struct Diagnosis {
 }
 
 impl Diagnosis {
-    /// The finding that is shown first, if anything went wrong.
+    /// The finding that is shown first, if anything went wrong. Where calls failed of nobody knows what, that is no mere
+    /// consequence.
     pub fn first(&self) -> Option<&Finding> {
-        self.findings
-            .first()
-            .filter(|first| first.verdict != Verdict::Risk)
+        let first = self.findings.first()?;
+        let tells = match first.verdict {
+            Verdict::Risk => false,
+            Verdict::Consequence => self.unexplained.is_none(),
+            _ => true,
+        };
+        tells.then_some(first)
     }
 
     /// Holds it against a former one.
@@ -76,6 +81,8 @@ pub fn diagnose(mut facts: Facts) -> Diagnosis {
     ruled_out.retain(|out| findings.iter().all(|finding| finding.code != out.code));
     // Nor does a Sentinel's own INFO rule out anything of the servers that it watches.
     ruled_out.retain(|out| !is_of_sentinel(out, &facts));
+    // Nor what may have happened to the process before it: this one's counters begin with it.
+    ruled_out.retain(|out| !began_later(out, &facts));
     symptoms::weigh(&mut findings, &facts);
     chain(&mut findings, rules);
     symptoms::attribute(&mut findings, &facts);
@@ -111,11 +118,31 @@ fn is_of_sentinel(out: &Finding, facts: &Facts) -> bool {
     !out.supports.is_empty() && out.supports.iter().all(of_one)
 }
 
-/// By verdict, certainty, failed calls, time and code: never by the order in which something was read.
+/// Whether the process that speaks against it began only after most calls had failed.
+fn began_later(out: &Finding, facts: &Facts) -> bool {
+    let failed: Vec<_> = facts.client_log.iter().filter_map(|fact| fact.at).collect();
+    let missed_most = |look: &Look| {
+        look.began().is_some_and(|began| {
+            let before = failed.iter().filter(|at| **at < began).count();
+            before * 2 > failed.len()
+        })
+    };
+    let missed = |evidence: &Evidence| {
+        let looks = facts.looks.iter().filter(|look| !look.info.is_empty());
+        let mut own = looks
+            .filter(|look| look.source == evidence.place.source)
+            .peekable();
+        own.peek().is_some() && own.all(missed_most)
+    };
+    !out.supports.is_empty() && out.supports.iter().all(missed)
+}
+
+/// By verdict, share in what failed, certainty, failed calls, time and code: never by the order in which something was read.
 fn rank(left: &Finding, right: &Finding) -> std::cmp::Ordering {
     let key = |finding: &Finding| {
         (
             finding.verdict,
+            finding.minor,
             finding.confidence,
             std::cmp::Reverse(finding.explains),
             finding.window,
@@ -203,5 +230,35 @@ fn open(need: Need) -> String {
     match all.len().checked_sub(NAMED) {
         None | Some(0 | 1) => all.join(", "),
         Some(more) => format!("{} and {more} more", all[..NAMED].join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Reach;
+    use crate::testing::application;
+
+    #[test]
+    fn a_process_that_began_after_the_calls_had_failed_rules_nothing_out() {
+        let ruled_out = |up: u64| {
+            let mut facts = application(
+                "2026-11-23T02:58:11Z Error 104 while writing to socket. Connection reset by peer.\n",
+            );
+            let at = Stamp::of((2026, 11, 23), (3, 0, 0), 0);
+            let mut look = Look::new("10.0.0.7:6379", at, Reach::Answered);
+            for (field, value) in [
+                ("rejected_connections", 0),
+                ("connected_clients", 3),
+                ("uptime_in_seconds", up),
+            ] {
+                look.info.insert(field.to_owned(), value.to_string());
+            }
+            facts.looks.push(look);
+            let out = diagnose(facts).ruled_out;
+            out.iter().any(|out| out.title == "maxclients")
+        };
+        assert!(ruled_out(9_000));
+        assert!(!ruled_out(60));
     }
 }

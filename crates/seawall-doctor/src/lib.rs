@@ -62,6 +62,7 @@ pub mod text;
 pub mod timeline;
 mod tls;
 pub mod uptime;
+mod whose;
 
 #[expect(
     clippy::needless_update,

@@ -3,13 +3,15 @@
 //! A cause needs an overlap in time with its symptom. Where an application's log covers the time of a finding and tells of
 //! no failed call there, the finding made none fail, however surely it happened.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::facts::{ClientLine, Fact, Facts, Failure};
 use crate::finding::{Confidence, Evidence, Finding, Verdict};
 use crate::judge::WAKE_S;
 use crate::rule::Code;
 use crate::stamp::Stamp;
+use crate::whose::{Whose, is_said, waited_before};
 
 /// So many seconds an application's clock may be behind the server's: a call that seems to have failed before a cause
 /// began may be its symptom still.
@@ -18,7 +20,8 @@ const BEHIND_S: i64 = 5;
 /// A clock whose zone is a guess may be as many seconds off, either way.
 const ZONES_S: i64 = 15 * 3_600;
 
-/// Makes a risk of what happened while no call failed; what happened where no application's log reaches is less sure.
+/// Makes a risk of what happened while no call failed that may be its symptom; what happened where no application's log
+/// reaches is less sure.
 pub(crate) fn weigh(findings: &mut [Finding], facts: &Facts) {
     let failed: Vec<_> = facts.client_log.iter().collect();
     let at: Vec<_> = failed.iter().filter_map(|fact| fact.at).collect();
@@ -26,6 +29,7 @@ pub(crate) fn weigh(findings: &mut [Finding], facts: &Facts) {
     if at.is_empty() || at.len() as u64 != facts.failures {
         return;
     }
+    let whose = Whose::of(facts);
     let others: Vec<_> = findings
         .iter()
         .filter_map(|finding| Other::of(finding, facts))
@@ -34,44 +38,113 @@ pub(crate) fn weigh(findings: &mut [Finding], facts: &Facts) {
         let Some((from, to)) = finding.window.filter(|_| finding.verdict == Verdict::Cause) else {
             continue;
         };
-        let guessed = |place: &crate::facts::Place| facts.zoneless.contains(&place.source);
-        let either = finding.supports.iter().any(|one| guessed(&one.place))
-            || failed.iter().any(|fact| guessed(&fact.place));
-        let slack = if either { ZONES_S } else { 0 };
+        let slack = if is_guess(finding, &failed, facts) {
+            ZONES_S
+        } else {
+            0
+        };
         let (early, late) = (
             from.plus_seconds(-BEHIND_S - slack),
             to.plus_seconds(WAKE_S + slack),
         );
-        if at.iter().any(|at| (early..=late).contains(at)) {
-            let Some(last) = last_before(&failed, (from, late)).filter(|_| !either) else {
-                continue;
-            };
-            let run = run(&at, last.at.unwrap_or(from));
-            if let Some(other) = others.iter().find(|other| other.was_over(from, run)) {
-                finding.contradict(
-                    last.place.clone(),
-                    format!(
-                        "no call failed after it: the last that did failed before, of what was over ({})",
-                        other.code
-                    ),
-                );
-                finding.verdict = Verdict::Risk;
+        let meanwhile =
+            |fact: &&&Fact<ClientLine>| fact.at.is_some_and(|at| (early..=late).contains(&at));
+        let near: Vec<_> = failed.iter().filter(meanwhile).copied().collect();
+        let symptom = |fact: &&&Fact<ClientLine>| {
+            whose.may_be(finding, fact) && !(slack == 0 && waited_before(finding, fact, from))
+        };
+        let own: Vec<_> = near.iter().filter(symptom).copied().collect();
+        match (near.first(), own.is_empty()) {
+            (Some(_), false) if slack == 0 => {
+                let code = finding.code;
+                let apart = others.iter().filter(|other| !brings(code, other.code));
+                after(finding, &own, &at, apart);
             }
-            continue;
-        }
-        let nearest = nearest(&failed, from);
-        let covered = facts
-            .spans
-            .get(&nearest.place.source)
-            .is_some_and(|(begin, end)| *begin <= early && late <= *end);
-        finding.contradict(
-            nearest.place.clone(),
-            "no call failed at that time: this is the nearest that did",
-        );
-        if covered {
-            finding.verdict = Verdict::Risk;
+            (Some(_), false) => {}
+            (Some(first), true) => {
+                let of_another = |fact: &&Fact<ClientLine>| whose.is_anothers(finding, fact);
+                if near.iter().all(of_another) {
+                    let says =
+                        "no call failed at this server at that time: this one failed at another";
+                    finding.contradict(first.place.clone(), says);
+                } else {
+                    let says = format!(
+                        "no call failed of it: those that did at that time failed otherwise ({})",
+                        kinds(near.iter().copied())
+                    );
+                    finding.contradict(first.place.clone(), says);
+                    finding.verdict = Verdict::Risk;
+                }
+            }
+            (None, _) => {
+                let nearest = nearest(&failed, from);
+                let covered = facts
+                    .spans
+                    .get(&nearest.place.source)
+                    .is_some_and(|(begin, end)| *begin <= early && late <= *end);
+                finding.contradict(
+                    nearest.place.clone(),
+                    "no call failed at that time: this is the nearest that did",
+                );
+                if covered {
+                    finding.verdict = Verdict::Risk;
+                }
+            }
         }
     }
+}
+
+/// Whether the times of a finding and of failed calls can be held against each other only by a guess at their zones.
+fn is_guess(finding: &Finding, failed: &[&Fact<ClientLine>], facts: &Facts) -> bool {
+    let known = |source| !facts.zoneless.contains(source);
+    let calls: BTreeSet<_> = failed.iter().map(|fact| &fact.place.source).collect();
+    finding.supports.iter().any(|one| {
+        let own = &one.place.source;
+        calls.iter().any(|call| {
+            let one_zone = || {
+                let pair = (Arc::clone(call), Arc::clone(own));
+                facts.in_one_zone.contains(&pair)
+            };
+            !(*call == own || known(own) && known(*call) || one_zone())
+        })
+    })
+}
+
+/// Whether the other is what this one brings about: then it speaks for this one, and not against it.
+fn brings(code: Code, other: Code) -> bool {
+    let mut rules = crate::rules().iter();
+    rules.any(|rule| rule.code == code && rule.brings.contains(&other))
+}
+
+/// Holds it against calls that failed before it, where none failed after it: what made them fail may have been over.
+fn after<'a>(
+    finding: &mut Finding,
+    own: &[&Fact<ClientLine>],
+    at: &[Stamp],
+    mut others: impl Iterator<Item = &'a Other>,
+) {
+    let Some((from, last)) = finding
+        .window
+        .and_then(|(from, _)| Some((from, last_before(own, from)?)))
+    else {
+        return;
+    };
+    let ended = last.at.unwrap_or(from);
+    let run = run(at, ended);
+    let says = match others.find(|other| other.was_over(from, run)) {
+        Some(other) => {
+            finding.verdict = Verdict::Risk;
+            format!(
+                "no call failed after it: the last that did failed before, of what was over ({})",
+                other.code
+            )
+        }
+        None => format!(
+            "no call failed after it: the last that did failed {:.1} s before",
+            ended.seconds_to(from)
+        ),
+    };
+    finding.contradict(last.place.clone(), says);
 }
 
 /// What happened by a source that is no application's log.
@@ -107,20 +180,13 @@ impl Other {
     }
 }
 
-/// The last call that failed before this time, if none did from then on until the other. A log that tells whole seconds
-/// may mean any time of them.
-fn last_before<'a>(
-    failed: &[&'a Fact<ClientLine>],
-    (from, late): (Stamp, Stamp),
-) -> Option<&'a Fact<ClientLine>> {
-    let whole = failed
+/// The last of these calls, if it failed before this time. A log that tells whole seconds may mean any time of them.
+fn last_before<'a>(calls: &[&'a Fact<ClientLine>], from: Stamp) -> Option<&'a Fact<ClientLine>> {
+    let whole = calls
         .iter()
         .all(|fact| fact.at.is_some_and(|at| at.0 % 1_000 == 0));
     let blur = if whole { 999 } else { 0 };
-    let last = failed
-        .iter()
-        .filter(|fact| fact.at.is_some_and(|at| at <= late))
-        .max_by_key(|fact| fact.at)?;
+    let last = calls.iter().max_by_key(|fact| fact.at)?;
     last.at
         .is_some_and(|at| at.plus_millis(blur) < from)
         .then_some(*last)
@@ -141,22 +207,45 @@ fn run(at: &[Stamp], last: Stamp) -> (Stamp, Stamp) {
     (began.unwrap_or_else(|began| began), last)
 }
 
+/// So many times as many calls as another cause has the one that counts.
+const MANY_TIMES: u64 = 10;
+
 /// Counts each failed call for the cause in which it failed, or else for the one that stands nearest before it: of several
 /// that are equally sure, the one that most calls failed of is told first.
 pub(crate) fn attribute(findings: &mut [Finding], facts: &Facts) {
-    let mut causes: Vec<_> = findings
-        .iter_mut()
-        .filter(|finding| finding.verdict == Verdict::Cause && !finding.silent)
-        .filter_map(|finding| Some((finding.window?, finding)))
+    let whose = Whose::of(facts);
+    let mut said = vec![0; findings.len()];
+    let causes: Vec<_> = findings
+        .iter()
+        .enumerate()
+        .filter(|(_, finding)| finding.verdict == Verdict::Cause && !finding.silent)
+        .filter_map(|(which, finding)| Some((which, finding.window?)))
         .collect();
-    for at in facts.client_log.iter().filter_map(|fact| fact.at) {
-        let in_wake = causes.iter_mut().filter(|((from, to), _)| {
-            from.plus_seconds(-BEHIND_S) <= at && at <= to.plus_seconds(WAKE_S)
+    for call in &facts.client_log {
+        let Some(at) = call.at else { continue };
+        let in_wake = causes.iter().filter(|(which, (from, to))| {
+            from.plus_seconds(-BEHIND_S) <= at
+                && at <= to.plus_seconds(WAKE_S)
+                && whose.may_be(&findings[*which], call)
         });
         let during = |(from, to): (Stamp, Stamp)| from <= at && at <= to.plus_seconds(BEHIND_S);
-        if let Some((_, finding)) = in_wake.max_by_key(|(window, _)| (during(*window), window.0)) {
-            finding.explains += 1;
+        if let Some((which, _)) = in_wake.max_by_key(|(_, window)| (during(*window), window.0)) {
+            findings[*which].explains += 1;
+            said[*which] += u64::from(is_said(call.what.failure));
         }
+    }
+    let counts = |which: usize| {
+        let finding: &Finding = &findings[which];
+        match finding.confidence {
+            Confidence::Proved | Confidence::Strong => finding.explains,
+            Confidence::Likely => said[which],
+            Confidence::Possible => 0,
+        }
+    };
+    let most = causes.iter().map(|(which, _)| counts(*which)).max();
+    for (which, _) in causes {
+        let own = findings[which].explains.max(1);
+        findings[which].minor = most.is_some_and(|most| most >= own * MANY_TIMES);
     }
 }
 
@@ -167,17 +256,12 @@ fn nearest<'a>(failed: &[&'a Fact<ClientLine>], to: Stamp) -> &'a Fact<ClientLin
 
 /// Failed calls, if no cause was found.
 pub(crate) fn unexplained(findings: &[Finding], facts: &Facts) -> Option<String> {
-    let explained = |finding: &Finding| finding.verdict < Verdict::Risk;
+    // What lost data in silence is no reason for a call to fail.
+    let explained = |finding: &Finding| finding.verdict < Verdict::Risk && !finding.silent;
     if facts.failures == 0 || findings.iter().any(explained) {
         return None;
     }
-    let mut kinds: BTreeMap<Failure, u64> = BTreeMap::new();
-    for fact in &facts.client_log {
-        *kinds.entry(fact.what.failure).or_default() += 1;
-    }
-    let mut kinds: Vec<_> = kinds.into_iter().collect();
-    kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    let kinds: Vec<_> = kinds.iter().take(3).map(|(kind, _)| kind.words()).collect();
+    let kinds = kinds(facts.client_log.iter());
     let at: Vec<_> = facts.client_log.iter().filter_map(|fact| fact.at).collect();
     let when = match (at.iter().min(), at.iter().max()) {
         (Some(from), Some(to)) if from == to => format!(" at {from}"),
@@ -188,8 +272,20 @@ pub(crate) fn unexplained(findings: &[Finding], facts: &Facts) -> Option<String>
         "not found: applications tell of {} failed {} ({}){when}, and nothing that was looked at tells why",
         facts.failures,
         if facts.failures == 1 { "call" } else { "calls" },
-        kinds.join(", ")
+        kinds
     ))
+}
+
+/// How calls failed, the most frequent first.
+fn kinds<'a>(calls: impl Iterator<Item = &'a Fact<ClientLine>>) -> String {
+    let mut kinds: BTreeMap<Failure, u64> = BTreeMap::new();
+    for fact in calls {
+        *kinds.entry(fact.what.failure).or_default() += 1;
+    }
+    let mut kinds: Vec<_> = kinds.into_iter().collect();
+    kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let kinds: Vec<_> = kinds.iter().take(3).map(|(kind, _)| kind.words()).collect();
+    kinds.join(", ")
 }
 
 #[cfg(test)]
@@ -331,5 +427,121 @@ output buffer limits.\n",
             (402, Confidence::Possible)
         );
         assert!(!first.contradicts.is_empty());
+    }
+
+    const STOP: &str = "9:C 23 Nov 2026 02:50:11.042 * oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo\n\
+9:M 23 Nov 2026 02:50:11.050 * Running mode=standalone, port=6379.\n\
+9:signal-handler (1795402697) Received SIGTERM scheduling shutdown...\n\
+9:M 23 Nov 2026 02:58:17.000 # User requested shutdown...\n\
+9:M 23 Nov 2026 02:58:17.010 # Redis is now ready to exit, bye bye...\n";
+
+    fn stopped(failed: &[(&str, &str)]) -> Diagnosis {
+        let mut facts = crate::testing::log(STOP);
+        let line = |(at, says): &(&str, &str)| format!("2026-11-23T{at}Z {says}\n");
+        facts.add(application(&failed.iter().map(line).collect::<String>()));
+        diagnose(facts)
+    }
+
+    fn of_stop(found: &Diagnosis) -> Option<(Verdict, Confidence)> {
+        let mut all = found.findings.iter();
+        all.find(|finding| finding.code.0 == 401)
+            .map(|finding| (finding.verdict, finding.confidence))
+    }
+
+    const REFUSED: &str = "Error 111 connecting to cache:6379. Connection refused.";
+    const WRONG: &str =
+        "redis.exceptions.AuthenticationError: invalid username-password pair or user is disabled.";
+    const LATE: &str = "redis.exceptions.TimeoutError: Timeout reading from cache:6379";
+
+    #[test]
+    fn what_the_server_refused_in_words_did_not_fail_of_its_end() {
+        let found = stopped(&[("02:58:17.100", WRONG), ("02:58:19.100", WRONG)]);
+        assert_eq!(found.first().map(|first| first.code.0), Some(901));
+        assert_eq!(of_stop(&found), Some((Verdict::Risk, Confidence::Strong)));
+        let says = &found.findings[1].contradicts[0].says;
+        assert!(says.ends_with("(refused login)"), "{says}");
+    }
+
+    #[test]
+    fn of_two_the_one_is_told_first_of_which_many_times_as_many_calls_failed() {
+        let mut failed = vec![("02:58:17.100", REFUSED)];
+        failed.extend([("02:58:19.100", WRONG); 9]);
+        assert_eq!(
+            stopped(&failed).first().map(|first| first.code.0),
+            Some(401)
+        );
+        failed.push(("02:58:20.100", WRONG));
+        assert_eq!(
+            stopped(&failed).first().map(|first| first.code.0),
+            Some(901)
+        );
+    }
+
+    #[test]
+    fn who_waited_in_vain_before_the_end_did_not_wait_for_it() {
+        let before = stopped(&[("02:58:14.100", LATE), ("02:58:15.100", LATE)]);
+        assert!(before.first().is_none(), "{:?}", before.findings);
+        assert!(before.unexplained.is_some());
+        // One that went down with it may have waited until then.
+        let during = stopped(&[("02:58:14.100", LATE), ("02:58:17.300", LATE)]);
+        assert_eq!(during.first().map(|first| first.code.0), Some(401));
+    }
+
+    #[test]
+    fn calls_that_failed_shortly_before_make_it_less_sure() {
+        let found = stopped(&[("02:58:14.000", REFUSED), ("02:58:14.500", REFUSED)]);
+        assert_eq!(of_stop(&found), Some((Verdict::Cause, Confidence::Strong)));
+        let says = &found.first().expect("a cause").contradicts[0].says;
+        assert!(says.ends_with("2.5 s before"), "{says}");
+    }
+
+    #[test]
+    fn calls_that_failed_at_another_server_are_none_of_this_ones() {
+        let other = crate::read::file(
+            "other.log",
+            STOP.replace("6379", "6380").replace("9:", "11:").as_bytes(),
+            crate::read::Given {
+                now: Stamp::of((2026, 11, 24), (0, 0, 0), 0).expect("a date"),
+            },
+        );
+        let mut facts = crate::testing::log(&STOP.replace("02:58:17", "02:58:12"));
+        facts.add(other.expect("it is in memory").1);
+        facts.add(application(&format!(
+            "2026-11-23T02:58:17.100Z redis.exceptions.ConnectionError: Connection closed by server.\n\
+             2026-11-23T02:58:17.200Z {}\n",
+            REFUSED.replace("6379", "6380")
+        )));
+        let stops: Vec<_> = diagnose(facts)
+            .findings
+            .into_iter()
+            .filter(|finding| finding.code.0 == 401)
+            .map(|finding| {
+                (
+                    finding.supports[0].place.source.to_string(),
+                    finding.confidence,
+                    finding.explains,
+                )
+            })
+            .collect();
+        assert_eq!(
+            stops,
+            [
+                ("other.log".to_owned(), Confidence::Proved, 2),
+                ("redis.log".to_owned(), Confidence::Strong, 0)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_loss_in_silence_is_no_reason_for_calls_to_fail() {
+        let facts = application(&format!("2026-11-23T02:58:15.100Z {LATE}\n"));
+        let lost = |silent| {
+            let (verdict, confidence) = (Verdict::Consequence, Confidence::Likely);
+            let finding = Finding::new(Code(718), "it came back empty", verdict, confidence);
+            vec![if silent { finding.silently() } else { finding }]
+        };
+        assert_eq!(unexplained(&lost(false), &facts), None);
+        let words = unexplained(&lost(true), &facts).expect("nobody knows");
+        assert!(words.contains("no reply in time"), "{words}");
     }
 }

@@ -5,7 +5,7 @@ use seawall_doctor::Code;
 use crate::case::Case;
 
 /// Counts until a second is over. For Valkey's scripts TIME stands still, and Redis's know no `os`.
-const SCRIPT: &str = "local has, clock = pcall(function() return os.clock end) \
+pub(super) const SCRIPT: &str = "local has, clock = pcall(function() return os.clock end) \
     local function now() if has then return clock() end local t = redis.call('TIME') return t[1] + t[2] / 1000000 end \
     local from = now() repeat until now() - from > 1 return 1";
 

@@ -144,6 +144,12 @@ impl Look {
         }
     }
 
+    /// When its process began, where that is known.
+    pub(crate) fn began(&self) -> Option<Stamp> {
+        let up = i64::try_from(self.number("uptime_in_seconds")?).ok()?;
+        Some(self.at?.plus_seconds(-up))
+    }
+
     /// A number of INFO.
     pub fn number(&self, field: &str) -> Option<u64> {
         self.info.get(field)?.parse().ok()

@@ -21,6 +21,9 @@ pub fn markdown(diagnosis: &Diagnosis) -> String {
     if let Some(first) = diagnosis.first() {
         let _ = writeln!(page, "**Cause:** {}\n", linked(first));
         let _ = writeln!(page, "**Scope:** {}\n", escaped(&scope(first, diagnosis)));
+        if let Some(words) = &diagnosis.unexplained {
+            let _ = writeln!(page, "**Also:** {}\n", escaped(words));
+        }
     } else {
         let words = diagnosis.unexplained.as_deref().unwrap_or(NOTHING);
         let _ = writeln!(page, "**Cause:** {}\n", escaped(words));

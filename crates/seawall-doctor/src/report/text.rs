@@ -85,12 +85,14 @@ impl Page {
             let row = self.painted(row, colour);
             let _ = writeln!(self.lines, "{:indent$}{row}", "");
         }
-        match diagnosis.first() {
-            Some(first) => self.cause(first, diagnosis),
-            None => match &diagnosis.unexplained {
+        if let Some(first) = diagnosis.first() {
+            self.cause(first, diagnosis);
+        } else {
+            match &diagnosis.unexplained {
                 Some(words) => self.part("CAUSE", words, Colour::Red),
                 None => self.part("CAUSE", NOTHING, Colour::Green),
-            },
+            }
+            self.others(broke(diagnosis), diagnosis);
         }
         self.risks(diagnosis);
         self.gone(diagnosis);
@@ -135,7 +137,10 @@ impl Page {
         }
         self.part("SCOPE", &scope(first, diagnosis), Colour::Plain);
         self.fixes(&first.fixes);
-        self.others(diagnosis);
+        if let Some(words) = &diagnosis.unexplained {
+            self.part("ALSO", words, Colour::Red);
+        }
+        self.others(broke(diagnosis).skip(1), diagnosis);
     }
 
     fn fixes(&mut self, fixes: &[Fix]) {
@@ -154,8 +159,8 @@ impl Page {
     }
 
     /// What happened besides: what followed from the first, and what else there is.
-    fn others(&mut self, diagnosis: &Diagnosis) {
-        let others: Vec<_> = broke(diagnosis).skip(1).collect();
+    fn others<'a>(&mut self, others: impl Iterator<Item = &'a Finding>, diagnosis: &Diagnosis) {
+        let others: Vec<_> = others.collect();
         let most = self.at_most(OTHERS);
         for other in others.iter().take(most) {
             let label = if other.behind.is_some() {

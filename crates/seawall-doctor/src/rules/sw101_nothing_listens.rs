@@ -1,15 +1,18 @@
 //! Nothing listens on the port.
 
-use crate::facts::{Facts, Failure, Look, Reach};
+use crate::facts::{ClientLine, Fact, Facts, Failure, Look, Reach};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
+
+/// So much the clocks of a client and a server may differ.
+const CLOCKS_S: i64 = 5;
 
 pub(super) const RULE: Rule = Rule {
     code: Code(101),
     title: "nothing listens on the port",
     explanation: "The host is there and its kernel refuses the connection at once, since no process listens: the server has \
 ended, has not begun, or listens on another port or address. A firewall that rejects looks the same from a client; \
-`ss -ltn 'sport = :6379'` on the server's host tells them apart. A server without room for more clients does not refuse: \
+`ss -ltn 'sport = :6379'` on the server's host tells them apart; where the server is seen to have run all the while, the refusal came from on the way. A server without room for more clients does not refuse: \
 it accepts, and says so.",
     messages: &[
         "Connection refused",
@@ -64,6 +67,11 @@ fn check(facts: &Facts) -> Vec<Finding> {
                 && !look.is_sentinel()
                 && is_it(look, &called)
         };
+        let running = |look: &&Look| up(look) && ran_meanwhile(look, &refused, facts);
+        if let Some(look) = facts.looks.iter().find(running) {
+            found.push(on_the_way(finding, look));
+            return found;
+        }
         if let Some(look) = facts.looks.iter().find(up) {
             finding = finding.supported(
                 look.place("INFO"),
@@ -73,6 +81,41 @@ fn check(facts: &Facts) -> Vec<Finding> {
         found.push(advised(finding));
     }
     found
+}
+
+/// Whether that very address was called, and the process there had begun before any call was refused. Times whose zone is a
+/// guess tell nothing of that.
+fn ran_meanwhile(look: &Look, refused: &[&Fact<ClientLine>], facts: &Facts) -> bool {
+    let Some(began) = look.began() else {
+        return false;
+    };
+    refused.iter().all(|fact| {
+        fact.what.server.as_deref() == Some(&*look.source)
+            && !facts.zoneless.contains(&fact.place.source)
+            && fact.at.is_some_and(|at| began.plus_seconds(CLOCKS_S) < at)
+    })
+}
+
+/// The process was there: who refused was not its kernel, or the process did not listen.
+fn on_the_way(mut finding: Finding, look: &Look) -> Finding {
+    "connections were refused while the server ran".clone_into(&mut finding.title);
+    finding.claim = format!(
+        "{} The process at {} ran all the while: a firewall rejected them, or something between led them elsewhere.",
+        finding.claim, look.source
+    );
+    finding
+        .supported(look.place("INFO"), format!("it runs {}", look.counting_since()))
+        .fix(
+            "from the client's host: nc -vz HOST PORT; on the server's host: iptables-save | grep -i reject, nft list ruleset, ss -ltn",
+            "",
+            "",
+        )
+        .fix(
+            "look at what stands between: security groups, a Service without endpoints, a forwarded port, a proxy",
+            "",
+            "",
+        )
+        .checked_by("nc -vz HOST PORT answers from the client's host")
 }
 
 /// Whether the calls may have gone to the server that was looked at: by its port, since hosts have several names.
@@ -108,6 +151,7 @@ fn advised(finding: Finding) -> Finding {
 mod tests {
     use super::*;
     use crate::facts::{Line, Look};
+    use crate::stamp::Stamp;
     use crate::testing::{application, log, verdicts};
 
     #[test]
@@ -120,6 +164,29 @@ mod tests {
             verdicts(check(&facts)),
             [(Verdict::Cause, Confidence::Proved)]
         );
+    }
+
+    #[test]
+    fn a_server_that_ran_all_the_while_did_not_refuse() {
+        let told = |up: u64, zone: &str| {
+            let line = "2026-11-23T02:58:11.042ZONE Error 111 connecting to 10.0.0.7:6379. Connection refused.\n";
+            let mut facts = application(&line.replace("ZONE", zone).repeat(3));
+            let at = Stamp::of((2026, 11, 23), (3, 0, 0), 0);
+            let mut look = Look::new("10.0.0.7:6379", at, Reach::Answered);
+            look.info
+                .insert("uptime_in_seconds".to_owned(), up.to_string());
+            facts.looks.push(look);
+            check(&facts).remove(0)
+        };
+        let ran = told(9_000, "Z");
+        assert_eq!(ran.title, "connections were refused while the server ran");
+        assert_eq!(ran.confidence, Confidence::Likely);
+        assert!(ran.claim.contains("ran all the while"), "{}", ran.claim);
+        // It was started anew, or nobody knows in which zone the log's times are.
+        for other in [told(60, "Z"), told(9_000, "")] {
+            assert_eq!(other.title, RULE.title);
+            assert!(other.supports[1].says.starts_with("it is up again"));
+        }
     }
 
     #[test]

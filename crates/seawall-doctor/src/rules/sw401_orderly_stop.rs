@@ -4,6 +4,7 @@ use crate::container::News;
 use crate::facts::{Facts, Line};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
+use crate::whose;
 
 pub(super) const RULE: Rule = Rule {
     code: Code(401),
@@ -18,6 +19,7 @@ sends no such signal: its victim says no farewell.",
     ],
     needs: &[Need::ServerLog],
     brings: &[Code(101), Code(406), Code(410), Code(821)],
+    texts: &whose::PORTS,
     sources: &["redis: server.c sigShutdownHandler"],
     check,
     ..Rule::PLAIN
@@ -60,10 +62,16 @@ fn check(facts: &Facts) -> Vec<Finding> {
                 "The server ({pid}) ended in order after {told}. Proved: it said its farewell."
             ))
             .supported(farewell.place.clone(), "ready to exit, bye bye");
+        // The signal's own line has whole seconds.
+        let began = facts
+            .lines(|line| matches!(line, Line::ShuttingDown).then_some(()))
+            .map(|(fact, ())| fact)
+            .filter(of_it)
+            .last()
+            .or(signal.map(|(fact, _)| fact));
+        finding = finding.at(began.and_then(|fact| fact.at));
         if let Some((fact, signal)) = signal {
-            finding = finding
-                .at(fact.at)
-                .supported(fact.place.clone(), format!("received {signal}"));
+            finding = finding.supported(fact.place.clone(), format!("received {signal}"));
         }
         let asked = facts.containers.iter().find(|fact| {
             let told = matches!(fact.what.news, News::Stopping { .. } | News::Evicted(_));
@@ -107,6 +115,12 @@ mod tests {
         let found = check(&log(STOP));
         assert!(found[0].title.contains("SIGTERM"), "{}", found[0].title);
         assert_eq!(verdicts(found), [(Verdict::Cause, Confidence::Proved)]);
+    }
+
+    #[test]
+    fn it_began_when_the_shutdown_did() {
+        let window = check(&log(STOP))[0].window.expect("times");
+        assert_eq!(window.0.to_string(), "2026-11-23T02:58:11.142Z");
     }
 
     #[test]
