@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.metadata
 from typing import Any
 
 import pytest
@@ -116,3 +117,25 @@ def test_no_round_trip_is_spent_on_it(newer) -> None:
     assert said.startswith(b"*") and b"HELLO" in said and said.count(b"SETINFO") == 2 and OURS.encode() in said
     peer.close()
     listener.close()
+
+
+@pytest.mark.parametrize("kind", ["threads", "tasks"])
+def test_no_command_reads_from_the_disk_who_we_are(url, kind, monkeypatch):
+    # Who redis-py is stands in its package's metadata: reading that took longer than ten commands.
+    def one() -> None:
+        if kind == "threads":
+            redis.Redis(connection_pool=pool).get("greeting")
+        else:
+            loop.run_until_complete(redis.asyncio.Redis(connection_pool=pool).get("greeting"))
+
+    loop = asyncio.new_event_loop()
+    pool = (seawall if kind == "threads" else seawall.asyncio).ConnectionPool.from_url(url)
+    one()
+    read = []
+    monkeypatch.setattr(importlib.metadata, "version", read.append)
+    for _ in range(5):
+        one()
+    if kind == "tasks":
+        loop.run_until_complete(pool.disconnect())
+    loop.close()
+    assert not read

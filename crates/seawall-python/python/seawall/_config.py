@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 import weakref
@@ -203,11 +204,17 @@ def _library(info: Any) -> dict[str, str]:
     if info is None:
         return {"lib_name": "off", "lib_version": "off"}
     name, version = info.formatted_name, info.lib_version
-    theirs = get_lib_version()
+    theirs = _redis_py_version()
     if (name, version) == (_REDIS_PY, theirs):
         ours = {"lib_name": f"seawall({_REDIS_PY}_v{theirs})", "lib_version": _ext.__version__}
         return {setting: text for setting, text in ours.items() if not os.environ.get(f"SEAWALL_{setting.upper()}")}
     return {"lib_name": _sayable(name), "lib_version": _sayable(version)}
+
+
+@functools.cache
+def _redis_py_version() -> Any:
+    # It reads the package's metadata from the disk, which takes longer than ten commands: not with each lease.
+    return get_lib_version()
 
 
 def _sayable(text: Any) -> str:
