@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import operator
 import os
 import threading
 import weakref
@@ -18,6 +18,8 @@ from . import _drain, _ext, _registry
 
 #: What redis-py calls itself.
 _REDIS_PY = "redis-py"
+#: It stands in the package's metadata, which takes longer to read from the disk than ten commands: not with each lease.
+_REDIS_PY_VERSION = get_lib_version()
 
 #: The deadline of a call where neither `deadline` nor `socket_timeout` says one.
 DEADLINE = 5.0
@@ -136,7 +138,35 @@ class LinkSpec:
 
 
 def spec_of(connection: Any, ours: dict[str, str], pool_size: int | None = None) -> LinkSpec:
-    """What a connection of redis-py's asks for, in the engine's words."""
+    """What a connection of redis-py's asks for, in the engine's words.
+
+    It is asked with each lease, since others change a connection's attributes after it was made: what they came to is
+    kept with them.
+    """
+    asked = (_asked(connection), ours, pool_size)
+    known: tuple[Any, LinkSpec] | None = getattr(connection, "_spec_known", None)
+    if known is not None and known[0] == asked:
+        return known[1]
+    spec = _spec_of(connection, ours, pool_size)
+    connection._spec_known = (asked, spec)
+    return spec
+
+
+#: What decides of a connection's attributes; those of TLS and of a Unix socket not all have.
+_DECIDING = operator.attrgetter(
+    "_attempts", "_socket_timeout", "_socket_connect_timeout", "_connect_unsaid", "username", "password", "db", "client_name",
+    "protocol", "credential_provider",
+)  # fmt: skip
+_WHERE = ("path", "host", "port", "socket_keepalive", "ca_certs", "certfile", "keyfile", "cert_reqs", "check_hostname")
+
+
+def _asked(connection: Any) -> Any:
+    info = connection.driver_info
+    who = None if info is None else (info.formatted_name, info.lib_version)
+    return _DECIDING(connection), [getattr(connection, name, None) for name in _WHERE], who
+
+
+def _spec_of(connection: Any, ours: dict[str, str], pool_size: int | None) -> LinkSpec:
     refuse_foreign_tls(connection._tls_asked)
     settings: dict[str, str] = {}
     if pool_size is not None:
@@ -204,17 +234,11 @@ def _library(info: Any) -> dict[str, str]:
     if info is None:
         return {"lib_name": "off", "lib_version": "off"}
     name, version = info.formatted_name, info.lib_version
-    theirs = _redis_py_version()
+    theirs = _REDIS_PY_VERSION
     if (name, version) == (_REDIS_PY, theirs):
         ours = {"lib_name": f"seawall({_REDIS_PY}_v{theirs})", "lib_version": _ext.__version__}
         return {setting: text for setting, text in ours.items() if not os.environ.get(f"SEAWALL_{setting.upper()}")}
     return {"lib_name": _sayable(name), "lib_version": _sayable(version)}
-
-
-@functools.cache
-def _redis_py_version() -> Any:
-    # It reads the package's metadata from the disk, which takes longer than ten commands: not with each lease.
-    return get_lib_version()
 
 
 def _sayable(text: Any) -> str:

@@ -167,6 +167,8 @@ class _Leased(Leasing, _Base):
     _link: _ext.Link | None = None
     #: What its pool bounds plain commands by: they share a link with it.
     _pool_size: int | None = None
+    #: What `handshake_metadata` was made of.
+    _greeting: tuple[Any, ...] | None = None
     #: Where it is a subscription: it may be spoken on while another thread listens.
     _subscribed: Subscribed | None = None
 
@@ -210,10 +212,13 @@ class _Leased(Leasing, _Base):
         self._reset_himport_state()
         self._parser.on_connect(self)
         lease = self._lease
-        product, version = (None, None) if lease is None else lease.server
-        told: dict[Any, Any] = {"proto": self.protocol, "server": product, "version": version}
-        told = {key: value for key, value in told.items() if value is not None}
-        self.handshake_metadata = {**told, **{key.encode(): value for key, value in told.items()}}
+        greeting = (self.protocol, *((None, None) if lease is None else lease.server))
+        if greeting != self._greeting:
+            # Not with each lease: it is seldom another server.
+            told: dict[Any, Any] = dict(zip(("proto", "server", "version"), greeting))
+            told = {key: value for key, value in told.items() if value is not None}
+            self.handshake_metadata = {**told, **{key.encode(): value for key, value in told.items()}}
+            self._greeting = greeting
         self.activate_maint_notifications_handling_if_enabled(check_health=check_health)
 
     # -- talking --
