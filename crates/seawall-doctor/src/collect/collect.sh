@@ -1,12 +1,13 @@
 #!/bin/sh
 # Collects what seawall doctor needs to say why connections to a Redis or Valkey server broke.
 #
-#   sh seawall-collect.sh [options of redis-cli: -h HOST -p PORT --tls ..]
+#   sh collect.sh [-h HOST] [-p PORT] [how else redis-cli connects: --user NAME --tls --cacert FILE -u URL -s SOCKET ..]
 #
 # It only reads. A password comes from the environment (REDISCLI_AUTH), and gets into nothing. Keys, values and arguments
 # of commands are left out here already: look through the file before you pass it on, it is plain text.
 #
 #   SEAWALL_BETWEEN=N   seconds between the two samples (5)
+#   SEAWALL_WITHIN=N    seconds that the server may take for all else (30)
 #   SEAWALL_OUT=FILE    where to write (seawall-bundle-TIME.txt)
 #   SEAWALL_LOG=FILE    the server's log, if it is not where CONFIG GET logfile says
 #   SEAWALL_NAMES=no    leave the names of clients out, too
@@ -14,15 +15,95 @@ set -u
 umask 077
 LC_ALL=C
 export LC_ALL
-between=${SEAWALL_BETWEEN:-5}
-out=${SEAWALL_OUT:-seawall-bundle-$(date -u +%Y%m%dT%H%M%SZ).txt}
-command -v redis-cli >/dev/null 2>&1 || {
-    echo "seawall-collect: redis-cli is not in the PATH" >&2
+
+wrong() {
+    printf 'seawall-collect: %s\n' "$*" >&2
     exit 2
 }
 
-raw() { redis-cli --no-auth-warning "$@" 2>/dev/null </dev/null; }
-shown() { redis-cli --no-auth-warning --no-raw "$@" 2>/dev/null </dev/null; }
+missing=''
+for tool in redis-cli awk cat date grep head sed sleep tail tr; do
+    command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
+done
+[ -z "$missing" ] || wrong "not in the PATH:$missing; run it on another host that has them: sh collect.sh -h HOST -p PORT"
+
+between=${SEAWALL_BETWEEN:-5}
+within=${SEAWALL_WITHIN:-30}
+for seconds in "$between" "$within"; do
+    case $seconds in
+    *[!0-9]* | ?????*) wrong "SEAWALL_BETWEEN and SEAWALL_WITHIN are whole seconds, not $seconds" ;;
+    esac
+done
+out=${SEAWALL_OUT:-seawall-bundle-$(date -u +%Y%m%dT%H%M%SZ).txt}
+
+# Only how to connect: redis-cli would take any other word for a command. A URL has a password in it: its host alone is kept.
+host=127.0.0.1 port=6379 user=default
+options() {
+    while [ "$#" -gt 0 ]; do
+        case $1 in
+        -h | -p | -s | -n | -a | -u | --user | --pass | --sni | --cacert | --cacertdir | --cert | --key | --tls-ciphers | --tls-ciphersuites)
+            [ "$#" -gt 1 ] || wrong "$1 has no value"
+            case $1 in
+            -h) host=$2 ;;
+            -p) port=$2 ;;
+            -s) host=unix:$2 port='' ;;
+            --user) user=$2 ;;
+            -u)
+                host=${2##*@} user=''
+                host=${host#*://}
+                host=${host%%/*}
+                case $host in *:*) port=${host##*:} host=${host%:*} ;; esac
+                ;;
+            esac
+            shift 2
+            ;;
+        --tls | --insecure | --no-auth-warning | -2 | -3 | -4 | -6) shift ;;
+        *://*) wrong 'a URL is given as -u URL' ;;
+        -*) wrong "$1 does not say how to connect: -h -p -s -n -u --user --tls --cacert --cert --key --sni --insecure do; a password comes from REDISCLI_AUTH" ;;
+        *) wrong "the server is given as -h HOST -p PORT" ;;
+        esac
+    done
+}
+case $* in
+'-h' | '--help')
+    sed -n '/^#!/d; s/^# \{0,1\}//p; /^[^#]/q' "$0"
+    exit 0
+    ;;
+esac
+options "$@"
+case $port in *[!0-9]*) wrong "the port $port is no number" ;; esac
+
+# The server is asked nothing after that: redis-cli waits for ever for one that hangs.
+ends=$(($(date +%s) + within + between))
+
+# Called when redis-cli is about to be ended.
+late() { :; }
+
+# What it reads is handed to it: a shell gives what runs beside it no input.
+cli() {
+    left=$((ends - $(date +%s)))
+    [ "$left" -gt 0 ] || return
+    {
+        redis-cli --no-auth-warning "$@" <&3 &
+        asking=$!
+        {
+            nap=''
+            trap '[ -z "$nap" ] || kill "$nap"; exit' TERM
+            sleep "$left" >/dev/null 2>&1 &
+            nap=$!
+            wait "$nap"
+            late
+            # Nobody else that has its number by now.
+            case $(cat "/proc/$asking/comm" 2>/dev/null) in '' | redis-cli*) kill "$asking" ;; esac
+        } 3<&- 2>/dev/null &
+        watch=$!
+        wait "$asking" 2>/dev/null
+        { kill "$watch" && wait "$watch"; } 2>/dev/null
+    } 3<&0
+}
+
+raw() { cli "$@" 2>/dev/null </dev/null; }
+shown() { cli --no-raw "$@" 2>/dev/null </dev/null; }
 section() { printf '== seawall %s\n' "$*"; }
 of_info() { printf '%s\n' "$info" | tr -d '\r' | sed -n "s/^$1://p" | head -n 1; }
 
@@ -62,14 +143,20 @@ log_lines() {
         -e ': as_is' -e 's/ user=[^ ]*//' -e p | names
 }
 
-# Whom the options name. A URL has a password in it: nothing of one is repeated.
-asked() {
-    said='' host=127.0.0.1 user=default
-    for word in "$@"; do
-        case $said in -h) host=$word ;; --user) user=$word ;; -u) host='' user='' ;; esac
-        said=$word
-    done
-    printf 'host: %s\nuser: %s\n' "$host" "$user"
+# Whether a connection to the server's port is still not made.
+knocks() {
+    cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
+        awk -v port="$(printf ':%04X$' "$port" 2>/dev/null)" '$4 == "02" && $3 ~ port { found = 1 } END { exit !found }'
+}
+
+# What redis-cli says of a server that it cannot talk to.
+reached() {
+    late() { if knocks; then echo 'Could not connect to Redis at it: Connection timed out'; else echo 'no answer'; fi; }
+    [ "$within" -lt 5 ] || ends=$(($(date +%s) + 5))
+    cli "$@" PING 2>&1 </dev/null |
+        sed -n -E -e 's/.*(Could not connect to Redis) at .*: (.*)/\1: \2/p' \
+            -e 's/.*(WRONGPASS|NOAUTH|DENIED|NOPERM|LOADING|MASTERDOWN|max number of clients|SSL_connect failed|Server closed the connection|Unrecognized option|no answer|PONG).*/\1/p' |
+        head -n 1
 }
 
 # Whether the server runs on this host: elsewhere its files and its journal are those of another.
@@ -179,7 +266,7 @@ settings() {
     case $version in
     [1-6].* | '')
         for name in $set_names; do printf 'CONFIG GET %s\n' "$name"; done |
-            redis-cli --no-auth-warning --no-raw "$@" 2>/dev/null
+            cli --no-raw "$@" 2>/dev/null
         ;;
     *)
         # shellcheck disable=SC2086 # The names are words of our own.
@@ -191,16 +278,11 @@ settings() {
 collect() {
     section 'bundle 1'
     printf 'time: %s\nzone: %s\n' "$(date +%s)" "$(date +%z)"
-    asked "$@"
+    printf 'host: %s\nport: %s\nuser: %s\n' "$host" "$port" "$user"
     section ping
-    # What redis-cli says of a server that it cannot talk to.
-    reached=$(redis-cli --no-auth-warning "$@" PING 2>&1 </dev/null |
-        sed -n -E -e 's/.*(Could not connect to Redis) at .*: (.*)/\1: \2/p' \
-            -e 's/.*(WRONGPASS|NOAUTH|DENIED|NOPERM|LOADING|MASTERDOWN|max number of clients|SSL_connect failed|Server closed the connection|PONG).*/\1/p' |
-        head -n 1)
     printf '%s\n' "$reached"
     case $reached in
-    'Could not connect'*) info='' ;;
+    'Could not connect'* | 'no answer') info='' ;;
     *) server "$@" ;;
     esac
     section host
@@ -262,5 +344,7 @@ server() {
     fi
 }
 
+reached=$(reached "$@")
+[ "$reached" != 'Unrecognized option' ] || wrong 'this redis-cli does not know one of these options: redis-cli --help has those that it knows'
 collect "$@" >"$out" || exit 2
 echo "$out"

@@ -42,6 +42,7 @@ pub(super) fn read(
             server: name.to_owned(),
             ..Asked::default()
         },
+        address: Address::default(),
         forbidden: Vec::new(),
         some_clients: false,
         whole: false,
@@ -73,12 +74,32 @@ struct Bundle<'a> {
     reach: Option<Reach>,
     /// Who was asked, as whom.
     asked: Asked,
+    address: Address,
     /// What the user may not.
     forbidden: Vec<Vec<String>>,
     /// Not all clients are listed.
     some_clients: bool,
     whole: bool,
     facts: &'a mut Facts,
+}
+
+/// Where the server was looked for.
+#[derive(Default)]
+struct Address {
+    host: String,
+    port: String,
+}
+
+impl Address {
+    /// `cache:6379`, where the script told both, or the path of a socket.
+    fn name(&self) -> Option<String> {
+        match (self.host.as_str(), self.port.as_str()) {
+            ("", _) => None,
+            (host, "") => host.starts_with("unix:").then(|| host.to_owned()),
+            (host, port) if host.contains(':') => Some(format!("[{host}]:{port}")),
+            (host, port) => Some(format!("{host}:{port}")),
+        }
+    }
 }
 
 impl Bundle<'_> {
@@ -103,6 +124,9 @@ impl Bundle<'_> {
                 self.zone = east_of_utc(zone);
             } else if let Some(host) = line.strip_prefix("host: ") {
                 self.asked.service = Service::named(host);
+                host.clone_into(&mut self.address.host);
+            } else if let Some(port) = line.strip_prefix("port: ") {
+                port.clone_into(&mut self.address.port);
             } else if let Some(user) = line.strip_prefix("user: ") {
                 self.asked.user = Some(user.to_owned());
             }
@@ -226,8 +250,15 @@ impl Bundle<'_> {
             self.facts.had.insert(Need::Host);
             self.facts.hosts.push(self.host);
         }
-        if let Some(reach) = self.reach {
-            self.pasted.look().reach = reach;
+        // Who told of itself afterwards did answer.
+        if let Some(reach) = self.reach
+            && self.pasted.look().info.is_empty()
+        {
+            let look = self.pasted.look();
+            look.reach = reach;
+            if let Some(address) = self.address.name() {
+                look.source = format!("{address} ({})", self.name).into();
+            }
         }
         self.pasted.end(self.facts);
     }
@@ -258,7 +289,7 @@ fn reach(words: &str) -> Option<Reach> {
     let why = words.strip_prefix("Could not connect to Redis: ");
     Some(match (words, why) {
         ("PONG" | "LOADING" | "MASTERDOWN" | "NOPERM", _) => return None,
-        ("", _) => Reach::Silent { connected: true },
+        ("" | "no answer", _) => Reach::Silent { connected: true },
         (_, Some("Connection refused")) => Reach::Refused,
         (_, Some(why)) if why.contains("timed out") => Reach::Silent { connected: false },
         (_, Some(why)) if why.contains("Name or service") || why.contains("name resolution") => {
@@ -347,6 +378,16 @@ rejected_connections:4\n== seawall host\nsomaxconn: 128\n== seawall log of /var/
             read(text).looks[0].reach,
             Reach::TurnedAway("WRONGPASS".to_owned())
         );
+        let text = "== seawall bundle 1\nhost: cache\nport: 6379\n== seawall ping\nno answer\n== seawall end\n";
+        let look = &read(text).looks[0];
+        assert_eq!(look.reach, Reach::Silent { connected: true });
+        assert_eq!(&*look.source, "cache:6379 (bundle.txt)");
+    }
+
+    #[test]
+    fn a_server_that_told_of_itself_did_answer() {
+        let text = BUNDLE.replace("PONG\n", "\n");
+        assert_eq!(read(&text).looks[0].reach, Reach::Pasted);
     }
 
     proptest! {

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use seawall_doctor::facts::Look;
 use seawall_doctor::read::{self, Given, Kind};
@@ -33,21 +34,33 @@ impl Desk {
         Some(Self { dir })
     }
 
-    fn collect(&self, port: u16, options: &[&str], with: &[(&str, &str)]) -> PathBuf {
-        let out = self.dir.path().join("bundle.txt");
+    fn bundle(&self) -> PathBuf {
+        self.dir.path().join("bundle.txt")
+    }
+
+    /// The script with these options and a second between its samples.
+    fn script(&self, options: &[&str]) -> Command {
         let path = std::env::var("PATH").unwrap_or_default();
         let shell = if Path::new("/usr/bin/dash").exists() {
-            "dash"
+            "/usr/bin/dash"
         } else {
-            "sh"
+            "/bin/sh"
         };
-        let output = Command::new(shell)
+        let mut command = Command::new(shell);
+        command
             .arg(self.dir.path().join("collect.sh"))
-            .args(["-h", "127.0.0.1", "-p", &port.to_string()])
             .args(options)
             .env("PATH", format!("{}:{path}", self.dir.path().display()))
-            .env("SEAWALL_OUT", &out)
-            .env("SEAWALL_BETWEEN", "1")
+            .env("SEAWALL_OUT", self.bundle())
+            .env("SEAWALL_BETWEEN", "1");
+        command
+    }
+
+    fn collect(&self, port: u16, options: &[&str], with: &[(&str, &str)]) -> PathBuf {
+        let out = self.bundle();
+        let output = self
+            .script(&["-h", "127.0.0.1", "-p", &port.to_string()])
+            .args(options)
             .envs(with.iter().copied())
             .output()
             .expect("it runs");
@@ -150,6 +163,55 @@ fn a_bundle_of_a_server_that_lets_nobody_in_and_of_none_at_all_say_so() {
     server.kill9().expect("it is killed");
     let none = diagnose(desk.read(server.port(), &[]));
     assert_eq!(first(&none).0, "SW101");
+}
+
+#[test]
+fn a_bundle_of_a_server_that_hangs_is_made_and_says_so() {
+    let Some(desk) = Desk::new() else { return };
+    let server = server(&[]);
+    server.freeze().expect("it is stopped");
+    let began = Instant::now();
+    let hung = diagnose(desk.read(server.port(), &[("SEAWALL_WITHIN", "3")]));
+    assert!(began.elapsed() < Duration::from_secs(60), "{began:?}");
+    assert_eq!(first(&hung).0, "SW102");
+    let whom = hung.findings[0].whom();
+    assert!(
+        whom.contains(&format!("127.0.0.1:{}", server.port())),
+        "{whom}"
+    );
+}
+
+#[test]
+fn the_script_refuses_what_is_wrong_and_asks_the_server_nothing() {
+    let Some(desk) = Desk::new() else { return };
+    let empty = tempfile::tempdir().expect("a folder");
+    let nothing_here = empty.path().display().to_string();
+    let cases: &[(&[&str], &str, &str, &str)] = &[
+        (
+            &["redis://:hunter2@cache:6379"],
+            "",
+            "",
+            "a URL is given as -u URL",
+        ),
+        (&["DEL", "hunter2"], "", "", "given as -h HOST"),
+        (&["--bigkeys"], "", "", "--bigkeys does not say how"),
+        (&["-p"], "", "", "-p has no value"),
+        (&["-p", "x"], "", "", "x is no number"),
+        (&[], "SEAWALL_BETWEEN", "1.5", "whole seconds, not 1.5"),
+        (&[], "PATH", &nothing_here, "not in the PATH: redis-cli awk"),
+    ];
+    for (options, name, value, says) in cases {
+        let mut script = desk.script(options);
+        if !name.is_empty() {
+            script.env(name, value);
+        }
+        let output = script.output().expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{options:?}: {said}");
+        assert!(said.contains(says), "{options:?}: {said}");
+        assert!(!said.contains("hunter2"), "{said}");
+        assert!(!desk.bundle().exists(), "{options:?}");
+    }
 }
 
 #[test]
