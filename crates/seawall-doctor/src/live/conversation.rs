@@ -11,6 +11,7 @@ use seawall_wire::scan::{Scan, Scanner};
 use seawall_wire::{Foreign, Limits, Value, encode, sniff_foreign};
 
 use super::dial::{Socket, Wire, open};
+use super::login::Login;
 use super::tls::{self, TlsWire, Unsecured};
 use super::trust::Plan;
 use crate::facts::{Cost, Loss, Lost, NO_PASSWORD_SET, Reach, TlsTrouble};
@@ -123,20 +124,32 @@ impl Conversation {
     }
 
     pub(super) fn log_in(&mut self, target: &Target) -> Result<(), Reach> {
-        if let Some(password) = target.password() {
-            let user = target.user();
-            let mut words = vec!["AUTH"];
-            words.extend(user);
-            words.push(password.reveal());
-            self.ask(&words).map_err(turned_away)?;
+        let own = Login::of(target);
+        if let Some(login) = &own {
+            self.log_in_as(login)?;
         }
-        match self.ask(&["PING"]) {
+        let mut answer = self.ask(&["PING"]);
+        if own.is_none()
+            && matches!(&answer, Err(Trouble::Refused(error)) if error.kind == ErrorKind::NoAuth)
+            && let Some(login) = Login::around(target, |name| std::env::var(name).ok())
+        {
+            self.log_in_as(&login)?;
+            answer = self.ask(&["PING"]);
+        }
+        match answer {
             Err(Trouble::Refused(error)) if lets_in(&error.kind) => {}
             answer => drop(answer.map_err(turned_away)?),
         }
         // Servers before 2.6.9 and some managed ones refuse it, which harms nothing.
         let _ = self.ask(&["CLIENT", "SETNAME", "seawall-doctor"]);
         Ok(())
+    }
+
+    fn log_in_as(&mut self, login: &Login) -> Result<(), Reach> {
+        let mut words = vec!["AUTH"];
+        words.extend(login.user.as_deref());
+        words.push(login.password.reveal());
+        self.ask(&words).map_err(turned_away).map(drop)
     }
 
     /// The address that answers.

@@ -6,6 +6,7 @@
 mod clients;
 mod conversation;
 mod dial;
+mod login;
 mod questions;
 mod tls;
 mod trust;

@@ -43,10 +43,14 @@ fn check(facts: &Facts) -> Vec<Finding> {
             .at(look.at)
             .struck(&*look.source)
             .claims(match word.as_str() {
-                "NOAUTH" => "The server answered the doctor NOAUTH: it wants a password, and the URL has none.",
-                _ => "The server answered the doctor WRONGPASS, with the user and password of the URL.",
+                "NOAUTH" => "The server answered the doctor NOAUTH: it wants a password, and was given none.",
+                _ => "The server answered the doctor WRONGPASS, with the user and password that it was given.",
             })
             .supported(look.place("AUTH"), word.as_str());
+        let finding = match word.as_str() {
+            "NOAUTH" => finding.fix("give the doctor one: REDISCLI_AUTH in its environment, with SEAWALL_USER for a user of its own; or redis://USER:PASSWORD@HOST:PORT, with / as %2F, # as %23, @ as %40", "in a URL, others on this host see it in the list of processes", ""),
+            _ => finding,
+        };
         found.push(advised(finding));
     }
     let told: Vec<_> = facts.failures(Failure::Auth).collect();
