@@ -1,8 +1,8 @@
 use std::fmt::Write as _;
 
 use clap::Args;
-use seawall_doctor::explain::{Explanation, explain};
-use seawall_doctor::{Rule, rules};
+use seawall_doctor::explain::{self, Explanation, explain};
+use seawall_doctor::{Code, Rule, rules};
 
 use crate::{Exit, output};
 
@@ -30,6 +30,9 @@ impl Explain {
                 .map(|rule| format!("{}  {}", rule.code, rule.title));
             return told(output::out_all(lines));
         }
+        if let Some(codes) = codes(&self.words) {
+            return of_codes(&codes);
+        }
         let explanation = explain(&self.words.join(" "));
         if explanation.rules.is_empty() && explanation.means.is_none() {
             output::fail(
@@ -39,6 +42,35 @@ impl Explain {
             return Exit::Short;
         }
         told(output::out(page(&explanation).trim_end()))
+    }
+}
+
+/// The codes, if there is nothing else: one or several, each a word.
+fn codes(words: &[String]) -> Option<Vec<Code>> {
+    let words = words.iter().flat_map(|word| word.split_whitespace());
+    let codes: Option<Vec<_>> = words.map(explain::code).collect();
+    codes.filter(|codes| !codes.is_empty())
+}
+
+fn of_codes(codes: &[Code]) -> Exit {
+    let mut ended = Exit::Well;
+    let mut page = String::new();
+    for code in codes {
+        match rules().iter().find(|rule| rule.code == *code) {
+            Some(rule) => of_rule(&mut page, rule),
+            None => {
+                let hint = "`seawall explain --list` has all codes";
+                output::fail(format_args!("there is no code {code}"), hint);
+                ended = Exit::Short;
+            }
+        }
+    }
+    if page.is_empty() {
+        return ended;
+    }
+    match told(output::out(page.trim_end())) {
+        Exit::Well => ended,
+        unable => unable,
     }
 }
 

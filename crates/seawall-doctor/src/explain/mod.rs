@@ -32,7 +32,7 @@ pub fn explain(words: &str) -> Explanation {
     let cause = Cause::ALL.iter().find(|cause| cause.name() == words.trim());
     let failure = match cause {
         Some(cause) => classes::of_cause(*cause),
-        None => failure_of(words),
+        None => told_by(words),
     };
     let class = failure.and_then(classes::of);
     let mut rules = Vec::new();
@@ -66,10 +66,25 @@ pub fn explain(words: &str) -> Explanation {
     }
 }
 
+/// What a message tells, also one that is cut off before what differs from call to call (`Timeout reading from`), and the
+/// bare name of a system's error (`ECONNREFUSED`).
+fn told_by(words: &str) -> Option<Failure> {
+    let words = words.trim();
+    let call = ["", "connect ", "read ", "write "].iter();
+    call.map(|call| format!("{call}{words} "))
+        .find_map(|words| failure_of(&words))
+}
+
 fn by_code(words: &str) -> Option<&'static Rule> {
-    let code = words.trim().to_ascii_uppercase();
-    let rules = crate::rules().iter().copied();
-    rules.into_iter().find(|rule| rule.code.to_string() == code)
+    by_number(code(words)?)
+}
+
+/// `SW301`, `sw301`, `301`, whether or not there is such a rule.
+pub fn code(words: &str) -> Option<Code> {
+    let upper = words.trim().to_ascii_uppercase();
+    let digits = upper.strip_prefix("SW").unwrap_or(&upper);
+    let three = digits.len() == 3 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    three.then(|| digits.parse().ok().map(Code)).flatten()
 }
 
 fn by_number(code: Code) -> Option<&'static Rule> {
@@ -85,7 +100,7 @@ fn named(words: &str) -> Vec<&'static Rule> {
     let mut found: Vec<_> = crate::rules()
         .iter()
         .filter_map(|rule| {
-            let mut own = rule.messages.iter().filter(|one| failure_of(one).is_none());
+            let mut own = rule.messages.iter().filter(|one| told_by(one).is_none());
             let place = own.position(|message| told.contains(&plain(message)))?;
             Some((place, *rule))
         })
@@ -100,7 +115,7 @@ fn of_class(failure: Failure) -> Vec<&'static Rule> {
         .iter()
         .filter_map(|rule| {
             let mut messages = rule.messages.iter();
-            let place = messages.position(|message| failure_of(message) == Some(failure))?;
+            let place = messages.position(|message| told_by(message) == Some(failure))?;
             Some((place, *rule))
         })
         .collect();
@@ -165,6 +180,40 @@ mod tests {
             for code in class.first {
                 assert!(by_number(*code).is_some(), "{code} of {:?}", class.failure);
             }
+        }
+    }
+
+    #[test]
+    fn the_most_frequent_comes_first_whatever_other_rules_name_the_message() {
+        let first = |words: &str| explain(words).rules[0].code;
+        let timeout = "redis.exceptions.TimeoutError: Timeout reading from socket";
+        assert_eq!(first(timeout), Code(601));
+        assert_eq!(first("MISCONF Redis is configured to save RDB"), Code(701));
+        assert_eq!(first("ECONNREFUSED"), Code(401));
+        assert!(explain("EPIPE").means.is_some());
+    }
+
+    #[test]
+    fn a_message_of_a_class_is_explained_by_what_the_class_names_first() {
+        for (message, failure) in crate::read::messages() {
+            let Some(class) = classes::of(failure) else {
+                continue;
+            };
+            let explained = explain(message);
+            let first = explained.rules.first().map(|rule| rule.code);
+            let particular = !named(message).is_empty();
+            let frequent =
+                class.first.is_empty() || first.is_some_and(|code| class.first.contains(&code));
+            assert!(particular || frequent, "{message}: {first:?}");
+        }
+    }
+
+    #[test]
+    fn a_code_may_be_written_without_its_letters() {
+        assert_eq!(codes("301"), [301]);
+        assert_eq!(code("SW999"), Some(Code(999)));
+        for words in ["Error 104", "SW1", "SWABC", "1044"] {
+            assert_eq!(code(words), None, "{words}");
         }
     }
 }

@@ -26,7 +26,7 @@ pub(super) const RULE: Rule = Rule {
     explanation: "asyncio runs one piece of code at a time. One that computes or blocks for seconds (a large JSON, a password \
 hash, a synchronous client) keeps all others from their sockets: replies that arrived in time are read too late, and calls time \
 out that did nothing wrong. asyncio tells in debug mode (PYTHONASYNCIODEBUG=1).",
-    messages: &["Timeout reading from", "TimeoutError"],
+    messages: &["Timeout reading from", "asyncio.exceptions.TimeoutError"],
     needs: &[Need::ClientLog],
     brings: &[],
     texts: &[TASK, HANDLE, TIMER],
