@@ -14,7 +14,7 @@ pub struct Change {
 }
 
 /// What may stand before the command: it makes no condition of it.
-const PREFIXES: &[&str] = &["stop-gap: ", "or: ", "since 7.0: "];
+const PREFIXES: &[&str] = &["stop-gap: ", "since 7.0: "];
 
 impl Change {
     /// The change that an advice of a rule's is: `redis-cli CONFIG SET timeout 0, with ..`. `None` where it begins with
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn the_command_of_an_advice_is_the_change() {
-        let change = Change::of("or: redis-cli CONFIG SET timeout 0, with tcp-keepalive 300");
+        let change = Change::of("redis-cli CONFIG SET timeout 0, with tcp-keepalive 300");
         assert_eq!(change.expect("it is one").command(), "CONFIG SET timeout 0");
         let advice =
             "stop-gap: redis-cli CONFIG SET client-output-buffer-limit 'pubsub 64mb 16mb 120'";

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::words::{NOTHING, Piece, broke, clean, gone, marked, pieces, risks, scope, shown};
+use super::words::{
+    NOTHING, Piece, broke, clean, gone, marked, pieces, risks, ruled_out, ruled_out_of_all, scope,
+    shown,
+};
 use crate::facts::{Cost, Unseen};
 use crate::finding::{Finding, Fix};
 use crate::judge::Diagnosis;
@@ -210,16 +213,18 @@ impl Page {
     }
 
     fn ruled_out(&mut self, diagnosis: &Diagnosis) {
-        let mut titles = BTreeSet::new();
         // Of several looks that rule out the same one is enough here.
+        let mut titles = BTreeSet::new();
         let apart = diagnosis.ruled_out.iter();
         let apart: Vec<_> = apart
             .filter(|out| self.long || titles.insert(&out.title))
             .collect();
         let most = self.at_most(RULED_OUT);
         for (place, out) in apart.iter().take(most).enumerate() {
-            let says = out.supports.first().map_or("", |evidence| &evidence.says);
-            let words = format!("{}: {says}", out.title);
+            let words = match self.long {
+                true => ruled_out(out, diagnosis),
+                false => ruled_out_of_all(out, diagnosis),
+            };
             self.listed(place, "NOT IT", &words);
         }
         let left = apart.len().saturating_sub(most);

@@ -217,13 +217,51 @@ pub(super) fn scope(first: &Finding, diagnosis: &Diagnosis) -> String {
         }
     };
     if diagnosis.failures > 0 {
+        let calls = if diagnosis.failures == 1 {
+            "call"
+        } else {
+            "calls"
+        };
         let _ = write!(
             words,
-            "; applications tell of {} failed calls",
+            "; applications tell of {} failed {calls}",
             diagnosis.failures
         );
     }
     words
+}
+
+/// What is ruled out, and why; where several servers were looked at, of which.
+pub(super) fn ruled_out(out: &Finding, diagnosis: &Diagnosis) -> String {
+    let source = |out: &Finding| out.supports.first().map(|one| one.place.source.clone());
+    let own = source(out);
+    let says = out.supports.first().map_or("", |one| &one.says);
+    match own {
+        Some(own)
+            if diagnosis
+                .ruled_out
+                .iter()
+                .any(|other| source(other).as_ref() != Some(&own)) =>
+        {
+            format!("{} ({own}): {says}", out.title)
+        }
+        _ => format!("{}: {says}", out.title),
+    }
+}
+
+/// The same of those that are ruled out of several servers, told once.
+pub(super) fn ruled_out_of_all(out: &Finding, diagnosis: &Diagnosis) -> String {
+    let alike = diagnosis
+        .ruled_out
+        .iter()
+        .filter(|other| other.title == out.title);
+    match alike.count() {
+        many @ 2.. => {
+            let says = out.supports.first().map_or("", |one| &one.says);
+            format!("{} ({many} servers): {says}", out.title)
+        }
+        _ => ruled_out(out, diagnosis),
+    }
 }
 
 /// What stood in the way of the calls: everything but what is only a risk.

@@ -161,7 +161,7 @@ fn advised(finding: Finding, timeout: Option<u64>) -> Finding {
                 "",
             )
             .fix(
-                "or: redis-cli CONFIG SET timeout 0, with tcp-keepalive 300",
+                "redis-cli CONFIG SET timeout 0, with tcp-keepalive 300",
                 "connections that applications leak stay",
                 format!("redis-cli CONFIG SET timeout {timeout}"),
             )

@@ -213,6 +213,33 @@ fn by_kernel(facts: &Facts) -> Vec<Finding> {
                 .checked_by("no such line of the kernel's comes again over two saves; memory.events oom_kill of a cgroup stays"),
         );
     }
+    together(found)
+}
+
+/// Kills of others are one risk, however many there were: a host of many servers has a line of each.
+fn together(found: Vec<Finding>) -> Vec<Finding> {
+    let (others, mut found): (Vec<_>, Vec<_>) = found
+        .into_iter()
+        .partition(|finding| finding.verdict == Verdict::Risk);
+    let many = others.len();
+    let mut others = others.into_iter();
+    let Some(first) = others.next() else {
+        return found;
+    };
+    let mut all = others.fold(first, |mut all, other| {
+        let ends = all.window.into_iter().chain(other.window);
+        all.window = ends.reduce(|one, two| (one.0.min(two.0), one.1.max(two.1)));
+        all.subjects.extend(other.subjects);
+        all.supports.extend(other.supports);
+        all.contradicts.extend(other.contradicts);
+        all
+    });
+    if many > 1 {
+        all.claim = format!(
+            "The kernel killed {many} servers for lack of memory that are others than what was looked at."
+        );
+    }
+    found.push(all);
     found
 }
 
@@ -283,6 +310,17 @@ mod tests {
         assert_eq!(verdicts(soon), POSSIBLE);
         assert_eq!(verdicts(of(3, "86400")), RISK);
         assert_eq!(verdicts(of(4, "600")), RISK);
+    }
+
+    #[test]
+    fn kills_of_others_are_one_risk_however_many_they_are() {
+        let kills: String = (0..24)
+            .map(|number| KILL.replace("4711", &format!("{}", 4711 + number)))
+            .collect();
+        let found = check(&looked(&kills, 3, "86400", None));
+        assert_eq!(verdicts(found.clone()), RISK);
+        assert!(found[0].claim.contains("24 servers"), "{}", found[0].claim);
+        assert_eq!(found[0].supports.len(), 24);
     }
 
     /// The kernel's two lines, of a process in that cgroup.

@@ -51,7 +51,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
     let found = tls::found(facts, &RULE, &HANDSHAKE).map(|finding| {
         finding
             .fix("give the client a certificate that the server's tls-ca-cert-file signed: ssl_certfile and ssl_keyfile (redis-cli --cert --key); of one that it has, look at openssl x509 -noout -dates -issuer", "", "")
-            .fix("or: redis-cli CONFIG SET tls-auth-clients optional", "who has the password and no certificate gets in", "redis-cli CONFIG SET tls-auth-clients yes")
+            .fix("redis-cli CONFIG SET tls-auth-clients optional", "who has the password and no certificate gets in", "redis-cli CONFIG SET tls-auth-clients yes")
             .checked_by("redis-cli --tls --cacert CA --cert CERT --key KEY PING answers, and the line does not come again")
     });
     found.into_iter().collect()

@@ -6,7 +6,9 @@ mod timeline;
 
 use std::fmt::Write as _;
 
-use super::words::{NOTHING, Piece, broke, clean, gone, page_of, pieces, risks, scope, shown};
+use super::words::{
+    NOTHING, Piece, broke, clean, gone, page_of, pieces, risks, ruled_out, scope, shown,
+};
 use crate::facts::Unseen;
 use crate::finding::{Finding, Fix};
 use crate::judge::Diagnosis;
@@ -109,10 +111,10 @@ fn answers(page: &mut String, diagnosis: &Diagnosis) {
         entry(page, "RISKS", &listed(&rows.collect::<Vec<_>>()));
     }
     if !diagnosis.ruled_out.is_empty() {
-        let rows = diagnosis.ruled_out.iter().map(|out| {
-            let says = out.supports.first().map_or("", |evidence| &evidence.says);
-            format!("{}: {}", escaped(&out.title), told(says))
-        });
+        let rows = diagnosis
+            .ruled_out
+            .iter()
+            .map(|out| told(&ruled_out(out, diagnosis)));
         entry(page, "NOT IT", &listed(&rows.collect::<Vec<_>>()));
     }
     if !diagnosis.unseen.is_empty() {

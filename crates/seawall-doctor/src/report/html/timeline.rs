@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::axis::Axis;
 use super::{escaped, moment};
+use crate::evidence::counted;
 use crate::facts::{Failure, bytes};
 use crate::finding::Finding;
 use crate::judge::Diagnosis;
@@ -370,15 +371,15 @@ fn table(page: &mut String, lanes: &[Lane], axis: Axis) {
     let open = if all.len() <= 12 { " open" } else { "" };
     let _ = writeln!(
         page,
-        "<details{open}><summary>{} events in words</summary><table>\
+        "<details{open}><summary>{} in words</summary><table>\
          <tr><th>time</th><th>source</th><th>what</th><th>where</th></tr>",
-        all.len()
+        counted(all.len(), "event", "events")
     );
     for (event, kind) in all.iter().take(ROWS) {
         let at = event.at.to_string();
         let _ = writeln!(
             page,
-            "<tr><td class=\"when\">{}</td><td>{kind}</td><td>{}</td><td><code>{}</code></td></tr>",
+            "<tr><td class=\"when\">{}</td><td class=\"kind\">{kind}</td><td>{}</td><td><code>{}</code></td></tr>",
             at.trim_end_matches('Z').replace('T', " "),
             escaped(&event.says),
             escaped(&event.place.to_string())
