@@ -55,11 +55,10 @@ impl Logs {
                 return Exit::Unable;
             }
         };
-        if let Some(url) = self.paths.iter().find(|path| path.contains("://")) {
-            output::fail(
-                format_args!("{url} is no file"),
-                "seawall doctor looks at servers",
-            );
+        if self.paths.iter().any(|path| path.contains("://")) {
+            let hint =
+                "logs are files: seawall logs app.log; servers are looked at by seawall doctor URL";
+            output::fail("a URL is no file", hint);
             return Exit::Unable;
         }
         if self.follow {
@@ -72,7 +71,11 @@ impl Logs {
         let mut told = sources::look(&self.paths, patience, now);
         let unread = told.lacks_something();
         for trouble in &told.troubles {
-            output::fail(&trouble.what, &trouble.hint);
+            let hint = match trouble.hint.as_str() {
+                sources::NO_FILE => "give the path of a file or folder",
+                hint => hint,
+            };
+            output::fail(&trouble.what, hint);
         }
         if told.facts.had.is_empty() {
             return Exit::Unable;

@@ -34,6 +34,15 @@ pub(crate) fn out_all(lines: impl IntoIterator<Item = String>) -> io::Result<()>
     }
 }
 
+/// What somebody typed where a file was expected, without what may be a password: a URL in a wrong place.
+pub(crate) fn safe(typed: &str) -> &str {
+    if typed.contains("://") || typed.contains('@') {
+        "(a URL)"
+    } else {
+        typed
+    }
+}
+
 /// What goes on, and what went wrong, to standard error.
 pub(crate) fn note(text: impl Display) {
     // Nothing can be done about a standard error that takes nothing.

@@ -305,9 +305,11 @@ pub fn name_of(seconds: i64) -> String {
     format!("UTC{sign}{:02}:{:02}", minutes / 60, minutes % 60)
 }
 
+const OFFSET: &str = "an offset from UTC: +01:00, -0530, Z";
+
 /// Seconds east of UTC: `+01:00`, `-0530`, `+1`, `UTC+2`, `Z`.
 pub fn offset(text: &str) -> Result<i64, BadTime> {
-    let bad = || BadTime::of(text, "an offset from UTC: +01:00, -0530, Z");
+    let bad = || BadTime::of(text, OFFSET);
     let rest = text.strip_prefix("UTC").unwrap_or(text);
     if rest.is_empty() || rest == "Z" {
         return Ok(0);
@@ -389,7 +391,9 @@ pub struct BadTime {
 
 impl BadTime {
     fn of(text: &str, wanted: &'static str) -> Self {
-        let text = text.chars().filter(|c| !c.is_control()).take(60).collect();
+        // A URL in a wrong place may have a password in it.
+        let shown = if text.contains('@') { "(a URL)" } else { text };
+        let text = shown.chars().filter(|c| !c.is_control()).take(60).collect();
         Self { text, wanted }
     }
 
@@ -403,6 +407,9 @@ impl BadTime {
 
     /// What may stand there.
     pub fn hint(&self) -> &'static str {
+        if self.wanted == OFFSET {
+            return "the zone that the logs were written in, as hours east of UTC";
+        }
         "times are UTC unless they tell their zone: 2026-11-23T02:58:11Z, 2026-11-23T03:58+01:00, 02:58 (the last one), or a span before now: 15m, 2h, 3d"
     }
 }

@@ -1,6 +1,7 @@
 //! Servers and files by their names: looks at each, whatever it is.
 
 use std::io::{self, IsTerminal};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::time::Duration;
 
@@ -33,6 +34,17 @@ impl Told {
             what: what.into(),
             hint: hint.into(),
             lost: true,
+        });
+    }
+
+    /// The same of one source, which a report lacks as well.
+    fn unread(&mut self, source: &str, why: &str, hint: impl Into<String>) {
+        let how = hint.into();
+        self.trouble(format!("{source} {why}"), how.clone());
+        self.facts.unseen.push(Unseen {
+            what: source.to_owned(),
+            why: why.to_owned(),
+            how,
         });
     }
 }
@@ -130,9 +142,10 @@ pub fn look_with(
     now: Stamp,
 ) -> Told {
     let mut told = Told::default();
-    for source in sources {
+    for (place, source) in sources.iter().enumerate() {
         if source.contains("://") {
-            of_url(source, patience, queues, now, &mut told);
+            let of_several = (sources.len() > 1).then_some(place + 1);
+            of_url(source, of_several, (patience, queues), now, &mut told);
         } else {
             of_file(source, Given { now }, files, &mut told);
         }
@@ -140,7 +153,15 @@ pub fn look_with(
     told
 }
 
-fn of_url(url: &str, patience: Patience, queues: &[String], now: Stamp, told: &mut Told) {
+fn of_url(
+    url: &str,
+    of_several: Option<usize>,
+    (patience, queues): (Patience, &[String]),
+    now: Stamp,
+    told: &mut Told,
+) {
+    // A URL may hold a password anywhere: it is named by its place.
+    let name = of_several.map_or_else(String::new, |place| format!("source {place}: "));
     let manner = Manner {
         now,
         within: patience.within,
@@ -149,9 +170,9 @@ fn of_url(url: &str, patience: Patience, queues: &[String], now: Stamp, told: &m
     match Target::parse(url) {
         Ok(target) => match live::look_with(&target, manner, queues) {
             Ok(facts) => told.facts.add(facts),
-            Err(unset) => told.trouble(unset.to_string(), unset.hint()),
+            Err(unset) => told.trouble(format!("{name}{unset}"), unset.hint()),
         },
-        Err(error) => told.trouble(error.to_string(), error.hint()),
+        Err(error) => told.trouble(format!("{name}{error}"), error.hint()),
     }
 }
 
@@ -181,12 +202,14 @@ fn of_file(path: &str, given: Given, files: &mut Files, told: &mut Told) {
 
 fn add(path: &str, read: io::Result<(Kind, Facts)>, told: &mut Told) {
     match read {
-        Ok((Kind::Empty, _)) => told.trouble(
-            format!("{path} is empty"),
+        Ok((Kind::Empty, _)) => told.unread(
+            path,
+            "is empty",
             "a log that was rotated goes on in another file: path.1, path.gz",
         ),
-        Ok((Kind::Unknown, _)) => told.trouble(
-            format!("{path} holds nothing that the doctor knows"),
+        Ok((Kind::Unknown, _)) => told.unread(
+            path,
+            "holds nothing that the doctor knows",
             "logs of Redis, of applications and of the kernel are known, what INFO, CLIENT LIST and CONFIG GET answered, and \
              JSON of kubectl, docker inspect and providers",
         ),
@@ -196,16 +219,55 @@ fn add(path: &str, read: io::Result<(Kind, Facts)>, told: &mut Told) {
             "a source with an @ in it is no file that is there",
             "write a URL in quotes, and a password in it percent-encoded: 'redis://:p%20w@host:6379'",
         ),
-        Err(error) => told.trouble(format!("{path} cannot be read: {error}"), hint(&error)),
+        Err(error) => {
+            let server = (error.kind() == io::ErrorKind::NotFound)
+                .then(|| server_meant(path))
+                .flatten();
+            let hint = match server {
+                Some(url) => format!("a server is given by its URL: {url}"),
+                None => hint(&error).to_owned(),
+            };
+            told.unread(path, &format!("cannot be read: {error}"), hint);
+        }
     }
 }
+
+/// The URL that somebody meant with `cache:6379`, `127.0.0.1`, `redis:/cache`.
+fn server_meant(source: &str) -> Option<String> {
+    let scheme = source
+        .split_once(":/")
+        .map(|(scheme, rest)| (scheme, rest.trim_start_matches('/')));
+    let (scheme, place) = match scheme {
+        Some((scheme @ ("redis" | "rediss"), rest)) => (scheme, rest),
+        _ => ("redis", source),
+    };
+    let name = |host: &str| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-' || c == '_';
+        !host.is_empty() && host.chars().all(plain)
+    };
+    if place.parse::<Ipv6Addr>().is_ok() {
+        return Some(format!("{scheme}://[{place}]:6379"));
+    }
+    match place.split_once(':') {
+        Some((host, port)) if name(host) && port.parse::<u16>().is_ok() => {
+            Some(format!("{scheme}://{place}"))
+        }
+        None if place == "localhost" || place.parse::<Ipv4Addr>().is_ok() => {
+            Some(format!("{scheme}://{place}:6379"))
+        }
+        _ => None,
+    }
+}
+
+/// What is advised where there is no such file.
+pub const NO_FILE: &str = "give a URL (redis://..) or the path of a file or folder";
 
 fn hint(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::PermissionDenied => {
             "read it as somebody who may: sudo cat FILE | seawall doctor -"
         }
-        io::ErrorKind::NotFound => "give a URL (redis://..) or the path of a file or folder",
+        io::ErrorKind::NotFound => NO_FILE,
         io::ErrorKind::TimedOut => {
             "start what writes to it first; of a pipe without a name (<(..), |) nobody gets impatient"
         }
@@ -268,9 +330,12 @@ fn of_folder(path: &Path, given: Given, files: &mut Files, told: &mut Told) {
         });
     }
     if known == 0 {
-        let what =
-            format!("none of the {all} files of {path} holds anything that the doctor knows");
-        told.trouble(what, "");
+        let what = match all {
+            0 => format!("{path} holds no file"),
+            _ => format!("none of the {all} files of {path} holds anything that the doctor knows"),
+        };
+        let hint = "hidden files, links and pipes in a folder are passed over: give them by name";
+        told.trouble(what, hint);
         return;
     }
     told.facts.assumed.insert(format!(
@@ -293,5 +358,36 @@ mod tests {
         assert!(!format!("{told:?}").contains("planted"), "{told:?}");
         let told = look(&["/none/app.log".to_owned()], patience, Stamp(0));
         assert!(told.troubles[0].what.contains("/none/app.log"));
+        assert_eq!(told.facts.unseen[0].what, "/none/app.log");
+    }
+
+    #[test]
+    fn of_several_urls_the_wrong_one_is_named_by_its_place() {
+        let patience = Patience {
+            within: Duration::from_secs(1),
+            watching: None,
+        };
+        let sources = ["/none/app.log", "redis://:planted@host:x"];
+        let told = look(&sources.map(str::to_owned), patience, Stamp(0));
+        let what = &told.troubles[1].what;
+        assert!(what.starts_with("source 2: "), "{what}");
+        assert!(!format!("{told:?}").contains("planted"), "{told:?}");
+    }
+
+    #[test]
+    fn who_forgot_the_scheme_of_a_url_is_told_it() {
+        let meant = [
+            ("cache:6379", Some("redis://cache:6379")),
+            ("127.0.0.1", Some("redis://127.0.0.1:6379")),
+            ("::1", Some("redis://[::1]:6379")),
+            ("redis:/cache:6379", Some("redis://cache:6379")),
+            ("app.log", None),
+            ("logs/app:1", None),
+            ("12:30", Some("redis://12:30")),
+            ("cache:x", None),
+        ];
+        for (source, url) in meant {
+            assert_eq!(server_meant(source).as_deref(), url, "{source}");
+        }
     }
 }

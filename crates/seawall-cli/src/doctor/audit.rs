@@ -20,7 +20,10 @@ pub(super) fn client(told: &[String]) -> Option<Client> {
                 Ok(text) => Client::parse_toml(&text),
                 Err(error) => {
                     output::fail(
-                        format_args!("{words} cannot be read: {error}"),
+                        format_args!(
+                            "--client {}: it cannot be read: {error}",
+                            output::safe(words)
+                        ),
                         "--client timeout=1s,pool=20 or --client seawall.toml",
                     );
                     return None;
@@ -31,7 +34,7 @@ pub(super) fn client(told: &[String]) -> Option<Client> {
             Ok(more) => client = client.or(more),
             Err(misreads) => {
                 output::fail(
-                    format_args!("--client {words}: {misreads}"),
+                    format_args!("--client {}: {misreads}", output::safe(words)),
                     "--client timeout=1s,connect_timeout=1s,max_idle=60s,keepalive=60s,pool=20,processes=8",
                 );
                 return None;
@@ -58,6 +61,13 @@ pub(super) fn run(facts: Facts, client: Client, sources: &[String], form: Form) 
         client,
         host,
     });
+    if audit.passed.is_empty() && audit.remarks.is_empty() {
+        output::fail(
+            "nothing was looked at that an audit grades",
+            "give the URL of a server, or what INFO and CONFIG GET answered, or --client",
+        );
+        return Exit::Unable;
+    }
     let mut told = match form {
         Form::Json => format!("{:#}", report::json(&audit)),
         Form::Text | Form::TextAndLoad => report::text(&audit),
@@ -68,13 +78,6 @@ pub(super) fn run(facts: Facts, client: Client, sources: &[String], form: Form) 
     let written = output::out(told.trim_end());
     if let Err(error) = written {
         output::fail(format_args!("the audit could not be written: {error}"), "");
-        return Exit::Unable;
-    }
-    if audit.passed.is_empty() && audit.remarks.is_empty() {
-        output::fail(
-            "nothing was looked at that an audit grades",
-            "give the URL of a server, or what INFO and CONFIG GET answered, or --client",
-        );
         return Exit::Unable;
     }
     exit(&audit)

@@ -54,8 +54,9 @@ pub(super) fn read(path: &Path) -> Option<Baseline> {
     let text = match fs::read(path) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(error) => {
+            let path = path.to_string_lossy();
             output::fail(
-                format_args!("{} cannot be read: {error}", path.display()),
+                format_args!("{} cannot be read: {error}", output::safe(&path)),
                 hint,
             );
             return None;

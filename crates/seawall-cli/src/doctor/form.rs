@@ -77,7 +77,7 @@ impl Form {
             output::fail(
                 format_args!(
                     "the page could not be written to {}: {error}",
-                    path.display()
+                    output::safe(&path.to_string_lossy())
                 ),
                 "give --html the path of a file in a folder that you may write to",
             );

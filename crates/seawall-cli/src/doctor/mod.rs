@@ -4,13 +4,14 @@ mod diff;
 mod fix;
 mod form;
 mod load;
+mod seconds;
 mod stretch;
 mod undo;
 mod watch;
 mod whole_file;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
@@ -22,6 +23,7 @@ use seawall_doctor::{Diagnosis, Facts, diagnose, report};
 use acts::Acts;
 use form::Form;
 use load::Load;
+use seconds::{is_meant, seconds};
 pub(crate) use stretch::{Asked, Stretch};
 pub(crate) use watch::Signals;
 use watch::{Servers, Watched};
@@ -54,17 +56,22 @@ pub(crate) struct Doctor {
     watch: Option<String>,
     #[command(flatten)]
     stretch: Stretch,
-    /// How long a look at one server may take, in seconds
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=60))]
-    within: u64,
-    /// How long a server's counters are watched, in seconds; a third of one unless told
-    #[arg(long = "for", value_name = "N", value_parser = clap::value_parser!(u64).range(1..=3600))]
-    watching: Option<u64>,
+    /// How long a look at one server may take: 1 to 60 seconds
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "5",
+        allow_negative_numbers = true
+    )]
+    within: String,
+    /// How long a server's counters are watched: 1 to 3600 seconds; a third of one unless told
+    #[arg(long = "for", value_name = "N", allow_negative_numbers = true)]
+    watching: Option<String>,
     /// Ask servers for the length of this queue (LLEN), twice: does a consumer still take from it? May be given several times
     #[arg(long, value_name = "NAME")]
     celery_queue: Vec<String>,
     /// Say what the look cost the servers, command by command; with --watch at its end, of the whole time that was watched
-    #[arg(long, conflicts_with_all = ["json", "markdown", "sarif", "junit", "undo"])]
+    #[arg(long, conflicts_with_all = ["markdown", "sarif", "junit", "undo"])]
     load: bool,
     #[command(flatten)]
     acts: Acts,
@@ -89,7 +96,11 @@ impl Doctor {
         if let Some(Command::Diff(diff)) = self.command {
             return diff.run();
         }
-        let within = Duration::from_secs(self.within);
+        let patience = match self.patience() {
+            Ok(patience) => patience,
+            Err(unable) => return unable,
+        };
+        let within = patience.within;
         if let Some(ended) = self.acts.undone(&self.sources, within) {
             return ended;
         }
@@ -104,6 +115,15 @@ impl Doctor {
             Ok(every) => every,
             Err(unable) => return unable,
         };
+        if self
+            .celery_queue
+            .iter()
+            .any(|name| name.trim().is_empty() || name.contains("://"))
+        {
+            let hint = "kombu's default is celery: --celery-queue celery";
+            output::fail("--celery-queue takes the name of a queue", hint);
+            return Exit::Unable;
+        }
         // What is wrong with it is said before anything else; the report comes all the same.
         let former = self.baseline.as_deref().map(diff::read);
         let alone = self.sources.is_empty();
@@ -120,10 +140,7 @@ impl Doctor {
                 redis_log: self.redis_log.map(Log::from),
                 kernel: self.kernel.map(Log::from),
             },
-            patience: Patience {
-                within,
-                watching: self.watching.map(Duration::from_secs),
-            },
+            patience,
             queues: self.celery_queue,
             asked,
             files: match every {
@@ -167,25 +184,39 @@ impl Doctor {
         }
     }
 
+    /// How long to look, if what was typed says so.
+    fn patience(&self) -> Result<Patience, Exit> {
+        let read = |option, text: &str, range| {
+            seconds(option, text, &range)
+                .map(Duration::from_secs)
+                .map_err(unable)
+        };
+        let watching = self.watching.as_deref();
+        Ok(Patience {
+            within: read("--within", &self.within, 1..=60)?,
+            watching: watching
+                .map(|text| read("--for", text, 1..=3_600))
+                .transpose()?,
+        })
+    }
+
     /// How often to look again, if at all. What stands behind `--watch` and is no number is a source.
     fn every(&mut self) -> Result<Option<Duration>, Exit> {
         let Some(word) = self.watch.take() else {
             return Ok(None);
         };
-        let seconds = match word.parse() {
-            Ok(seconds @ 1..=EVERY_S_MAX) => seconds,
-            Ok(seconds) => {
-                let words = format!("--watch {seconds}: a look every 1 to {EVERY_S_MAX} s");
-                output::fail(words, "");
-                return Err(Exit::Unable);
-            }
-            Err(_) => {
-                self.sources.push(word);
-                EVERY_S
-            }
-        };
-        Ok(Some(Duration::from_secs(seconds)))
+        if is_meant(&word) && !Path::new(&word).exists() || word.parse::<u64>().is_ok() {
+            let every = seconds("--watch", &word, &(1..=EVERY_S_MAX)).map_err(unable)?;
+            return Ok(Some(Duration::from_secs(every)));
+        }
+        self.sources.push(word);
+        Ok(Some(Duration::from_secs(EVERY_S)))
     }
+}
+
+fn unable(why: String) -> Exit {
+    output::fail(why, "");
+    Exit::Unable
 }
 
 /// How often `--watch` looks unless it is told (as its `default_missing_value` says): often enough for who waits before a

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use clap::Args;
 use seawall_doctor::Facts;
 use seawall_doctor::clocks::{self, BadTime};
@@ -30,25 +32,49 @@ pub(crate) struct Asked {
     east: Option<i64>,
 }
 
+/// Which option has no time in it, and why.
+#[derive(Debug)]
+pub(crate) struct NoTime {
+    option: &'static str,
+    why: BadTime,
+}
+
+impl NoTime {
+    /// What may stand there.
+    pub(crate) fn hint(&self) -> &'static str {
+        self.why.hint()
+    }
+}
+
+impl fmt::Display for NoTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.option, self.why)
+    }
+}
+
 impl Stretch {
     /// Reads what was typed.
-    pub(crate) fn asked(&self, now: Stamp) -> Result<Asked, BadTime> {
-        let time = |text: &Option<String>| {
+    pub(crate) fn asked(&self, now: Stamp) -> Result<Asked, NoTime> {
+        let time = |option, text: &Option<String>| {
             let read = text.as_deref().map(|text| clocks::moment(text, now));
-            read.transpose()
+            read.transpose().map_err(|why| NoTime { option, why })
         };
         let east = self.utc_offset.as_deref().map(clocks::offset);
-        let window = if let Some(around) = time(&self.around)? {
+        let window = if let Some(around) = time("--around", &self.around)? {
             Some((
                 around.plus_seconds(-AROUND_S),
                 around.plus_seconds(AROUND_S),
             ))
         } else if self.since.is_some() || self.until.is_some() {
-            let since = time(&self.since)?.unwrap_or(Stamp(i64::MIN / 4));
-            let until = time(&self.until)?.unwrap_or(Stamp(i64::MAX / 4));
+            let since = time("--since", &self.since)?.unwrap_or(Stamp(i64::MIN / 4));
+            let until = time("--until", &self.until)?.unwrap_or(Stamp(i64::MAX / 4));
             if since > until {
                 let (since, until) = (self.since.as_deref(), self.until.as_deref());
-                return Err(BadTime::reversed(since.unwrap_or(""), until.unwrap_or("")));
+                let why = BadTime::reversed(since.unwrap_or(""), until.unwrap_or(""));
+                return Err(NoTime {
+                    option: "--since, --until",
+                    why,
+                });
             }
             Some((since, until))
         } else {
@@ -56,7 +82,10 @@ impl Stretch {
         };
         Ok(Asked {
             window,
-            east: east.transpose()?,
+            east: east.transpose().map_err(|why| NoTime {
+                option: "--utc-offset",
+                why,
+            })?,
         })
     }
 }

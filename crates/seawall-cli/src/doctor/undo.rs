@@ -89,6 +89,9 @@ fn list(cabinet: &Cabinet) -> Exit {
             return Exit::Unable;
         }
     };
+    if all.is_empty() {
+        output::note("no change is recorded");
+    }
     let lines = all.iter().map(|record| {
         let set = record.set.as_ref().unwrap_or(&record.to);
         format!(

@@ -81,9 +81,11 @@ impl Client {
     /// Reads the table `[client]` of a file.
     pub fn parse_toml(text: &str) -> Result<Self, Misreads> {
         let failed = |words: String| Misreads(vec![Misread::File(words)]);
-        let table: toml::Table = text
-            .parse()
-            .map_err(|error: toml::de::Error| failed(error.message().to_owned()))?;
+        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+            let before = error.span().and_then(|span| text.get(..span.start));
+            let line = before.map_or(1, |before| before.matches('\n').count() + 1);
+            failed(format!("line {line}: {}", error.message()))
+        })?;
         let Some(toml::Value::Table(client)) = table.get("client") else {
             return Err(failed("there is no table [client] in it".to_owned()));
         };
