@@ -221,9 +221,10 @@ impl Page {
             .collect();
         let most = self.at_most(RULED_OUT);
         for (place, out) in apart.iter().take(most).enumerate() {
-            let words = match self.long {
-                true => ruled_out(out, diagnosis),
-                false => ruled_out_of_all(out, diagnosis),
+            let words = if self.long {
+                ruled_out(out, diagnosis)
+            } else {
+                ruled_out_of_all(out, diagnosis)
             };
             self.listed(place, "NOT IT", &words);
         }
