@@ -142,9 +142,13 @@ mod tests {
                 ..Peer::default()
             })
             .collect();
-        let holders = of(&clients);
-        let ours = holders.iter().find(|one| one.pid == std::process::id());
-        assert_eq!(ours.map(|ours| ours.addrs.len()), Some(CROWD));
+        // The kernel's table passes rows over while others open and close sockets, as tests do that run beside this one.
+        let all_held = (0..50).any(|_| {
+            let holders = of(&clients);
+            let ours = holders.iter().find(|one| one.pid == std::process::id());
+            ours.is_some_and(|ours| ours.addrs.len() == CROWD)
+        });
+        assert!(all_held);
         assert_eq!(of(&clients[1..]), []);
     }
 }
