@@ -56,13 +56,12 @@ fn of_codes(codes: &[Code]) -> Exit {
     let mut ended = Exit::Well;
     let mut page = String::new();
     for code in codes {
-        match rules().iter().find(|rule| rule.code == *code) {
-            Some(rule) => of_rule(&mut page, rule),
-            None => {
-                let hint = "`seawall explain --list` has all codes";
-                output::fail(format_args!("there is no code {code}"), hint);
-                ended = Exit::Short;
-            }
+        if let Some(rule) = rules().iter().find(|rule| rule.code == *code) {
+            of_rule(&mut page, rule);
+        } else {
+            let hint = "`seawall explain --list` has all codes";
+            output::fail(format_args!("there is no code {code}"), hint);
+            ended = Exit::Short;
         }
     }
     if page.is_empty() {
