@@ -9,14 +9,23 @@ use crate::rule::Rule;
 use crate::stamp::Stamp;
 use crate::text::{Said, Text};
 
-/// The lines in which any of these texts stands, in the order of their times.
+/// The lines in which any of these texts stands, in the order of their times: each once, whatever else of them stands in it.
 pub(crate) fn lines<'a>(facts: &'a Facts, texts: &[Text]) -> Vec<&'a Fact<Said>> {
     let mut lines: Vec<_> = facts
         .said
         .iter()
         .filter(|fact| texts.contains(&fact.what.text))
         .collect();
-    lines.sort();
+    // Of several the one of which most is kept.
+    lines.sort_by_key(|fact| {
+        (
+            fact.at,
+            &fact.place,
+            std::cmp::Reverse(fact.what.kept()),
+            &fact.what,
+        )
+    });
+    lines.dedup_by_key(|fact| &fact.place);
     lines
 }
 
@@ -170,7 +179,10 @@ pub(crate) fn with_failures(
     confidence: Confidence,
 ) -> Finding {
     if let Some(first) = struck.first() {
-        let says = format!("{} calls failed beside it, the first here", struck.len());
+        let says = format!(
+            "{} failed beside it, the first here",
+            counted(struck.len(), "call", "calls")
+        );
         finding = finding.supported(first.place.clone(), says);
         finding.verdict = Verdict::Cause;
         finding.confidence = confidence;

@@ -62,6 +62,7 @@ pub mod text;
 pub mod timeline;
 mod tls;
 pub mod uptime;
+mod web;
 mod whose;
 
 #[expect(

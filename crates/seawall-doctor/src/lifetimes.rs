@@ -1,7 +1,7 @@
 //! The starts of a server, and what each began with, as its log tells.
 
 use crate::facts::{Fact, Facts, Line, Place, ServerLine};
-use crate::lives::{Life, unrotated};
+use crate::lives::Life;
 use crate::stamp::Stamp;
 use crate::text::{Keeps, Said, Text};
 
@@ -52,9 +52,10 @@ fn key<T>(fact: &Fact<T>) -> Key<'_> {
 
 /// That there were data, by the same log, before that line: a save, or a start that read some.
 pub(crate) fn had_data<'a, T>(facts: &'a Facts, before: &Fact<T>) -> Option<&'a Fact<Said>> {
-    let log = unrotated(&before.place.source);
+    let logs = facts.logs();
+    let log = logs.get(&*before.place.source)?;
     let said = facts.said.iter().filter(|fact| tells_of_data(fact));
-    said.filter(|fact| unrotated(&fact.place.source) == log && key(*fact) < key(before))
+    said.filter(|fact| logs.get(&*fact.place.source) == Some(log) && key(*fact) < key(before))
         .last()
 }
 
@@ -64,13 +65,14 @@ fn tells_of_data(fact: &Fact<Said>) -> bool {
 
 /// Those of each server, in the order of time.
 pub(crate) fn lifetimes(facts: &Facts) -> Vec<Lifetime<'_>> {
+    let logs = facts.logs();
     let mut all = Vec::new();
     for life in facts.lives() {
         let words: Vec<_> = facts
             .said
             .iter()
             .filter(|fact| TEXTS.contains(&fact.what.text))
-            .filter(|fact| unrotated(&fact.place.source) == life.log)
+            .filter(|fact| logs[&*fact.place.source] == life.log)
             .collect();
         let starts: Vec<_> = life
             .lines

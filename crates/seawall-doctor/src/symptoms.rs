@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::facts::{ClientLine, Fact, Facts, Failure};
+use crate::facts::{ClientLine, Fact, Facts, Failure, Spot};
 use crate::finding::{Confidence, Evidence, Finding, Verdict};
 use crate::judge::WAKE_S;
 use crate::rule::Code;
@@ -55,7 +55,7 @@ pub(crate) fn weigh(findings: &mut [Finding], facts: &Facts) {
         };
         let own: Vec<_> = near.iter().filter(symptom).copied().collect();
         match (near.first(), own.is_empty()) {
-            (Some(_), false) if slack == 0 => {
+            (Some(_), false) if slack == 0 && is_event(finding) => {
                 let code = finding.code;
                 let apart = others.iter().filter(|other| !brings(code, other.code));
                 after(finding, &own, &at, apart);
@@ -73,7 +73,9 @@ pub(crate) fn weigh(findings: &mut [Finding], facts: &Facts) {
                         kinds(near.iter().copied())
                     );
                     finding.contradict(first.place.clone(), says);
-                    finding.verdict = Verdict::Risk;
+                    if is_event(finding) {
+                        finding.verdict = Verdict::Risk;
+                    }
                 }
             }
             (None, _) => {
@@ -110,6 +112,12 @@ fn is_guess(finding: &Finding, failed: &[&Fact<ClientLine>], facts: &Facts) -> b
     })
 }
 
+/// Whether its window tells when it began. What a look at a server sees may have lasted for long by then.
+fn is_event(finding: &Finding) -> bool {
+    let mut places = finding.supports.iter().map(|one| &one.place.spot);
+    places.all(|spot| !matches!(spot, Spot::Command(_)))
+}
+
 /// Whether the other is what this one brings about: then it speaks for this one, and not against it.
 fn brings(code: Code, other: Code) -> bool {
     let mut rules = crate::rules().iter();
@@ -131,19 +139,17 @@ fn after<'a>(
     };
     let ended = last.at.unwrap_or(from);
     let run = run(at, ended);
-    let says = match others.find(|other| other.was_over(from, run)) {
-        Some(other) => {
-            finding.verdict = Verdict::Risk;
-            format!(
-                "no call failed after it: the last that did failed before, of what was over ({})",
-                other.code
-            )
-        }
-        None => format!(
-            "no call failed after it: the last that did failed {:.1} s before",
-            ended.seconds_to(from)
-        ),
-    };
+    // Clocks are not so far apart that the first of these failed after it.
+    let long = run.0.plus_seconds(BEHIND_S) < from;
+    let other = others.find(|other| other.was_over(from, run));
+    if other.is_some() || long {
+        finding.verdict = Verdict::Risk;
+    }
+    let before = other.map_or_else(
+        || format!("{:.1} s before", ended.seconds_to(from)),
+        |other| format!("before, of what was over ({})", other.code),
+    );
+    let says = format!("no call failed after it: the last that did failed {before}");
     finding.contradict(last.place.clone(), says);
 }
 
@@ -493,6 +499,31 @@ output buffer limits.\n",
         assert_eq!(of_stop(&found), Some((Verdict::Cause, Confidence::Strong)));
         let says = &found.first().expect("a cause").contradicts[0].says;
         assert!(says.ends_with("2.5 s before"), "{says}");
+        // No clock makes all of these its symptoms.
+        let long = stopped(&[
+            ("02:58:11.000", REFUSED),
+            ("02:58:13.000", REFUSED),
+            ("02:58:15.500", REFUSED),
+        ]);
+        assert_eq!(of_stop(&long), Some((Verdict::Risk, Confidence::Strong)));
+    }
+
+    #[test]
+    fn what_a_look_sees_may_have_begun_long_before() {
+        let line = |at: &str| format!("2026-11-23T{at}Z {REFUSED}\n");
+        let mut facts = application(
+            &["02:58:01", "02:58:05", "02:58:09", "02:58:13"]
+                .map(line)
+                .concat(),
+        );
+        let at = Stamp::of((2026, 11, 23), (2, 58, 15), 0);
+        let refused = crate::facts::Reach::Refused;
+        facts
+            .looks
+            .push(crate::facts::Look::new("cache:6379", at, refused));
+        let found = diagnose(facts);
+        let first = found.first().expect("a cause");
+        assert_eq!((first.code.0, first.confidence), (101, Confidence::Proved));
     }
 
     #[test]

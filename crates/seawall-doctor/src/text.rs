@@ -119,6 +119,11 @@ impl Said {
         })
     }
 
+    /// How much of the line is kept.
+    pub(crate) fn kept(&self) -> (bool, usize) {
+        (self.peer.is_some(), self.rest.len())
+    }
+
     /// What is kept after the text, as a number: its leading digits.
     pub fn number(&self) -> Option<u64> {
         let end = self

@@ -4,16 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::facts::{ClientLine, Fact, Facts, Failure};
 use crate::finding::Finding;
-use crate::lives::unrotated;
 use crate::rule::Code;
 use crate::stamp::Stamp;
-use crate::text::{Keeps, Text};
-
-/// Redis tells its port when it starts.
-pub(crate) const PORTS: [Text; 2] = [
-    Text::server("Running mode=standalone, port=").keeping(Keeps::Word),
-    Text::server("Running mode=cluster, port=").keeping(Keeps::Word),
-];
 
 /// The process ended, and its kernel ended all its connections: nobody is left to wait for a reply.
 const ENDS: [Code; 8] = [
@@ -50,18 +42,17 @@ impl Server<'_> {
 #[derive(Debug)]
 pub(crate) struct Whose<'a> {
     servers: BTreeMap<&'a str, Vec<Server<'a>>>,
+    logs: BTreeMap<&'a str, &'a str>,
     clients: BTreeMap<&'a str, BTreeSet<(&'a str, u16)>>,
 }
 
 impl<'a> Whose<'a> {
     pub(crate) fn of(facts: &'a Facts) -> Self {
         let mut servers: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for fact in PORTS.iter().flat_map(|text| facts.said(text)) {
-            let port = fact.what.number().and_then(|port| port.try_into().ok());
-            if let Some(port) = port.filter(|port| *port > 0) {
-                let own = servers.entry(unrotated(&fact.place.source)).or_default();
-                own.push(Server { host: None, port });
-            }
+        let logs = facts.logs();
+        for (source, ports) in facts.ports() {
+            let own = servers.entry(logs[source]).or_default();
+            own.extend(ports.into_iter().map(|port| Server { host: None, port }));
         }
         for look in &facts.looks {
             if let Some((host, port)) = address(&look.source) {
@@ -75,7 +66,11 @@ impl<'a> Whose<'a> {
             let all = clients.entry(&*fact.place.source).or_default();
             all.extend(named);
         }
-        Self { servers, clients }
+        Self {
+            servers,
+            logs,
+            clients,
+        }
     }
 
     /// Whether that call may have failed of it, if the times agree.
@@ -87,8 +82,8 @@ impl<'a> Whose<'a> {
     pub(crate) fn is_anothers(&self, finding: &Finding, call: &Fact<ClientLine>) -> bool {
         let sources = finding.supports.iter().map(|one| &*one.place.source);
         let own = sources.filter_map(|source| {
-            let known = self.servers.get(source);
-            known.or_else(|| self.servers.get(unrotated(source)))
+            let log = self.logs.get(source).copied().unwrap_or(source);
+            self.servers.get(log)
         });
         let own: Vec<_> = own.flatten().collect();
         if own.is_empty() {

@@ -1,5 +1,6 @@
 //! The client's own pool had no connection left.
 
+use crate::evidence::counted;
 use crate::facts::{Facts, Failure};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
@@ -28,7 +29,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
         return Vec::new();
     };
     let mut finding = Finding::new(RULE.code, RULE.title, Verdict::Cause, Confidence::Likely)
-        .claims(format!("{} calls had no connection to be sent on. Likely: the client says so; why they were all in use, it does not.", told.len()))
+        .claims(format!("{} no connection to be sent on. Likely: the client says so; why they were all in use, it does not.", counted(told.len(), "call had", "calls had")))
         .supported(first.place.clone(), "the first of them");
     for fact in &told {
         finding = finding.at(fact.at);

@@ -5,6 +5,7 @@ use crate::facts::{Facts, Failure, times};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
 use crate::text::Text;
+use crate::web;
 
 const REDIS_PY: Text = Text::client("InvalidResponse: Protocol Error");
 const REDIS_PY_UNREAD: Text = Text::client("ConnectionError: Connection has data");
@@ -56,7 +57,8 @@ protocol error. The others get somebody else's data and notice nothing: treat it
 
 fn check(facts: &Facts) -> Vec<Finding> {
     let told = evidence::lines(facts, ALL);
-    if told.is_empty() {
+    // A web server's replies are another rule's.
+    if told.is_empty() || web::answered(facts).is_some() {
         return Vec::new();
     }
     let mut finding = evidence::finding(&RULE, Verdict::Cause, Confidence::Likely, &told);
@@ -92,6 +94,21 @@ mod tests {
 
     const TOLD: &str =
         "2026-11-23T02:58:11Z redis.exceptions.InvalidResponse: Protocol Error: b'7'\n";
+
+    #[test]
+    fn a_web_servers_answers_are_another_rules() {
+        let got = |bytes: &[&str]| {
+            let line = |byte: &&str| {
+                format!(
+                    "2026-11-23T02:58:11Z redis.exceptions.InvalidResponse: Protocol error, got \"{byte}\" as reply type byte\n"
+                )
+            };
+            check(&application(&bytes.iter().map(line).collect::<String>())).len()
+        };
+        assert_eq!(got(&["<", "<", "<"]), 0);
+        assert_eq!(got(&["<", "<", "<", "7"]), 1);
+        assert_eq!(got(&["<"]), 1);
+    }
 
     #[test]
     fn the_words_make_it_likely_and_workers_tell_of_a_fork() {

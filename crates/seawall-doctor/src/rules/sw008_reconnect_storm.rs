@@ -1,5 +1,6 @@
 //! Clients reconnect faster than they work.
 
+use crate::evidence::counted;
 use crate::facts::{Facts, Failure, Look};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
@@ -79,7 +80,10 @@ fn of_look(
     if let Some(first) = failed.first() {
         finding = finding.at(first.at).supported(
             first.place.clone(),
-            format!("{} calls failed for want of a connection", failed.len()),
+            format!(
+                "{} failed for want of a connection",
+                counted(failed.len(), "call", "calls")
+            ),
         );
     }
     Some(

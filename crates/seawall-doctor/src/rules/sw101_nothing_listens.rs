@@ -1,5 +1,6 @@
 //! Nothing listens on the port.
 
+use crate::evidence::counted;
 use crate::facts::{ClientLine, Fact, Facts, Failure, Look, Reach};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
@@ -48,8 +49,8 @@ fn check(facts: &Facts) -> Vec<Finding> {
     if found.is_empty() && refused.len() >= 2 {
         let mut finding = Finding::new(RULE.code, RULE.title, Verdict::Cause, Confidence::Likely)
             .claims(format!(
-                "{} calls were refused by the server's host.",
-                refused.len()
+                "{} refused by the server's host.",
+                counted(refused.len(), "call was", "calls were")
             ))
             .supported(refused[0].place.clone(), "the first of them");
         for fact in &refused {

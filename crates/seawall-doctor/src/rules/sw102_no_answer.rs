@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use crate::evidence::counted;
 use crate::facts::{Facts, Failure, Look, Loss, Lost, NO_PASSWORD_SET, Reach};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
+use crate::web;
 
 /// A question that waits so long for its answer is not answered.
 const SILENT: Duration = Duration::from_secs(1);
+
+const NO_REDIS: &str = "what listens there is no Redis";
 
 pub(super) const RULE: Rule = Rule {
     code: Code(102),
@@ -22,6 +26,7 @@ one is made and nothing answers (the process is frozen, or busy with one command
     ],
     needs: &[Need::Server, Need::ClientLog],
     brings: &[],
+    texts: &web::ANSWERS,
     sources: &["redis#2053"],
     check,
     ..Rule::PLAIN
@@ -47,7 +52,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
                 "look at the routes and interfaces of this host (ip route get ADDRESS), or at the socket's path and its permissions",
             ),
             Reach::NotRedis(what) => (
-                "what listens there is no Redis",
+                NO_REDIS,
                 what.clone(),
                 "check host and port of the URL; a port of TLS wants rediss://",
             ),
@@ -68,13 +73,17 @@ fn check(facts: &Facts) -> Vec<Finding> {
                 .checked_by("redis-cli -h HOST -p PORT PING answers from the client's host"),
         );
     }
+    let known = found.iter().any(|finding| finding.title == NO_REDIS);
     found.extend(facts.looks.iter().filter_map(|look| broke_off(facts, look)));
+    if !known {
+        found.extend(of_web(facts));
+    }
     let told: Vec<_> = facts.failures(Failure::ConnectTimeout).collect();
     if found.is_empty() && told.len() >= 2 {
         let mut finding = Finding::new(RULE.code, RULE.title, Verdict::Cause, Confidence::Likely)
             .claims(format!(
-                "{} calls had no connection in time.",
-                told.len()
+                "{} no connection in time.",
+                counted(told.len(), "call had", "calls had")
             ))
             .supported(told[0].place.clone(), "the first of them")
             .fix(
@@ -88,6 +97,27 @@ fn check(facts: &Facts) -> Vec<Finding> {
         found.push(finding);
     }
     found
+}
+
+/// Clients got a web server's answers.
+fn of_web(facts: &Facts) -> Option<Finding> {
+    let told = web::answered(facts)?;
+    let mut finding = Finding::new(RULE.code, NO_REDIS, Verdict::Cause, Confidence::Likely)
+        .claims(format!(
+            "{} answered with HTTP: another program has that port, or the URL leads to it.",
+            counted(told.len(), "call was", "calls were")
+        ))
+        .supported(told[0].place.clone(), "the first of them")
+        .fix(
+            "check host and port of the URL; on that host: ss -ltnp 'sport = :PORT' names the program",
+            "",
+            "",
+        )
+        .checked_by("redis-cli -h HOST -p PORT PING answers PONG");
+    for fact in told {
+        finding = finding.at(fact.at);
+    }
+    Some(finding)
 }
 
 /// The server answered, and then no more.
@@ -162,6 +192,19 @@ fn is_anothers(words: &str) -> bool {
 mod tests {
     use super::*;
     use crate::testing::{application, verdicts};
+
+    #[test]
+    fn a_web_servers_answers_in_an_applications_log_are_no_redis() {
+        let line = "2026-11-23T02:58:11Z redis.exceptions.InvalidResponse: Protocol error, got \"<\" as reply type byte\n";
+        let found = check(&application(&line.repeat(3)));
+        assert_eq!(found[0].title, NO_REDIS);
+        assert!(
+            found[0].claim.starts_with("3 calls were"),
+            "{}",
+            found[0].claim
+        );
+        assert_eq!(verdicts(found), [(Verdict::Cause, Confidence::Likely)]);
+    }
 
     #[test]
     fn a_server_that_does_not_answer_is_never_well() {

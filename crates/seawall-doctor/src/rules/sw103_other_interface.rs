@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use crate::evidence::counted;
 use crate::facts::{ClientLine, Facts, Failure, Look, Reach};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
@@ -59,7 +60,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
         let where_to = finding.whom();
         found.push(
             finding
-                .claims(format!("{} calls to {where_to} were refused while the server runs: it listens on {bind} only.", calls.len()))
+                .claims(format!("{} refused at {where_to} while the server runs: it listens on {bind} only.", counted(calls.len(), "call was", "calls were")))
                 .fix("clients on the same host: redis://127.0.0.1:PORT; others: bind 127.0.0.1 <the address that they use> in redis.conf, with requirepass or an ACL first", "whoever reaches that address reaches the server: a password before, a firewall beside", format!("redis-cli CONFIG SET bind '{bind}'"))
                 .checked_by("redis-cli -h ADDRESS PING answers from the client's host; ss -ltn 'sport = :PORT' shows the address"),
         );

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::evidence::counted;
 use crate::facts::{Facts, Failure, Look, Reach};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::limits;
@@ -41,8 +42,8 @@ fn check(facts: &Facts) -> Vec<Finding> {
     {
         let mut finding = Finding::new(RULE.code, RULE.title, Verdict::Cause, Confidence::Likely)
             .claims(format!(
-                "{} calls were turned away with the server's own words.",
-                told.len()
+                "{} turned away with the server's own words.",
+                counted(told.len(), "call was", "calls were")
             ))
             .supported(told[0].place.clone(), "max number of clients reached");
         for fact in &told {

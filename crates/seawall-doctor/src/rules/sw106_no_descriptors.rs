@@ -1,5 +1,6 @@
 //! The server cannot accept: it has no file descriptors left.
 
+use crate::evidence::counted;
 use crate::facts::{Facts, Line};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::hosts;
@@ -34,8 +35,8 @@ fn check(facts: &Facts) -> Vec<Finding> {
             Confidence::Proved,
         )
         .claims(format!(
-            "accept() failed {} times: {why}. Proved: the log says so.",
-            failed.len()
+            "accept() failed {}: {why}. Proved: the log says so.",
+            counted(failed.len(), "time", "times")
         ))
         .supported(first.place.clone(), why.as_str());
         for (fact, _) in &failed {

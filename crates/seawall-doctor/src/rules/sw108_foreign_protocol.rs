@@ -1,6 +1,6 @@
 //! Something that speaks another protocol connects.
 
-use crate::evidence::Heard;
+use crate::evidence::{Heard, counted};
 use crate::facts::{Facts, Failure, Line, Reach, TlsTrouble};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
@@ -31,7 +31,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
         .collect();
     if let Some((first, ())) = http.first() {
         let mut finding = Finding::new(RULE.code, format!("{} (HTTP)", RULE.title), Verdict::Risk, Confidence::Possible)
-            .claims(format!("{} connections spoke HTTP and were closed.", http.len()))
+            .claims(format!("{} closed for speaking HTTP.", counted(http.len(), "connection was", "connections were")))
             .supported(first.place.clone(), "possible security attack: POST or Host: commands")
             .fix("a tcpSocket or exec probe (redis-cli PING) instead of httpGet; if nobody probes: a firewall in front", "", "");
         for (fact, ()) in &http {
@@ -72,15 +72,16 @@ fn plain(facts: &Facts) -> Option<Finding> {
     };
     finding.title = title;
     let times = heard.as_ref().map_or(0, |heard| heard.lines.len());
+    let connections = counted(times, "connection", "connections");
     let mut claim = match (times, hosts.is_empty()) {
         (0, _) => String::new(),
         (_, true) => format!(
-            "{times} connections spoke no TLS on a port of TLS; this version of the server does not log whose."
+            "{connections} spoke no TLS on a port of TLS; this version of the server does not log whose."
         ),
         (_, false) => {
             let who: Vec<_> = hosts.iter().map(String::as_str).collect();
             format!(
-                "{times} connections spoke no TLS on a port of TLS, from {}. Proved: the log names who.",
+                "{connections} spoke no TLS on a port of TLS, from {}. Proved: the log names who.",
                 who.join(", ")
             )
         }

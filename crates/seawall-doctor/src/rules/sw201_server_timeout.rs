@@ -1,6 +1,6 @@
 //! The server closes connections that rest.
 
-use crate::evidence::Heard;
+use crate::evidence::{Heard, counted};
 use crate::facts::{Facts, Failure, Line, Look};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::judge::WAKE_S;
@@ -65,9 +65,9 @@ fn of_log(facts: &Facts) -> Option<Finding> {
         .collect();
     let first = met.first()?;
     let claim = format!(
-        "The server closed {} connections for their rest, by its own log, and {} calls then met a closed connection.",
-        times.len(),
-        met.len()
+        "The server closed {} that rested, by its own log, and {} then met a closed connection.",
+        counted(times.len(), "connection", "connections"),
+        counted(met.len(), "call", "calls")
     );
     let finding = closed.finding(&RULE, Verdict::Cause, Confidence::Likely);
     let mut finding = finding.claims(claim).supported(
@@ -240,7 +240,7 @@ mod tests {
         let found = check(&together(all));
         assert_eq!(
             found[0].claim,
-            "The server closed 4 connections for their rest, by its own log, and 4 calls then met a closed connection."
+            "The server closed 4 connections that rested, by its own log, and 4 calls then met a closed connection."
         );
         assert_eq!(verdicts(found), [(Verdict::Cause, Confidence::Likely)]);
     }

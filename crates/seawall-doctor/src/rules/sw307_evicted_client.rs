@@ -1,5 +1,6 @@
 //! The server closes clients to save memory.
 
+use crate::evidence::counted;
 use crate::facts::{Facts, Line};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::joined;
@@ -56,7 +57,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
     let old = old.map_or("<old>", String::as_str);
     vec![
         finding
-            .claims(format!("{} clients took more memory than maxmemory-clients allows, and were closed. Proved: the log names them.", evicted.len()))
+            .claims(format!("{} closed: together, clients took more memory than maxmemory-clients allows. Proved: the log names whom.", counted(evicted.len(), "client was", "clients were")))
             .fix("find who takes it: redis-cli CLIENT LIST, tot-mem; read replies faster, or ask for less", "", "")
             .fix(
                 "stop-gap: redis-cli CONFIG SET maxmemory-clients 10%",

@@ -1,5 +1,6 @@
 //! Somebody closed the clients: CLIENT KILL, a tool, an ACL that was changed.
 
+use crate::evidence::counted;
 use crate::facts::{ClientLine, Fact, Facts, Failure, Line, Look, times};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
@@ -86,7 +87,7 @@ fn of_look(facts: &Facts, look: &Look, closed: &[&Fact<ClientLine>]) -> Option<F
     let mut finding = Finding::new(RULE.code, RULE.title, Verdict::Cause, confidence)
         .claims(format!("{} connections were closed within a second while the server stayed up, and {name} was called {} ({when}).", closed.len(), times(usize::try_from(calls).unwrap_or(usize::MAX))))
         .supported(closed[0].place.clone(), format!("the first of {}", closed.len()))
-        .supported(look.place("INFO"), format!("cmdstat_{command}: {calls} calls {when}"));
+        .supported(look.place("INFO"), format!("cmdstat_{command}: {} {when}", counted(usize::try_from(calls).unwrap_or(usize::MAX), "call", "calls")));
     for fact in closed {
         finding = finding.at(fact.at);
         if let Some(local) = &fact.what.local {

@@ -3,8 +3,8 @@
 use crate::container::News;
 use crate::facts::{Facts, Line};
 use crate::finding::{Confidence, Finding, Verdict};
+use crate::lives;
 use crate::rule::{Code, Need, Rule};
-use crate::whose;
 
 pub(super) const RULE: Rule = Rule {
     code: Code(401),
@@ -19,7 +19,7 @@ sends no such signal: its victim says no farewell.",
     ],
     needs: &[Need::ServerLog],
     brings: &[Code(101), Code(406), Code(410), Code(821)],
-    texts: &whose::PORTS,
+    texts: &lives::PORTS,
     sources: &["redis: server.c sigShutdownHandler"],
     check,
     ..Rule::PLAIN

@@ -1,5 +1,6 @@
 //! The server is still reading its data.
 
+use crate::evidence::counted;
 use crate::facts::{Facts, Failure, Line, span};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
@@ -37,7 +38,10 @@ fn check(facts: &Facts) -> Vec<Finding> {
     if let Some(first) = told.first() {
         finding = finding.supported(
             first.place.clone(),
-            format!("{} calls were answered LOADING", told.len()),
+            format!(
+                "{} answered LOADING",
+                counted(told.len(), "call was", "calls were")
+            ),
         );
     }
     if let Some(look) = now {

@@ -1,5 +1,6 @@
 //! The provider of a managed server took it down.
 
+use crate::evidence::counted;
 use crate::facts::Facts;
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::provider::Act;
@@ -67,8 +68,8 @@ fn check(facts: &Facts) -> Vec<Finding> {
             (
                 first.place.clone(),
                 format!(
-                    "{} calls failed from a minute before it to a quarter of an hour after",
-                    failed.len()
+                    "{} failed from a minute before it to a quarter of an hour after",
+                    counted(failed.len(), "call", "calls")
                 ),
             )
         });

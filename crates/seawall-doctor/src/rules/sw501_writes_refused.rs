@@ -1,5 +1,6 @@
 //! The server refuses writes: it has as much data as it may.
 
+use crate::evidence::counted;
 use crate::facts::{Facts, Failure, Look, bytes};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::memory;
@@ -34,7 +35,10 @@ fn check(facts: &Facts) -> Vec<Finding> {
     if let Some(first) = told.first() {
         finding = finding.supported(
             first.place.clone(),
-            format!("{} writes were answered OOM", told.len()),
+            format!(
+                "{} answered OOM",
+                counted(told.len(), "write was", "writes were")
+            ),
         );
     }
     let mut out = Vec::new();
@@ -46,7 +50,14 @@ fn check(facts: &Facts) -> Vec<Finding> {
             refused = true;
             sources += 1;
             let between = look.between().unwrap_or_default();
-            let says = format!("{rose} commands were answered OOM in {between}");
+            let says = format!(
+                "{} answered OOM in {between}",
+                counted(
+                    usize::try_from(rose).unwrap_or(usize::MAX),
+                    "command was",
+                    "commands were"
+                )
+            );
             finding = finding.at(look.at).supported(look.place("INFO"), says);
         }
         let says = fullness(look);

@@ -1,6 +1,7 @@
 //! A script runs longer than its limit, and everybody is told BUSY.
 
 use crate::commands::{self, Kind, OUTRAN, host};
+use crate::evidence::counted;
 use crate::facts::{Facts, Reach};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
@@ -60,7 +61,10 @@ fn check(facts: &Facts) -> Vec<Finding> {
         finding = finding.at(fact.at);
     }
     if let Some(first) = told.first() {
-        let says = format!("{} calls were answered BUSY", told.len());
+        let says = format!(
+            "{} answered BUSY",
+            counted(told.len(), "call was", "calls were")
+        );
         finding = finding.supported(first.place.clone(), says);
     }
     for (slow, stall) in facts

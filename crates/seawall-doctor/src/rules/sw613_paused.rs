@@ -1,5 +1,6 @@
 //! The server was told to make its clients wait.
 
+use crate::evidence::counted;
 use crate::facts::{Facts, Look};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
@@ -43,7 +44,10 @@ fn of(facts: &Facts, look: &Look) -> Option<Finding> {
             let between = look.between().unwrap_or_default();
             (
                 Confidence::Likely,
-                format!("CLIENT PAUSE was called {rose} times in {between}"),
+                format!(
+                    "CLIENT PAUSE was called {} in {between}",
+                    counted(usize::try_from(rose).unwrap_or(usize::MAX), "time", "times")
+                ),
             )
         }
         _ => return None,

@@ -1,5 +1,6 @@
 //! A save failed, and writes are refused.
 
+use crate::evidence::counted;
 use crate::facts::{Facts, Failure, Line};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
@@ -57,7 +58,10 @@ fn check(facts: &Facts) -> Vec<Finding> {
     if let Some(first) = told.first() {
         finding = finding.supported(
             first.place.clone(),
-            format!("{} writes were answered MISCONF", told.len()),
+            format!(
+                "{} answered MISCONF",
+                counted(told.len(), "write was", "writes were")
+            ),
         );
     }
     if let Some(look) = now {

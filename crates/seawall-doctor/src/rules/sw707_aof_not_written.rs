@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::evidence::counted;
 use crate::facts::{Facts, Line};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
@@ -66,7 +67,10 @@ fn check(facts: &Facts) -> Vec<Finding> {
         finding = finding.at(fact.at);
     }
     if let Some(first) = told.first() {
-        let says = format!("{} writes were answered MISCONF", told.len());
+        let says = format!(
+            "{} answered MISCONF",
+            counted(told.len(), "write was", "writes were")
+        );
         finding = finding.supported(first.place.clone(), says);
     }
     if let Some(look) = now {

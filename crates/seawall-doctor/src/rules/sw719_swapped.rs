@@ -1,5 +1,6 @@
 //! Somebody swapped two databases, or emptied and read them anew.
 
+use crate::evidence::counted;
 use crate::facts::Facts;
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
@@ -33,7 +34,10 @@ fn check(facts: &Facts) -> Vec<Finding> {
             continue;
         };
         let between = look.between().unwrap_or_default();
-        let says = format!("SWAPDB was called {rose} times in {between}");
+        let says = format!(
+            "SWAPDB was called {} in {between}",
+            counted(usize::try_from(rose).unwrap_or(usize::MAX), "time", "times")
+        );
         finding = finding.supported(look.place("INFO"), says.as_str());
         claims.push(says);
     }
@@ -78,7 +82,7 @@ mod tests {
     fn a_count_that_rises_and_a_line_of_the_log_are_told() {
         let found = check(&twice(&info(1), 60, &info(2)));
         assert!(
-            found[0].claim.contains("1 times in 60 s"),
+            found[0].claim.contains("1 time in 60 s"),
             "{}",
             found[0].claim
         );

@@ -1,6 +1,6 @@
 //! Writes go to a replica.
 
-use crate::evidence;
+use crate::evidence::{self, counted};
 use crate::facts::{Facts, Failure, Look};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::provider::Act;
@@ -55,14 +55,17 @@ fn check(facts: &Facts) -> Vec<Finding> {
     let mut finding = Finding::new(RULE.code, RULE.title, Verdict::Cause, Confidence::Likely)
         .supported(
             first.place.clone(),
-            format!("{} writes were answered READONLY", told.len()),
+            format!(
+                "{} answered READONLY",
+                counted(told.len(), "write was", "writes were")
+            ),
         );
     for fact in &told {
         finding = finding.at(fact.at);
     }
     let mut claim = vec![format!(
-        "{} writes were answered READONLY{}",
-        told.len(),
+        "{} answered READONLY{}",
+        counted(told.len(), "write was", "writes were"),
         evidence::when(finding.window)
     )];
     let mut sure = false;

@@ -1,6 +1,6 @@
 //! The primary refuses writes, since too few replicas are near enough.
 
-use crate::evidence;
+use crate::evidence::{self, counted};
 use crate::facts::{Facts, Look};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
@@ -52,7 +52,10 @@ fn check(facts: &Facts) -> Vec<Finding> {
     let mut claim = if told.is_empty() {
         "The primary refuses writes now".to_owned()
     } else {
-        format!("{} writes were answered NOREPLICAS", told.len())
+        format!(
+            "{} answered NOREPLICAS",
+            counted(told.len(), "write was", "writes were")
+        )
     };
     if let Some((look, good)) = guarded {
         let of = wanted(look).map_or_else(String::new, |wanted| {

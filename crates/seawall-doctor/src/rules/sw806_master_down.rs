@@ -1,6 +1,6 @@
 //! A replica without its primary refuses to answer.
 
-use crate::evidence;
+use crate::evidence::{self, counted};
 use crate::facts::{Facts, span};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
@@ -39,7 +39,10 @@ fn check(facts: &Facts) -> Vec<Finding> {
         Confidence::Likely
     };
     let mut finding = evidence::finding(&RULE, Verdict::Cause, confidence, &told);
-    let mut claim = format!("{} calls were answered MASTERDOWN", told.len());
+    let mut claim = format!(
+        "{} answered MASTERDOWN",
+        counted(told.len(), "call was", "calls were")
+    );
     if let Some(look) = down {
         let since = look.number("master_link_down_since_seconds");
         let since = since.map_or_else(String::new, |seconds| format!(" for {}", span(seconds)));

@@ -1,5 +1,6 @@
 //! A provider made a replica the primary.
 
+use crate::evidence::counted;
 use crate::facts::Facts;
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::provider::Act;
@@ -76,12 +77,15 @@ fn check(facts: &Facts) -> Vec<Finding> {
         if let Some(first) = failed.first() {
             finding = finding.at(first.at).supported(
                 first.place.clone(),
-                format!("{} calls failed around it, the first here", failed.len()),
+                format!(
+                    "{} failed around it, the first here",
+                    counted(failed.len(), "call", "calls")
+                ),
             );
         }
         found.push(
             finding
-                .claims(format!("{says} ({}); {} calls failed around it.", fact.what.resource, failed.len()))
+                .claims(format!("{says} ({}); {} failed around it.", fact.what.resource, counted(failed.len(), "call", "calls")))
                 .fix("connect to the primary's own name (not to a node's), resolve it anew for each connect (JVM: networkaddress.cache.ttl=5), and try again with jitter for 60 s", "writes that were under way may be done twice", "")
                 .fix("why it failed over: the provider's events before it (maintenance window, scaling, a node that failed)", "", "")
                 .checked_by("a drill (aws elasticache test-failover --replication-group-id ID --node-group-id 0001): errors end within 30 s"),

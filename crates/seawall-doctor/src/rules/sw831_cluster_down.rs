@@ -1,6 +1,6 @@
 //! The cluster refuses commands: slots have no server.
 
-use crate::evidence;
+use crate::evidence::{self, counted};
 use crate::facts::{Facts, Look, times};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
@@ -52,7 +52,10 @@ fn check(facts: &Facts) -> Vec<Finding> {
         evidence::finding(&RULE, Verdict::Cause, confidence, &fails),
         &told,
     );
-    let mut claim = vec![format!("{} calls were answered CLUSTERDOWN", told.len())];
+    let mut claim = vec![format!(
+        "{} answered CLUSTERDOWN",
+        counted(told.len(), "call was", "calls were")
+    )];
     if told.is_empty() {
         claim = Vec::new();
     }

@@ -1,6 +1,6 @@
 //! Clients ask the wrong node, and go on doing so.
 
-use crate::evidence;
+use crate::evidence::{self, counted};
 use crate::facts::{Facts, Look};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
@@ -52,8 +52,8 @@ fn check(facts: &Facts) -> Vec<Finding> {
     if found.is_empty() && !told.is_empty() {
         let finding = evidence::finding(&RULE, Verdict::Cause, Confidence::Likely, &told);
         found.push(advised(finding.claims(format!(
-            "{} calls were redirected until their client gave them up.",
-            told.len()
+            "{} redirected until the client gave up.",
+            counted(told.len(), "call was", "calls were")
         ))));
     }
     found

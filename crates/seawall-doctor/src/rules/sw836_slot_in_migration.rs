@@ -1,6 +1,6 @@
 //! A slot is on its way from one node to another, and is not getting there.
 
-use crate::evidence;
+use crate::evidence::{self, counted};
 use crate::facts::Facts;
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
@@ -39,7 +39,10 @@ fn check(facts: &Facts) -> Vec<Finding> {
     let mut claim = if told.is_empty() {
         Vec::new()
     } else {
-        vec![format!("{} commands were answered TRYAGAIN", told.len())]
+        vec![format!(
+            "{} answered TRYAGAIN",
+            counted(told.len(), "command was", "commands were")
+        )]
     };
     if let Some((look, slots)) = moving {
         let first = slots[0];

@@ -79,8 +79,14 @@ fn check(facts: &Facts) -> Vec<Finding> {
     }
     for (look, one) in &denied {
         let says = format!(
-            "user {} at {} could not log in, {} times",
-            one.user, one.addr, one.count
+            "user {} at {} could not log in, {}",
+            one.user,
+            one.addr,
+            counted(
+                usize::try_from(one.count).unwrap_or(usize::MAX),
+                "time",
+                "times"
+            )
         );
         finding = finding
             .at(one.at)

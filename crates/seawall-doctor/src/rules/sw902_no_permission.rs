@@ -83,8 +83,14 @@ fn check(facts: &Facts) -> Vec<Finding> {
             (reason, _) => format!("a {reason}"),
         };
         let says = format!(
-            "user {} at {} was refused {what}, {} times",
-            one.user, one.addr, one.count
+            "user {} at {} was refused {what}, {}",
+            one.user,
+            one.addr,
+            counted(
+                usize::try_from(one.count).unwrap_or(usize::MAX),
+                "time",
+                "times"
+            )
         );
         finding = finding
             .at(one.at)
