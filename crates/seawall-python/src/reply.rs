@@ -1,7 +1,8 @@
 //! Replies as the objects that redis-py makes of them.
 
+use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString};
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList};
 use seawall_wire::decode::{Aggregate, Size, Visitor, visit};
 use seawall_wire::{Limits, Value, WireError};
 
@@ -38,10 +39,32 @@ impl Codec {
         if self.encoding.is_none()
             && let Ok(text) = std::str::from_utf8(bytes)
         {
-            return Ok(PyString::new(py, text).into_any());
+            return string_of(py, text);
         }
         let (encoding, errors) = self.encoding().unwrap_or(("utf-8", "strict"));
-        calls::method(&PyBytes::new(py, bytes), "decode", (encoding, errors))
+        calls::method(&bytes_of(py, bytes)?, "decode", (encoding, errors))
+    }
+}
+
+/// As `PyBytes::new`, which panics where there is no memory for it: here that is a `MemoryError`.
+pub(crate) fn bytes_of<'py>(py: Python<'py>, content: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    let len = content.len().cast_signed();
+    #[expect(unsafe_code, reason = "pyo3 has no form of it that can fail")]
+    // SAFETY: the bytes are copied from a slice of that length; what is returned is ours, or null with an exception set.
+    unsafe {
+        let made = ffi::PyBytes_FromStringAndSize(content.as_ptr().cast(), len);
+        Bound::from_owned_ptr_or_err(py, made)
+    }
+}
+
+/// As [`bytes_of`], for text.
+fn string_of<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyAny>> {
+    let len = text.len().cast_signed();
+    #[expect(unsafe_code, reason = "pyo3 has no form of it that can fail")]
+    // SAFETY: as above.
+    unsafe {
+        let made = ffi::PyUnicode_FromStringAndSize(text.as_ptr().cast(), len);
+        Bound::from_owned_ptr_or_err(py, made)
     }
 }
 
@@ -145,7 +168,8 @@ impl<'py> Builder<'py, '_> {
             let text = self.codec.text(self.py, content);
             self.put_or_fail(text);
         } else {
-            self.put(PyBytes::new(self.py, content).into_any());
+            let bytes = bytes_of(self.py, content);
+            self.put_or_fail(bytes);
         }
     }
 }
@@ -227,7 +251,7 @@ pub(crate) fn of_value<'py>(
         if decode {
             codec.text(py, bytes)
         } else {
-            Ok(PyBytes::new(py, bytes).into_any())
+            bytes_of(py, bytes)
         }
     };
     let list = |values: Vec<Value>| -> PyResult<Bound<'py, PyAny>> {

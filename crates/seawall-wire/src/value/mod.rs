@@ -48,12 +48,22 @@ pub enum Value {
     },
 }
 
+/// For a copy of a frame of this size and more it is looked whether there is memory.
+const LARGE: usize = 1 << 20;
+
 impl Value {
     /// Reads the frame at the start of `frame`: its value and its length.
     ///
     /// A string costs one allocation. What an aggregate announces is never allocated beyond what the bytes at hand
-    /// can hold. Errors are those of [`decode::visit`].
+    /// can hold. Errors are those of [`decode::visit`]; where there is no memory for a copy of a large frame, it is too large.
     pub fn decode(frame: &[u8], limits: &Limits) -> Result<(Self, usize), WireError> {
+        if frame.len() >= LARGE && Vec::<u8>::new().try_reserve_exact(frame.len()).is_err() {
+            // Its copies would end the process.
+            return Err(WireError::FrameTooLarge {
+                offset: 0,
+                limit: LARGE as u64,
+            });
+        }
         let mut one = build::One(Self::Null);
         if let Some(len) = decode::visit_plain(frame, limits, &mut one)? {
             return Ok((one.0, len));

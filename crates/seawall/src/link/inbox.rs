@@ -25,6 +25,8 @@ pub(crate) struct Inbox {
     end: usize,
     scanner: Scanner,
     missing: u64,
+    /// The process has no memory for what comes.
+    starved: bool,
 }
 
 /// A whole frame at the front of the inbox.
@@ -42,6 +44,7 @@ impl Inbox {
             end: 0,
             scanner: Scanner::new(limits),
             missing: 0,
+            starved: false,
         }
     }
 
@@ -68,11 +71,27 @@ impl Inbox {
                 self.end -= self.start;
                 self.start = 0;
             }
-            if self.buffer.len() - self.end < wanted {
-                self.buffer.resize(self.grown(wanted), 0);
+            if self.buffer.len() - self.end < wanted && !self.grow(wanted) {
+                // Under a limit (`ulimit -v`, uWSGI's limit-as) that is the caller's error, not the process's end. What came
+                // is given up, and `next` says so: the connection goes with it.
+                self.starved = true;
+                self.start = 0;
+                self.end = 0;
             }
         }
         &mut self.buffer[self.end..]
+    }
+
+    /// Makes room for `wanted` more, if there is any to be had.
+    fn grow(&mut self, wanted: usize) -> bool {
+        let len = self.buffer.len();
+        for grown in [self.grown(wanted), self.end + wanted] {
+            if self.buffer.try_reserve_exact(grown - len).is_ok() {
+                self.buffer.resize(grown, 0);
+                return true;
+            }
+        }
+        false
     }
 
     /// How long the buffer becomes to have room for `wanted` more: longer by a part of itself, so that the copies of a
@@ -100,6 +119,9 @@ impl Inbox {
 
     /// The next whole frame, if it is here.
     pub(crate) fn next(&mut self) -> Result<Option<Frame>, WireError> {
+        if self.starved {
+            return Err(no_memory(self.buffer.len()));
+        }
         if self.start == self.end {
             return Ok(None);
         }
@@ -128,5 +150,13 @@ impl Inbox {
             self.start = 0;
             self.end = 0;
         }
+    }
+}
+
+/// There is no memory for a frame longer than this.
+pub(crate) fn no_memory(len: usize) -> WireError {
+    WireError::FrameTooLarge {
+        offset: 0,
+        limit: len as u64,
     }
 }
