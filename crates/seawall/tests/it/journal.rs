@@ -185,7 +185,8 @@ fn an_outage_is_counted_and_on_disk_as_in_memory_without_keys_and_values() {
 fn a_retry_and_a_refusal_to_retry_are_kept_with_their_commands() {
     let server = server();
     let relay = relay(&server);
-    let client = client(relay.addr(), "deadline=2s");
+    // So many that the relay is healed before the last of them is lost as well.
+    let client = client(relay.addr(), "deadline=2s&attempts=10");
     client.ping().expect("an answer");
     let lose = |only: &str| Fault::LoseReply {
         every: 1,
