@@ -23,6 +23,9 @@ impl<'a> Life<'a> {
             match fact.what.line {
                 Line::Started => found.extend(running.replace(fact).map(|last| (last, *fact))),
                 Line::Farewell | Line::Crashed(_) | Line::AllocationFailed => running = None,
+                // Its own line tells whole seconds, and may seem to stand before the start of the process that got it.
+                Line::Signalled(_) if running.is_none_or(|last| last.what.pid != fact.what.pid) => {
+                }
                 // A child that saves has another id, and lives on for a moment.
                 _ if running.is_none_or(|last| last.what.pid == fact.what.pid) => {
                     running = Some(fact);
@@ -218,5 +221,17 @@ mod tests {
         let beside = later.replace(" 03:", " 02:");
         let two = [("redis-1.log", LIFE.to_owned()), ("redis-2.log", beside)];
         assert_eq!(lives(&two), apart);
+    }
+
+    #[test]
+    fn a_signal_in_the_second_of_the_start_is_no_line_of_an_earlier_process() {
+        let start =
+            "9:C 23 Nov 2026 02:58:11.655 * oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo\n";
+        let stop = "9:signal-handler (1795402691) Received SIGTERM scheduling shutdown...\n\
+9:M 23 Nov 2026 02:58:11.759 # User requested shutdown...\n\
+9:M 23 Nov 2026 02:58:11.760 # Redis is now ready to exit, bye bye...\n";
+        let next = start.replace("9:", "11:").replace("11.655", "12.100");
+        let text = format!("{start}{stop}{next}");
+        assert_eq!(lives(&[("redis.log", text)]), [("redis".to_owned(), 0)]);
     }
 }

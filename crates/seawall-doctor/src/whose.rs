@@ -116,6 +116,7 @@ pub(crate) fn is_said(failure: Failure) -> bool {
             | Failure::Denied
             | Failure::OutOfMemory
             | Failure::SaveFailed
+            | Failure::ReadOnly
             | Failure::MaxClients
             | Failure::Busy
     )

@@ -51,6 +51,12 @@ pub(super) const TEXTS: &[Known] = &[
     own("AUTH failed: ", Failure::Auth),
     shared("Authentication required", Failure::Auth),
     own("NOPERM ", Failure::Denied),
+    // redis-py leaves the first word out.
+    own("this user has no permissions", Failure::Denied),
+    own("has no permissions to run", Failure::Denied),
+    own("has no permissions to access", Failure::Denied),
+    own("Link with MASTER is down", Failure::NotConnected),
+    own("Hash slot not served", Failure::Cluster),
     own("CLUSTERDOWN ", Failure::Cluster),
     own("Too many Cluster redirections", Failure::Cluster),
     own("No more cluster attempts left", Failure::Cluster),
@@ -376,6 +382,18 @@ mod tests {
             (
                 "ReplyError: NOPERM this user has no permissions to access one of the keys used as arguments",
                 F::Denied,
+            ),
+            (
+                "redis.exceptions.NoPermissionError: this user has no permissions to run the 'set' command",
+                F::Denied,
+            ),
+            (
+                "redis.exceptions.MasterDownError: Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+                F::NotConnected,
+            ),
+            (
+                "redis.exceptions.ClusterDownError: Hash slot not served",
+                F::Cluster,
             ),
             (
                 "Error: Stream isn't writeable and enableOfflineQueue options is false",
