@@ -104,7 +104,10 @@ def test_more_times_than_are_worth_recording_are_thinned_evenly(server, told, mo
     (one,) = (one for one in points(reader)["db.client.connection.use_time"]
               if one.attributes["server.port"] == server.port)
     assert 20 <= one.count <= 50
-    assert one.sum / one.count == pytest.approx(kept["sum"] / kept["count"], rel=0.7)
+    # A call that was held up weighs much in the mean of fifty, and nothing in where most of them are.
+    most, (count, _) = max(kept["buckets"].items(), key=lambda bucket: bucket[1])
+    recorded = one.bucket_counts[one.explicit_bounds.index(float(most))]
+    assert recorded / one.count == pytest.approx(count / kept["count"], abs=0.1)
 
 
 def test_a_second_install_counts_nothing_twice(url, told) -> None:
