@@ -148,6 +148,9 @@ impl Logs {
                     return Exit::Unable;
                 }
             };
+            if !ended && output::reader_gone() {
+                return Exit::Well;
+            }
             let lines = followed.look(Given { now: doctor::now() });
             for line in lines
                 .into_iter()

@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
 /// What was asked for, to standard output. A reader that has gone (`| head`) is no failure.
 pub(crate) fn out(text: impl Display) -> io::Result<()> {
     match writeln!(io::stdout().lock(), "{text}") {
@@ -17,6 +19,14 @@ pub(crate) fn out_while_read(text: impl Display) -> io::Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         other => other.map(|()| true),
     }
+}
+
+/// Whether nobody reads standard output any more: who has nothing to say for a while would find out when it has.
+pub(crate) fn reader_gone() -> bool {
+    let out = io::stdout();
+    let mut asked = [PollFd::new(&out, PollFlags::empty())];
+    let now = Timespec::default();
+    poll(&mut asked, Some(&now)).is_ok_and(|_| asked[0].revents().contains(PollFlags::ERR))
 }
 
 /// Many lines, to standard output; no more of them once the reader has gone.

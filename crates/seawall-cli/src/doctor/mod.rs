@@ -324,6 +324,7 @@ fn watch(
                 let lines = load.iter().flat_map(Load::lines);
                 return output::out_all(lines).map_or_else(failed, |()| last);
             }
+            Ok(false) if output::reader_gone() => return last,
             Ok(false) => {}
             Err(error) => return failed(error),
         }

@@ -232,3 +232,39 @@ fn a_watched_log_loses_nothing_to_a_rotation() {
     );
     assert_eq!(code, Some(1));
 }
+
+#[test]
+fn who_is_read_by_nobody_any_more_ends_though_nothing_new_comes() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let log = dir.path().join("app.log");
+    append(&log, &refused("GET"));
+    let path = log.display().to_string();
+    for (words, code) in [
+        (&["logs", "--follow", &path][..], 0),
+        (&["doctor", &path, "--watch", "1"], 1),
+    ] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_seawall"))
+            .args(words)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it runs");
+        let mut out = BufReader::new(child.stdout.take().expect("it is piped"));
+        out.read_line(&mut String::new())
+            .expect("it says something");
+        drop(out);
+        let until = Instant::now() + PATIENCE;
+        let ended = loop {
+            if let Some(ended) = child.try_wait().expect("it can be asked") {
+                break ended;
+            }
+            if Instant::now() > until {
+                child.kill().expect("it is ended");
+                panic!("{words:?} goes on");
+            }
+            thread::sleep(Duration::from_millis(20));
+        };
+        assert_eq!(ended.code(), Some(code), "{words:?}");
+    }
+}

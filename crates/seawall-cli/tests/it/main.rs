@@ -5,6 +5,7 @@ mod breaking_off;
 mod diagnosing;
 mod fixing;
 mod following;
+mod mistakes;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
