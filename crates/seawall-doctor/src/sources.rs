@@ -202,6 +202,11 @@ fn of_file(path: &str, given: Given, files: &mut Files, told: &mut Told) {
 
 fn add(path: &str, read: io::Result<(Kind, Facts)>, told: &mut Told) {
     match read {
+        Ok((Kind::Empty, _)) if path == "-" => told.unread(
+            "standard input",
+            "is empty",
+            "pipe something into it: redis-cli INFO | seawall doctor -",
+        ),
         Ok((Kind::Empty, _)) => told.unread(
             path,
             "is empty",

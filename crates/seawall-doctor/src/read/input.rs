@@ -1,6 +1,7 @@
 //! Bytes of text, out of what they were put into: compressed, in another encoding, exported from the journal.
 
 mod export;
+pub(super) mod tar;
 mod utf16;
 pub(super) mod zip;
 
@@ -15,8 +16,8 @@ use lzma_rust2::XzReader;
 use ruzstd::decoding::StreamingDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 
-/// Enough to know what is in front: a byte-order mark, a magic number, the first field of an export.
-const FRONT: u64 = 32;
+/// Enough to know what is in front: a byte-order mark, a magic number, the first field of an export, the first head of a tar.
+const FRONT: u64 = 265;
 
 /// So much memory the dictionary of xz may take: that of `xz -9` is 64 MiB.
 const XZ_KB_MAX: u32 = 66 * 1024;
@@ -44,6 +45,8 @@ pub(super) enum Held<'a> {
     Text(Box<dyn Read + 'a>),
     /// Files of their own.
     Zip(Box<dyn Read + 'a>),
+    /// The same.
+    Tar(Box<dyn Read + 'a>),
 }
 
 /// What is in `input`. What breaks off is read as far as it goes, and `broken` says so.
@@ -53,6 +56,9 @@ pub(super) fn held<'a>(input: impl Read + 'a, broken: &Broken) -> io::Result<Hel
         let (front, rest) = peeked(input)?;
         if front.starts_with(zip::BEGINS) {
             return Ok(Held::Zip(Box::new(rest)));
+        }
+        if tar::begins(&front) {
+            return Ok(Held::Tar(Box::new(rest)));
         }
         match unpacked(&front, rest) {
             Ok((plain, what)) => input = Box::new(Lenient::new(plain, broken, what)),
@@ -99,6 +105,7 @@ pub(super) fn is_plain(front: &[u8]) -> bool {
         b"__REALTIME_TIMESTAMP=",
     ];
     !marks.iter().any(|mark| front.starts_with(mark))
+        && !tar::begins(front)
         && unpacked(front, Cursor::new(Vec::new()).chain(nothing)).is_err()
         && refuse(front).is_ok()
 }

@@ -81,7 +81,14 @@ pub fn file(name: &str, input: impl Read, given: Given) -> io::Result<(Kind, Fac
     let broken = input::Broken::default();
     let (kind, mut facts) = match input::held(input, &broken)? {
         Held::Text(text) => of_text(name, text, given)?,
-        Held::Zip(files) => of_zip(name, files, given)?,
+        Held::Zip(files) => of_archive(name, given, |each| {
+            let files = BufReader::with_capacity(64 * 1024, files);
+            input::zip::walk(files, path::FILES_MAX, each)
+        })?,
+        Held::Tar(files) => of_archive(name, given, |each| {
+            let files = BufReader::with_capacity(64 * 1024, files);
+            input::tar::walk(files, path::FILES_MAX, each)
+        })?,
     };
     facts
         .unseen
@@ -90,11 +97,14 @@ pub fn file(name: &str, input: impl Read, given: Given) -> io::Result<(Kind, Fac
 }
 
 /// The files of an archive, each by itself. It is of the kind of the first that is of any.
-fn of_zip(name: &str, files: impl Read, given: Given) -> io::Result<(Kind, Facts)> {
+fn of_archive(
+    name: &str,
+    given: Given,
+    walk: impl FnOnce(&mut dyn FnMut(&str, &mut dyn Read)) -> input::zip::Walked,
+) -> io::Result<(Kind, Facts)> {
     let mut all = Facts::default();
     let mut kind = Kind::Unknown;
-    let files = BufReader::with_capacity(64 * 1024, files);
-    let walked = input::zip::walk(files, path::FILES_MAX, |file_name, file| {
+    let walked = walk(&mut |file_name, file| {
         let within = format!("{name}/{file_name}");
         match self::inner(&within, file, given) {
             Ok((Kind::Unknown | Kind::Empty, _)) => {}
@@ -105,7 +115,7 @@ fn of_zip(name: &str, files: impl Read, given: Given) -> io::Result<(Kind, Facts
             Err(error) => all.unseen.push(Unseen {
                 what: within,
                 why: error.to_string(),
-                how: "unzip it, and give the file by itself".to_owned(),
+                how: "unpack it, and give the file by itself".to_owned(),
             }),
         }
     });
@@ -121,11 +131,11 @@ fn of_zip(name: &str, files: impl Read, given: Given) -> io::Result<(Kind, Facts
             "{} of its files cannot be read here: {}",
             walked.closed, walked.why
         );
-        unseen(why, "unzip it, and give its files");
+        unseen(why, "unpack it, and give its files");
     }
     if let Some(words) = walked.broken {
         let why = format!("{words}: {} of its files were read", walked.files);
-        unseen(why, "copy it again, whole, or unzip it");
+        unseen(why, "copy it again, whole, or unpack it");
     }
     match all.unseen.first() {
         Some(one) if kind == Kind::Unknown => Err(io::Error::other(one.why.clone())),

@@ -78,9 +78,12 @@ fn check(facts: &Facts) -> Vec<Finding> {
         finding = finding.supported(first.place.clone(), "the first of them");
     }
     for (look, one) in &denied {
+        let user = match one.user.as_str() {
+            "" => "a user without a name".to_owned(),
+            name => format!("user {name}"),
+        };
         let says = format!(
-            "user {} at {} could not log in, {}",
-            one.user,
+            "{user} at {} could not log in, {}",
             one.addr,
             counted(
                 usize::try_from(one.count).unwrap_or(usize::MAX),
@@ -90,7 +93,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
         );
         finding = finding
             .at(one.at)
-            .struck(format!("user {} at {}", one.user, host(&one.addr)))
+            .struck(format!("{user} at {}", host(&one.addr)))
             .supported(look.place("ACL LOG"), says);
     }
     let silent = Heard::of(facts, &NO_LOGIN).map_or(0, |heard| heard.lines.len());

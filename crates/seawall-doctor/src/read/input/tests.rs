@@ -105,7 +105,7 @@ fn walked(bytes: &[u8]) -> (Vec<String>, zip::Walked) {
 fn text<'a>(bytes: &'a [u8], broken: &Broken) -> io::Result<Box<dyn Read + 'a>> {
     match held(bytes, broken)? {
         Held::Text(text) => Ok(text),
-        Held::Zip(files) => Ok(files),
+        Held::Zip(files) | Held::Tar(files) => Ok(files),
     }
 }
 
