@@ -48,6 +48,8 @@ def test_what_cannot_be_read_is_told_and_loses_nothing(server, tmp_path: pathlib
         seawall.doctor.diagnose("http://localhost/")
     with pytest.raises(ValueError, match="0.1 to 60"):
         seawall.doctor.diagnose(server.url, within=0)
+    with pytest.raises(ValueError, match="within is '5'"):
+        seawall.doctor.diagnose(server.url, within="5")  # type: ignore[arg-type]
 
 
 def test_a_password_is_in_nothing_that_is_said(server, tmp_path: pathlib.Path) -> None:

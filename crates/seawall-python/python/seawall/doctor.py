@@ -124,7 +124,7 @@ def diagnose(*sources: str | os.PathLike[str], within: float = 5.0) -> Diagnosis
     Without a source it looks at ``redis://127.0.0.1:6379``. A look at one server ends ``within`` so many seconds, 0.1 to 60.
     Raises :class:`DoctorError` if nothing could be looked at; if only some could not, ``unread`` has them.
     """
-    if not 0.1 <= within <= 60:
+    if not isinstance(within, (int, float)) or not 0.1 <= within <= 60:
         raise ValueError(f"within is {within!r}: give a number of seconds from 0.1 to 60")
     told, text, unread = _ext.diagnose([os.fspath(source) for source in sources], within)
     if told is None:
