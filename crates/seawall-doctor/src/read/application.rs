@@ -240,10 +240,15 @@ impl Searcher for Application {
             (false, _) => {}
         }
         if let Some(first) = self.first_stranger {
-            facts.assumed.insert(format!(
-                "{}: {} failures in which nothing names Redis are not counted, the first in line {first}",
-                self.source, self.strangers
-            ));
+            let how_many = match self.strangers {
+                1 => "1 failure in which nothing names Redis is not counted, in line".to_owned(),
+                many => format!(
+                    "{many} failures in which nothing names Redis are not counted, the first in line"
+                ),
+            };
+            facts
+                .assumed
+                .insert(format!("{}: {how_many} {first}", self.source));
         }
         let found = self.found.end(&self.source, facts);
         facts.client_log.extend(found);
@@ -294,6 +299,7 @@ mod tests {
             "2026-11-23T02:58:11Z requests.exceptions.ReadTimeout: HTTPConnectionPool(host='api'): Read timed out. (read timeout=3)\n",
             "2026-11-23T02:58:11Z dial tcp 10.0.0.9:5432: connect: connection refused\n",
             "2026-11-23T02:58:11Z Connection refused\n",
+            "2026-11-23T02:58:11Z smtp: Connection closed by server\n",
         ] {
             let facts = application(line);
             assert_eq!(facts.client_log, [], "{line}");
@@ -301,7 +307,7 @@ mod tests {
                 facts
                     .assumed
                     .iter()
-                    .any(|words| words.contains("1 failures in which nothing names Redis")),
+                    .any(|words| words.contains("1 failure in which nothing names Redis")),
                 "{line}: {:?}",
                 facts.assumed
             );

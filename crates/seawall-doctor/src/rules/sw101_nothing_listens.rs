@@ -1,7 +1,7 @@
 //! Nothing listens on the port.
 
 use crate::evidence::counted;
-use crate::facts::{ClientLine, Fact, Facts, Failure, Look, Reach};
+use crate::facts::{ClientLine, Fact, Facts, Failure, Look, Reach, span};
 use crate::finding::{Confidence, Finding, Verdict};
 use crate::rule::{Code, Need, Rule};
 
@@ -76,7 +76,10 @@ fn check(facts: &Facts) -> Vec<Finding> {
         if let Some(look) = facts.looks.iter().find(up) {
             finding = finding.supported(
                 look.place("INFO"),
-                format!("it is up again, {}", look.counting_since()),
+                format!(
+                    "it answers now, and has run for {}",
+                    span(look.number("uptime_in_seconds").unwrap_or(0))
+                ),
             );
         }
         found.push(advised(finding));
@@ -105,7 +108,7 @@ fn on_the_way(mut finding: Finding, look: &Look) -> Finding {
         finding.claim, look.source
     );
     finding
-        .supported(look.place("INFO"), format!("it runs {}", look.counting_since()))
+        .supported(look.place("INFO"), format!("it has run for {}", span(look.number("uptime_in_seconds").unwrap_or(0))))
         .fix(
             "from the client's host: nc -vz HOST PORT; on the server's host: iptables-save | grep -i reject, nft list ruleset, ss -ltn",
             "",
@@ -186,7 +189,7 @@ mod tests {
         // It was started anew, or nobody knows in which zone the log's times are.
         for other in [told(60, "Z"), told(9_000, "")] {
             assert_eq!(other.title, RULE.title);
-            assert!(other.supports[1].says.starts_with("it is up again"));
+            assert!(other.supports[1].says.starts_with("it answers now"));
         }
     }
 

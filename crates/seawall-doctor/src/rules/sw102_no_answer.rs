@@ -73,11 +73,18 @@ fn check(facts: &Facts) -> Vec<Finding> {
                 .checked_by("redis-cli -h HOST -p PORT PING answers from the client's host"),
         );
     }
-    let known = found.iter().any(|finding| finding.title == NO_REDIS);
-    found.extend(facts.looks.iter().filter_map(|look| broke_off(facts, look)));
-    if !known {
-        found.extend(of_web(facts));
+    if let Some(web) = of_web(facts) {
+        match found.iter_mut().find(|finding| finding.title == NO_REDIS) {
+            // Both saw it: whoever looked, and who called before.
+            Some(seen) => {
+                seen.confidence = Confidence::Strong;
+                seen.supports.extend(web.supports);
+                seen.window = web.window.or(seen.window);
+            }
+            None => found.push(web),
+        }
     }
+    found.extend(facts.looks.iter().filter_map(|look| broke_off(facts, look)));
     let told: Vec<_> = facts.failures(Failure::ConnectTimeout).collect();
     if found.is_empty() && told.len() >= 2 {
         let mut finding = Finding::new(RULE.code, RULE.title, Verdict::Cause, Confidence::Likely)
@@ -198,6 +205,13 @@ mod tests {
         let line = "2026-11-23T02:58:11Z redis.exceptions.InvalidResponse: Protocol error, got \"<\" as reply type byte\n";
         let found = check(&application(&line.repeat(3)));
         assert_eq!(found[0].title, NO_REDIS);
+        let mut both = application(&line.repeat(3));
+        let http = Reach::NotRedis("an HTTP server".to_owned());
+        both.looks.push(Look::new("cache:6379", None, http));
+        assert_eq!(
+            verdicts(check(&both)),
+            [(Verdict::Cause, Confidence::Strong)]
+        );
         assert!(
             found[0].claim.starts_with("3 calls were"),
             "{}",
