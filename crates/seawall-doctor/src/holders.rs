@@ -20,24 +20,27 @@ pub(crate) fn of(clients: &[Peer]) -> Vec<Holder> {
     if clients.len() < CROWD {
         return Vec::new();
     }
-    let mut sought: BTreeMap<SocketAddr, &str> = clients
+    let sought: BTreeMap<SocketAddr, &str> = clients
         .iter()
         .filter_map(|client| Some((client.addr.parse().ok()?, &*client.addr)))
         .collect();
-    let mut addrs: BTreeMap<u64, &str> = BTreeMap::new();
-    let mut ours = BTreeSet::new();
+    let mut found: BTreeMap<u64, Row> = BTreeMap::new();
     for _ in 0..ASKED_MAX {
-        for (addr, inode) in sockets() {
-            if let Some(text) = sought.remove(&addr) {
-                ours.insert(addr.ip());
-                addrs.insert(inode, text);
-            }
-        }
+        let rows = rows().filter(|row| sought.contains_key(&row.local));
+        found.extend(rows.map(|row| (row.inode, row)));
+        let ours: BTreeSet<_> = found.values().map(|row| row.local).collect();
+        let hosts: BTreeSet<_> = ours.iter().map(SocketAddr::ip).collect();
         // Whoever has another host's address is not looked for again.
-        if sought.keys().all(|addr| !ours.contains(&addr.ip())) {
+        let mut missed = sought.keys().filter(|addr| !ours.contains(addr));
+        if missed.all(|addr| !hosts.contains(&addr.ip())) {
             break;
         }
     }
+    let server = server_port(found.values());
+    let of_server = found.values().filter(|row| Some(row.to) == server);
+    let addrs = of_server
+        .map(|row| (row.inode, sought[&row.local]))
+        .collect::<BTreeMap<_, _>>();
     if addrs.is_empty() {
         return Vec::new();
     }
@@ -47,11 +50,28 @@ pub(crate) fn of(clients: &[Peer]) -> Vec<Holder> {
         .collect()
 }
 
-/// The addresses and inodes of this host's sockets.
-fn sockets() -> Vec<(SocketAddr, u64)> {
+/// A connection of this host's.
+struct Row {
+    local: SocketAddr,
+    /// The port that it leads to.
+    to: u16,
+    inode: u64,
+}
+
+fn rows() -> impl Iterator<Item = Row> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(fs::read_to_string);
-    let lines = tables.iter().flatten().flat_map(|table| table.lines());
-    lines.filter_map(socket).collect()
+    let rows = |table: String| table.lines().filter_map(row).collect::<Vec<_>>();
+    tables.into_iter().flatten().flat_map(rows)
+}
+
+/// The port that most of them lead to. A client's own port may serve another connection besides, to another server.
+fn server_port<'a>(rows: impl Iterator<Item = &'a Row>) -> Option<u16> {
+    let mut counts: BTreeMap<u16, usize> = BTreeMap::new();
+    for row in rows {
+        *counts.entry(row.to).or_default() += 1;
+    }
+    let most = counts.into_iter().max_by_key(|(_, count)| *count);
+    most.map(|(port, _)| port)
 }
 
 fn processes() -> impl Iterator<Item = u32> {
@@ -78,11 +98,13 @@ fn holder(pid: u32, addrs: &BTreeMap<u64, &str>) -> Option<Holder> {
     })
 }
 
-/// A line of `/proc/net/tcp`: the socket's own address, and its inode.
-fn socket(line: &str) -> Option<(SocketAddr, u64)> {
+/// A line of `/proc/net/tcp`. A connection that has ended and is remembered for a while has no inode.
+fn row(line: &str) -> Option<Row> {
     let mut words = line.split_whitespace();
-    let addr = address(words.nth(1)?)?;
-    Some((addr, words.nth(7)?.parse().ok()?))
+    let local = address(words.nth(1)?)?;
+    let to = address(words.next()?)?.port();
+    let inode = words.nth(6)?.parse().ok()?;
+    (inode != 0).then_some(Row { local, to, inode })
 }
 
 /// `0100007F:18EB`: words of 32 bits, each the wrong way round, and the port.
@@ -130,11 +152,24 @@ mod tests {
 
     #[test]
     fn this_process_holds_its_own_connections() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        let at = listener.local_addr().expect("it is bound");
-        let held: Vec<_> = (0..CROWD)
-            .map(|_| std::net::TcpStream::connect(at).expect("it listens"))
-            .collect();
+        let listen = || std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let (server, other) = (listen(), listen());
+        let to = |listener: &std::net::TcpListener| listener.local_addr().expect("it is bound");
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let held: Vec<_> = (0..CROWD).map(|_| dial(any, to(&server))).collect();
+        // Some had a connection to another server from the same port, which has ended, or have it still.
+        let mut kept = Vec::new();
+        for (number, stream) in held.iter().take(20).enumerate() {
+            let own = stream.local_addr().expect("it is connected");
+            let apart = dial(own, to(&other));
+            let accepted = other.accept().expect("it was dialled");
+            if number % 2 == 0 {
+                drop(apart);
+                drop(accepted);
+            } else {
+                kept.push((apart, accepted));
+            }
+        }
         let clients: Vec<_> = held
             .iter()
             .map(|stream| Peer {
@@ -142,13 +177,19 @@ mod tests {
                 ..Peer::default()
             })
             .collect();
-        // The kernel's table passes rows over while others open and close sockets, as tests do that run beside this one.
-        let all_held = (0..50).any(|_| {
-            let holders = of(&clients);
-            let ours = holders.iter().find(|one| one.pid == std::process::id());
-            ours.is_some_and(|ours| ours.addrs.len() == CROWD)
-        });
-        assert!(all_held);
+        let holders = of(&clients);
+        let ours = holders.iter().find(|one| one.pid == std::process::id());
+        assert_eq!(ours.map(|ours| ours.addrs.len()), Some(CROWD));
         assert_eq!(of(&clients[1..]), []);
+    }
+
+    /// A connection from a port that others may have too.
+    fn dial(from: SocketAddr, to: SocketAddr) -> std::net::TcpStream {
+        use socket2::{Domain, Socket, Type};
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        socket.set_reuse_address(true).expect("it is new");
+        socket.bind(&from.into()).expect("the port is free for it");
+        socket.connect(&to.into()).expect("it listens");
+        socket.into()
     }
 }
