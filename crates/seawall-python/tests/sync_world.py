@@ -63,6 +63,14 @@ def until(condition: Callable[[], Any], what: str = "it") -> Any:
     return came
 
 
+def answers(client: Any) -> bool:
+    """Whether the server answers; while the client takes it to be down, it does not."""
+    try:
+        return bool(client.ping())
+    except redis.RedisError:
+        return False
+
+
 def run_all(*calls: Callable[[], Any]) -> list[Any]:
     """Runs calls in threads of their own: what each returned or raised. Fails if one hangs."""
     outcomes: list[Any] = [TimeoutError("it hangs")] * len(calls)

@@ -18,7 +18,7 @@ import time
 import pytest
 import redis
 import seawall
-from sync_world import PEER, WAYS, Path, alone, built, every_way, native, pooled, run_all, until
+from sync_world import PEER, WAYS, Path, alone, answers, built, every_way, native, pooled, run_all, until
 
 # -- lost replies: nothing runs twice --
 
@@ -257,13 +257,6 @@ def test_every_call_into_a_silent_network_ends_by_its_deadline_with_its_cause(se
         relay.silent = False
         until(lambda: answers(client), "an answer")
         client.close()
-
-
-def answers(client):
-    try:
-        return client.ping()
-    except redis.RedisError:
-        return False
 
 
 @pytest.mark.parametrize("connected", [native, built, pooled], ids=lambda way: way.__name__)
