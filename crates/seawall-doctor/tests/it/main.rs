@@ -61,7 +61,10 @@ fn looked_at(server: &Server) -> Facts {
 
 fn log_of(server: &Server) -> Facts {
     let file = File::open(server.log_path()).expect("it has a log");
-    let (_, facts) = read::file("redis.log", file, Given { now: now() }).expect("it can be read");
+    // No further than it is long now: a server that fails again and again writes faster than a test reads.
+    let length = file.metadata().expect("it is open").len();
+    let log = file.take(length);
+    let (_, facts) = read::file("redis.log", log, Given { now: now() }).expect("it can be read");
     facts
 }
 
