@@ -214,6 +214,12 @@ impl Finding {
         self
     }
 
+    /// The same for each of these moments.
+    #[must_use]
+    pub(crate) fn at_each(self, moments: impl IntoIterator<Item = Option<Stamp>>) -> Self {
+        moments.into_iter().fold(self, Self::at)
+    }
+
     /// Adds whom it struck.
     #[must_use]
     pub fn struck(mut self, subject: impl Into<String>) -> Self {

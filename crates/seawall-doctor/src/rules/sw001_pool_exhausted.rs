@@ -28,12 +28,10 @@ fn check(facts: &Facts) -> Vec<Finding> {
     let Some(first) = told.first() else {
         return Vec::new();
     };
-    let mut finding = Finding::new(RULE.code, RULE.title, Verdict::Cause, Confidence::Likely)
+    let finding = Finding::new(RULE.code, RULE.title, Verdict::Cause, Confidence::Likely)
         .claims(format!("{} no connection to be sent on. Likely: the client says so; why they were all in use, it does not.", counted(told.len(), "call had", "calls had")))
-        .supported(first.place.clone(), "the first of them");
-    for fact in &told {
-        finding = finding.at(fact.at);
-    }
+        .supported(first.place.clone(), "the first of them")
+        .at_each(told.iter().map(|fact| fact.at));
     vec![
         finding
             .fix("as many connections as threads or tasks of a process, and a pool of their own for blocking commands", "processes times connections must stay below maxclients", "")

@@ -87,7 +87,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
     found.extend(facts.looks.iter().filter_map(|look| broke_off(facts, look)));
     let told: Vec<_> = facts.failures(Failure::ConnectTimeout).collect();
     if found.is_empty() && told.len() >= 2 {
-        let mut finding = Finding::new(RULE.code, RULE.title, Verdict::Cause, Confidence::Likely)
+        let finding = Finding::new(RULE.code, RULE.title, Verdict::Cause, Confidence::Likely)
             .claims(format!(
                 "{} no connection in time.",
                 counted(told.len(), "call had", "calls had")
@@ -97,10 +97,8 @@ fn check(facts: &Facts) -> Vec<Finding> {
                 "from the client's host: nc -vz HOST PORT, and nstat -az TcpRetransSegs TcpExtTCPSynRetrans before and after; from another host too",
                 "",
                 "",
-            );
-        for fact in &told {
-            finding = finding.at(fact.at);
-        }
+            )
+            .at_each(told.iter().map(|fact| fact.at));
         found.push(finding);
     }
     found
@@ -109,7 +107,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
 /// Clients got a web server's answers.
 fn of_web(facts: &Facts) -> Option<Finding> {
     let told = web::answered(facts)?;
-    let mut finding = Finding::new(RULE.code, NO_REDIS, Verdict::Cause, Confidence::Likely)
+    let finding = Finding::new(RULE.code, NO_REDIS, Verdict::Cause, Confidence::Likely)
         .claims(format!(
             "{} answered with HTTP: another program has that port, or the URL leads to it.",
             counted(told.len(), "call was", "calls were")
@@ -120,10 +118,8 @@ fn of_web(facts: &Facts) -> Option<Finding> {
             "",
             "",
         )
-        .checked_by("redis-cli -h HOST -p PORT PING answers PONG");
-    for fact in told {
-        finding = finding.at(fact.at);
-    }
+        .checked_by("redis-cli -h HOST -p PORT PING answers PONG")
+        .at_each(told.iter().map(|fact| fact.at));
     Some(finding)
 }
 

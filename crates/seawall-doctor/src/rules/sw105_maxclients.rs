@@ -40,15 +40,13 @@ fn check(facts: &Facts) -> Vec<Finding> {
             .iter()
             .any(|finding| finding.verdict == Verdict::Cause)
     {
-        let mut finding = Finding::new(RULE.code, RULE.title, Verdict::Cause, Confidence::Likely)
+        let finding = Finding::new(RULE.code, RULE.title, Verdict::Cause, Confidence::Likely)
             .claims(format!(
                 "{} turned away with the server's own words.",
                 counted(told.len(), "call was", "calls were")
             ))
-            .supported(told[0].place.clone(), "max number of clients reached");
-        for fact in &told {
-            finding = finding.at(fact.at);
-        }
+            .supported(told[0].place.clone(), "max number of clients reached")
+            .at_each(told.iter().map(|fact| fact.at));
         found.push(advised(finding, None));
     }
     found

@@ -31,10 +31,8 @@ fn check(facts: &Facts) -> Vec<Finding> {
         return Vec::new();
     }
     let mut finding = Finding::new(RULE.code, RULE.title, Verdict::Cause, Confidence::Likely)
-        .claims("It answers LOADING until its data are read; what made it restart is the cause.");
-    for fact in &told {
-        finding = finding.at(fact.at);
-    }
+        .claims("It answers LOADING until its data are read; what made it restart is the cause.")
+        .at_each(told.iter().map(|fact| fact.at));
     if let Some(first) = told.first() {
         finding = finding.supported(
             first.place.clone(),

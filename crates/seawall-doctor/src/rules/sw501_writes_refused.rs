@@ -28,10 +28,8 @@ Sidekiq, BullMQ) must not evict: it needs room. A script that writes is refused 
 
 fn check(facts: &Facts) -> Vec<Finding> {
     let told: Vec<_> = facts.failures(Failure::OutOfMemory).collect();
-    let mut finding = Finding::new(RULE.code, RULE.title, Verdict::Cause, Confidence::Likely);
-    for fact in &told {
-        finding = finding.at(fact.at);
-    }
+    let mut finding = Finding::new(RULE.code, RULE.title, Verdict::Cause, Confidence::Likely)
+        .at_each(told.iter().map(|fact| fact.at));
     if let Some(first) = told.first() {
         finding = finding.supported(
             first.place.clone(),

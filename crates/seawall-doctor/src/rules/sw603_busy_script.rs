@@ -57,9 +57,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
         );
         finding = finding.at(fact.at).supported(fact.place.clone(), says);
     }
-    for fact in &told {
-        finding = finding.at(fact.at);
-    }
+    finding = finding.at_each(told.iter().map(|fact| fact.at));
     if let Some(first) = told.first() {
         let says = format!(
             "{} answered BUSY",

@@ -52,9 +52,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
         finding.verdict = Verdict::Risk;
         finding.confidence = Confidence::Possible;
     }
-    for fact in &told {
-        finding = finding.at(fact.at);
-    }
+    finding = finding.at_each(told.iter().map(|fact| fact.at));
     if let Some(first) = told.first() {
         finding = finding.supported(
             first.place.clone(),

@@ -63,9 +63,7 @@ fn check(facts: &Facts) -> Vec<Finding> {
             .at(*at)
             .supported((*place).clone(), format!("the append-only file: {why}"));
     }
-    for fact in &told {
-        finding = finding.at(fact.at);
-    }
+    finding = finding.at_each(told.iter().map(|fact| fact.at));
     if let Some(first) = told.first() {
         let says = format!(
             "{} answered MISCONF",

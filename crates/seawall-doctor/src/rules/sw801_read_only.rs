@@ -59,10 +59,8 @@ fn check(facts: &Facts) -> Vec<Finding> {
                 "{} answered READONLY",
                 counted(told.len(), "write was", "writes were")
             ),
-        );
-    for fact in &told {
-        finding = finding.at(fact.at);
-    }
+        )
+        .at_each(told.iter().map(|fact| fact.at));
     let mut claim = vec![format!(
         "{} answered READONLY{}",
         counted(told.len(), "write was", "writes were"),

@@ -70,10 +70,8 @@ fn check(facts: &Facts) -> Vec<Finding> {
         (true, _) if denied.iter().map(|(_, one)| one.count).sum::<u64>() < 3 => return found,
         (true, _) => (Verdict::Risk, Confidence::Possible),
     };
-    let mut finding = Finding::new(RULE.code, RULE.title, verdict, confidence);
-    for fact in &told {
-        finding = finding.at(fact.at);
-    }
+    let mut finding = Finding::new(RULE.code, RULE.title, verdict, confidence)
+        .at_each(told.iter().map(|fact| fact.at));
     if let Some(first) = told.first() {
         finding = finding.supported(first.place.clone(), "the first of them");
     }
