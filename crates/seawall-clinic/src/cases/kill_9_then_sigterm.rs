@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use seawall_doctor::Code;
 
+use super::kill_9::killed;
 use crate::case::Case;
 
 pub(super) const CASE: Case = Case {
@@ -11,13 +12,7 @@ pub(super) const CASE: Case = Case {
     story: "calls fail of a SIGKILL, the next process answers, and somebody stops that one in order",
     truth: &[Code(408)],
     act: |bed| {
-        let mut client = bed.client();
-        client.call(&["PING"]);
-        bed.server().kill9()?;
-        for _ in 0..3 {
-            client.call(&["PING"]);
-        }
-        bed.server().start_again()?;
+        killed(bed)?;
         // Near enough to be taken for it: an application's clock may be so far behind.
         std::thread::sleep(Duration::from_millis(500));
         Ok(bed.server().sigterm()?)
