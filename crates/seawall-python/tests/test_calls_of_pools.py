@@ -55,7 +55,10 @@ class Both:
 
         return self.loop.run_until_complete(asked())
 
-    def end(self) -> None:
+    def __enter__(self) -> Both:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         if self.kind == "tasks":
             self.do(self.client.aclose)
             self.do(self.pool.disconnect)
@@ -70,8 +73,7 @@ def kind(request) -> str:
 
 
 def test_each_command_and_each_pipeline_is_one(url, kind):
-    both = Both(kind, url)
-    try:
+    with Both(kind, url) as both:
         for _ in range(5):
             both.do(lambda: both.client.incr("n"))
         with pytest.raises(redis.ResponseError):
@@ -82,13 +84,10 @@ def test_each_command_and_each_pipeline_is_one(url, kind):
         assert both.do(pipeline.execute) == [6, b"6"]
         assert both.do(lambda: both.client.blpop("nothing", timeout=0.01)) is None
         assert both.counts() == {"calls": 8, "answered": 8, "retried": 0, "may_have_run": 0, "failed": 0}
-    finally:
-        both.end()
 
 
 def test_a_subscription_is_none(url, kind):
-    both = Both(kind, url)
-    try:
+    with Both(kind, url) as both:
         subscription = both.client.pubsub()
         both.do(lambda: subscription.subscribe("channel"))
         assert both.do(lambda: subscription.get_message(timeout=10))["type"] == "subscribe"
@@ -96,27 +95,21 @@ def test_a_subscription_is_none(url, kind):
         assert both.do(lambda: subscription.get_message(timeout=10))["data"] == b"word"
         both.do(subscription.close if kind == "threads" else subscription.aclose)
         assert both.counts() == {"calls": 1, "answered": 1, "retried": 0, "may_have_run": 0, "failed": 0}
-    finally:
-        both.end()
 
 
 def test_what_the_server_refuses_for_its_own_state_has_failed(make_server, kind):
     server = make_server("--maxmemory", "100kb", "--maxmemory-policy", "noeviction")
-    both = Both(kind, server.url)
-    try:
+    with Both(kind, server.url) as both:
         with pytest.raises(redis.exceptions.OutOfMemoryError):
             both.do(lambda: both.client.set("word", "x"))
         both.do(lambda: both.client.get("word"))
         seen = both.counts()
         assert seen == {"calls": 2, "answered": 1, "retried": 0, "may_have_run": 0, "failed": 1}
-    finally:
-        both.end()
 
 
 def test_a_lost_call_is_in_doubt_and_one_that_was_sent_again_is_answered(shared_server, kind):
     with Path(shared_server.port) as relay:
-        both = Both(kind, relay.url)
-        try:
+        with Both(kind, relay.url) as both:
             both.do(lambda: both.client.set("n", 1))
             relay.lose_reply_to = b"INCR"
             with pytest.raises(seawall.errors.ConnectionError) as caught:
@@ -126,14 +119,11 @@ def test_a_lost_call_is_in_doubt_and_one_that_was_sent_again_is_answered(shared_
             assert both.do(lambda: both.client.get("n")) == b"2"
             assert relay.lost == 2
             assert both.counts() == {"calls": 3, "answered": 2, "retried": 1, "may_have_run": 1, "failed": 1}
-        finally:
-            both.end()
 
 
 def test_what_is_given_up_half_way_has_failed(shared_server, kind):
     with Path(shared_server.port) as relay:
-        both = Both(kind, relay.url)
-        try:
+        with Both(kind, relay.url) as both:
             both.do(lambda: both.client.set("n", 1))
             relay.silent = True
             with seawall.deadline(0.3), pytest.raises(redis.TimeoutError):
@@ -141,5 +131,3 @@ def test_what_is_given_up_half_way_has_failed(shared_server, kind):
             relay.silent = False
             both.do(lambda: both.client.get("n"))
             assert both.counts() == {"calls": 3, "answered": 2, "retried": 0, "may_have_run": 1, "failed": 1}
-        finally:
-            both.end()

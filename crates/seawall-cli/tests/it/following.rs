@@ -34,15 +34,16 @@ struct Running {
     seen: Vec<String>,
 }
 
+fn spawn(words: &[&str], errors: Stdio) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_seawall"));
+    command.args(words).stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(errors);
+    command.spawn().expect("it runs")
+}
+
 impl Running {
     fn start(words: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_seawall"))
-            .args(words)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("it runs");
+        let mut child = spawn(words, Stdio::piped());
         let (tell, lines) = channel();
         let out = child.stdout.take().expect("it is piped");
         let err = child.stderr.take().expect("it is piped");
@@ -243,13 +244,7 @@ fn who_is_read_by_nobody_any_more_ends_though_nothing_new_comes() {
         (&["logs", "--follow", &path][..], 0),
         (&["doctor", &path, "--watch", "1"], 1),
     ] {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_seawall"))
-            .args(words)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("it runs");
+        let mut child = spawn(words, Stdio::null());
         let mut out = BufReader::new(child.stdout.take().expect("it is piped"));
         out.read_line(&mut String::new())
             .expect("it says something");
