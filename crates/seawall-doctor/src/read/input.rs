@@ -1,5 +1,6 @@
 //! Bytes of text, out of what they were put into: compressed, in another encoding, exported from the journal.
 
+pub(super) mod archive;
 mod export;
 pub(super) mod tar;
 mod utf16;

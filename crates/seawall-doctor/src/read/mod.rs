@@ -100,7 +100,7 @@ pub fn file(name: &str, input: impl Read, given: Given) -> io::Result<(Kind, Fac
 fn of_archive(
     name: &str,
     given: Given,
-    walk: impl FnOnce(&mut dyn FnMut(&str, &mut dyn Read)) -> input::zip::Walked,
+    walk: impl FnOnce(&mut dyn FnMut(&str, &mut dyn Read)) -> input::archive::Walked,
 ) -> io::Result<(Kind, Facts)> {
     let mut all = Facts::default();
     let mut kind = Kind::Unknown;

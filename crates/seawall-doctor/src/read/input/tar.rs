@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use super::zip::Walked;
+use super::archive::Walked;
 
 const BLOCK: usize = 512;
 
@@ -26,14 +26,7 @@ pub(in crate::read) fn walk(
     files_max: usize,
     mut each: impl FnMut(&str, &mut dyn Read),
 ) -> Walked {
-    let mut walked = Walked::default();
-    if let Err(error) = steps(&mut input, files_max, &mut walked, &mut each) {
-        walked.broken = Some(match error.kind() {
-            io::ErrorKind::UnexpectedEof => "it breaks off".to_owned(),
-            _ => error.to_string(),
-        });
-    }
-    walked
+    Walked::of(|walked| steps(&mut input, files_max, walked, &mut each))
 }
 
 fn steps(
@@ -43,6 +36,7 @@ fn steps(
     each: &mut impl FnMut(&str, &mut dyn Read),
 ) -> io::Result<()> {
     let mut long_name = None;
+    let mut long_length = None;
     let mut block = [0; BLOCK];
     loop {
         input.read_exact(&mut block)?;
@@ -53,25 +47,29 @@ fn steps(
         if !begins(&block) {
             return Err(io::Error::other("something else stands between its files"));
         }
-        let length = number(&block[124..136])
+        let beyond = match block[156] {
+            b'L' | b'x' | b'g' | b'K' => None,
+            _ => long_length.take(),
+        };
+        let length = beyond
+            .or_else(|| number(&block[124..136]))
             .ok_or_else(|| io::Error::other("a file in it does not tell how long it is"))?;
         let mut file = input.by_ref().take(length);
         match block[156] {
-            // GNU's, and POSIX's as `NN path=NAME`.
+            // GNU's, and POSIX's as `NN path=NAME`; `size` of what is beyond 8 GiB.
             sort @ (b'L' | b'x') if length <= NAME_BYTES_MAX => {
                 let mut text = Vec::new();
                 file.read_to_end(&mut text)?;
                 let told = String::from_utf8_lossy(&text).into_owned();
-                long_name = match sort {
-                    b'L' => Some(told.trim_end_matches('\0').to_owned()),
-                    _ => path(&told).or(long_name),
-                };
+                if sort == b'L' {
+                    long_name = Some(told.trim_end_matches('\0').to_owned());
+                } else {
+                    long_name = record(&told, "path").map(str::to_owned).or(long_name);
+                    long_length = record(&told, "size").and_then(|size| size.parse().ok());
+                }
             }
             b'0' | b'7' | 0 => {
-                if walked.files == files_max {
-                    let words = format!("it has more than {files_max} files");
-                    return Err(io::Error::other(words));
-                }
+                walked.room(files_max)?;
                 walked.files += 1;
                 let name = long_name.take().unwrap_or_else(|| short_name(&block));
                 each(name.trim_start_matches("./"), &mut file);
@@ -125,13 +123,13 @@ fn short_name(block: &[u8]) -> String {
     }
 }
 
-/// The name in records `LENGTH path=NAME`.
-fn path(records: &str) -> Option<String> {
+/// What the last of records `LENGTH NAME=VALUE` says of this.
+fn record<'a>(records: &'a str, name: &str) -> Option<&'a str> {
     let mut found = records.lines().filter_map(|line| {
         let (_, record) = line.split_once(' ')?;
-        record.strip_prefix("path=")
+        record.strip_prefix(name)?.strip_prefix('=')
     });
-    found.next_back().map(str::to_owned)
+    found.next_back()
 }
 
 #[cfg(test)]
@@ -158,7 +156,7 @@ mod tests {
     }
 
     /// Of a folder with a file of a short name, one of a long one, and an empty one, by the tar of this host.
-    fn packed(form: &str) -> Option<Vec<u8>> {
+    fn packed(form: &str) -> Vec<u8> {
         let dir = tempfile::tempdir().expect("a folder");
         let logs = dir.path().join("logs");
         std::fs::create_dir(&logs).expect("a folder");
@@ -179,15 +177,18 @@ mod tests {
             "-",
             "./logs",
         ]);
-        let output = tar.current_dir(dir.path()).output().ok()?;
+        let output = tar
+            .current_dir(dir.path())
+            .output()
+            .expect("there is a tar");
         assert!(output.status.success());
-        Some(output.stdout)
+        output.stdout
     }
 
     #[test]
     fn the_files_of_every_form_are_read_each_by_itself() {
         for form in ["gnu", "pax", "ustar"] {
-            let Some(bytes) = packed(form) else { return };
+            let bytes = packed(form);
             assert!(begins(&bytes), "{form}");
             let (files, ended) = walked(&bytes);
             assert_eq!((ended.files, &ended.broken), (3, &None), "{form}");
@@ -203,9 +204,42 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_more_than_a_head_can_tell_has_its_length_in_a_record() {
+        let head = |sort: u8, name: &str, length: usize| {
+            let mut block = vec![0; BLOCK];
+            block[..name.len()].copy_from_slice(name.as_bytes());
+            block[124..135].copy_from_slice(format!("{length:011o}").as_bytes());
+            block[156] = sort;
+            block[MARK_AT..MARK_AT + 8].copy_from_slice(b"ustar\x0000");
+            block
+        };
+        let padded = |text: &str| {
+            let mut block = text.as_bytes().to_vec();
+            block.resize(BLOCK, 0);
+            block
+        };
+        let bytes = [
+            head(b'x', "PaxHeaders/big.log", 9),
+            padded("9 size=5\n"),
+            head(b'0', "big.log", 0),
+            padded("word\n"),
+            head(b'0', "next.log", 4),
+            padded("one\n"),
+            vec![0; 2 * BLOCK],
+        ]
+        .concat();
+        let (files, ended) = walked(&bytes);
+        assert_eq!(ended.broken, None);
+        let told = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+        assert_eq!(
+            files,
+            [told("big.log", "word\n"), told("next.log", "one\n")]
+        );
+    }
+
+    #[test]
     fn an_archive_that_breaks_off_tells_what_it_has_and_that_it_does() {
-        let Some(bytes) = packed("gnu") else { return };
-        let (files, ended) = walked(&bytes[..1_400]);
+        let (files, ended) = walked(&packed("gnu")[..1_400]);
         assert!(files[0].1.starts_with("one\n"));
         assert_eq!(ended.broken.as_deref(), Some("it breaks off"));
     }
@@ -213,7 +247,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(at in 0usize..4_000, with in proptest::collection::vec(any::<u8>(), 0..64)) {
-            static WHOLE: LazyLock<Vec<u8>> = LazyLock::new(|| packed("gnu").unwrap_or_default());
+            static WHOLE: LazyLock<Vec<u8>> = LazyLock::new(|| packed("gnu"));
             let mut bytes = WHOLE.clone();
             for (place, byte) in with.into_iter().enumerate() {
                 if let Some(old) = bytes.get_mut(at + place) {

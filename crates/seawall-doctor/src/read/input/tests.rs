@@ -92,7 +92,7 @@ fn deflated(text: &[u8]) -> Vec<u8> {
 const DIRECTORY: &[u8] = b"PK\x01\x02..";
 
 /// What stands in an archive, and what became of it.
-fn walked(bytes: &[u8]) -> (Vec<String>, zip::Walked) {
+fn walked(bytes: &[u8]) -> (Vec<String>, archive::Walked) {
     let mut files = Vec::new();
     let walked = zip::walk(bytes, 10, |name, file| {
         let mut text = Vec::new();

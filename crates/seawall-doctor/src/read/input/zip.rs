@@ -4,6 +4,8 @@ use std::io::{self, BufRead, Read};
 
 use flate2::bufread::DeflateDecoder;
 
+use super::archive::Walked;
+
 pub(in crate::read) const BEGINS: &[u8] = b"PK\x03\x04";
 
 const STORED: u16 = 0;
@@ -23,32 +25,13 @@ struct Head {
     name: String,
 }
 
-/// What became of an archive.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(in crate::read) struct Walked {
-    /// Files that were shown.
-    pub(in crate::read) files: usize,
-    /// Files that cannot be read here, and why the last of them cannot.
-    pub(in crate::read) closed: usize,
-    pub(in crate::read) why: &'static str,
-    /// What ended it before its end.
-    pub(in crate::read) broken: Option<String>,
-}
-
 /// Shows each file of an archive, `files_max` of them at most.
 pub(in crate::read) fn walk(
     mut input: impl BufRead,
     files_max: usize,
     mut each: impl FnMut(&str, &mut dyn Read),
 ) -> Walked {
-    let mut walked = Walked::default();
-    if let Err(error) = steps(&mut input, files_max, &mut walked, &mut each) {
-        walked.broken = Some(match error.kind() {
-            io::ErrorKind::UnexpectedEof => "it breaks off".to_owned(),
-            _ => error.to_string(),
-        });
-    }
-    walked
+    Walked::of(|walked| steps(&mut input, files_max, walked, &mut each))
 }
 
 fn steps(
@@ -58,11 +41,7 @@ fn steps(
     each: &mut impl FnMut(&str, &mut dyn Read),
 ) -> io::Result<()> {
     while let Some(head) = head(input)? {
-        if walked.files == files_max {
-            return Err(io::Error::other(format!(
-                "it has more than {files_max} files"
-            )));
-        }
+        walked.room(files_max)?;
         let behind = head.flags & LENGTH_BEHIND != 0;
         let mut sum = None;
         if head.flags & ENCRYPTED != 0 || !matches!(head.method, STORED | DEFLATED) {
