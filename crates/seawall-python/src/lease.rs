@@ -10,7 +10,7 @@ use pyo3::types::{PyBytes, PyList, PyTuple};
 use rustix::net::{Shutdown, shutdown};
 use seawall::blocking::{self, Patience};
 use seawall::{Error, Provenance};
-use seawall_wire::Limits;
+use seawall_wire::{Limits, WireError};
 
 use crate::ground::Footing;
 use crate::link::span;
@@ -237,6 +237,8 @@ impl Lease {
                     Patience::For(std::time::Duration::ZERO)
                 };
                 let came = lease.recv_frame(patience, |frame, _| {
+                    let room = bytes.try_reserve(frame.len());
+                    room.map_err(|_| WireError::no_memory(bytes.len()))?;
                     bytes.extend_from_slice(frame);
                     Ok(())
                 });

@@ -107,6 +107,14 @@ pub enum WireError {
 }
 
 impl WireError {
+    /// The process has no memory for a frame longer than this: a limit as well, though not one of ours.
+    pub const fn no_memory(len: usize) -> Self {
+        Self::FrameTooLarge {
+            offset: 0,
+            limit: len as u64,
+        }
+    }
+
     /// Whether well-formed bytes were refused for their size: a larger limit would have taken them.
     pub const fn is_limit(&self) -> bool {
         matches!(

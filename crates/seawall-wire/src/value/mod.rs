@@ -59,10 +59,7 @@ impl Value {
     pub fn decode(frame: &[u8], limits: &Limits) -> Result<(Self, usize), WireError> {
         if frame.len() >= LARGE && Vec::<u8>::new().try_reserve_exact(frame.len()).is_err() {
             // Its copies would end the process.
-            return Err(WireError::FrameTooLarge {
-                offset: 0,
-                limit: LARGE as u64,
-            });
+            return Err(WireError::no_memory(LARGE));
         }
         let mut one = build::One(Self::Null);
         if let Some(len) = decode::visit_plain(frame, limits, &mut one)? {

@@ -144,9 +144,10 @@ impl Own {
         let frame = match incoming {
             Incoming::Reply(frame) | Incoming::Push(frame) | Incoming::Unasked(frame) => frame,
         };
-        let decoded = Value::decode(live.state.frame(frame), live.state.limits());
+        // What cannot be read is still owed: its command ran.
+        let (value, _) = Value::decode(live.state.frame(frame), live.state.limits())
+            .map_err(|error| wire_cause(&error))?;
         live.state.consume(incoming);
-        let (value, _) = decoded.map_err(|error| wire_cause(&error))?;
         Ok(Some(match incoming {
             Incoming::Reply(_) => Came::Reply(value),
             Incoming::Push(_) | Incoming::Unasked(_) => Came::Other(value),

@@ -2,7 +2,6 @@ use seawall_wire::decode::{Visitor, visit};
 use seawall_wire::error::ServerError;
 use seawall_wire::{Limits, Value, WireError};
 
-use crate::link::inbox;
 use crate::link::sink::{self, Sink};
 
 /// Replies as they came, for a door that builds values of its own from them.
@@ -96,7 +95,7 @@ impl Sink for Frames {
             sink::refusal(frame, limits).is_some()
         };
         if self.bytes.try_reserve(frame.len()).is_err() {
-            return Err(inbox::no_memory(self.bytes.len()));
+            return Err(WireError::no_memory(self.bytes.len()));
         }
         self.bytes.extend_from_slice(frame);
         self.ends.push(self.bytes.len());

@@ -629,7 +629,11 @@ impl Lease {
         };
         let bytes = live.state.frame(frame);
         let refusal = sink::refusal(bytes, live.state.limits());
-        let taken = take(bytes, live.state.limits());
+        let taken = match take(bytes, live.state.limits()) {
+            Ok(taken) => taken,
+            // While it is still owed: its command ran.
+            Err(error) => return Err(self.lose(Close::Ours, Some(wire_cause(&error)))),
+        };
         live.state.consume(incoming);
         let established = live.state.established();
         let last = live.state.owed() == 0;
@@ -650,7 +654,7 @@ impl Lease {
         if let Some(error) = refusal {
             self.heard(&error, established);
         }
-        taken.map_err(|error| self.lose(Close::Ours, Some(wire_cause(&error))))
+        Ok(taken)
     }
 
     /// The deadline came: the connection is given up.

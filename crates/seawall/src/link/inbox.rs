@@ -120,7 +120,7 @@ impl Inbox {
     /// The next whole frame, if it is here.
     pub(crate) fn next(&mut self) -> Result<Option<Frame>, WireError> {
         if self.starved {
-            return Err(no_memory(self.buffer.len()));
+            return Err(WireError::no_memory(self.buffer.len()));
         }
         if self.start == self.end {
             return Ok(None);
@@ -150,13 +150,5 @@ impl Inbox {
             self.start = 0;
             self.end = 0;
         }
-    }
-}
-
-/// There is no memory for a frame longer than this.
-pub(crate) fn no_memory(len: usize) -> WireError {
-    WireError::FrameTooLarge {
-        offset: 0,
-        limit: len as u64,
     }
 }

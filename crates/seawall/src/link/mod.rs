@@ -6,7 +6,7 @@ pub(crate) mod cause;
 pub(crate) mod connection;
 pub(crate) mod handshake;
 pub(crate) mod home;
-pub(crate) mod inbox;
+mod inbox;
 pub(crate) mod keys;
 pub(crate) mod ledger;
 pub(crate) mod live;

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use seawall::blocking::{Ground, Interest, Interrupted};
+use seawall::blocking::{Ground, Interest, Interrupted, Patience};
 use seawall::{Cause, Cmd, Kind, Moment, Provenance, Value};
 use seawall_lab::world::{Fault, Lost};
 
@@ -503,4 +503,23 @@ fn a_transaction_that_may_not_have_ended_takes_its_connection_along() {
         drop(lease);
         assert_eq!(client.stats().idle, 0, "{open:?}");
     }
+}
+
+#[test]
+fn a_reply_that_cannot_be_taken_leaves_its_command_in_doubt_and_ends_the_connection() {
+    let server = server();
+    let client = client(server.addr(), "");
+    let mut lease = client.lease().expect("a connection");
+    lease.count_calls();
+    lease.send(&Cmd::new("INCR").arg("n")).expect("it is sent");
+    let taken: Result<Option<()>, _> = lease.recv_frame(Patience::Default, |_, _| {
+        Err(seawall_wire::WireError::no_memory(1))
+    });
+    let error = taken.expect_err("it cannot be taken");
+    assert_eq!(error.cause(), Cause::ReplyTooLarge, "{error}");
+    assert!(error.may_have_run(), "{error}");
+    assert!(!lease.is_open());
+    drop(lease);
+    let stats = client.stats();
+    assert_eq!((stats.calls, stats.answered, stats.may_have_run), (1, 0, 1));
 }
