@@ -789,6 +789,10 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        // What is still owed on it goes to nobody.
+        let cause = self.talk.given_up_for(self.owes());
+        let sent = self.talk.sent_if_lost(self.provenance());
+        self.rounds.lost(cause, sent);
         self.rounds.settle(&self.link);
         self.release(Fate::Return);
     }

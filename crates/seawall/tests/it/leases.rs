@@ -523,3 +523,15 @@ fn a_reply_that_cannot_be_taken_leaves_its_command_in_doubt_and_ends_the_connect
     let stats = client.stats();
     assert_eq!((stats.calls, stats.answered, stats.may_have_run), (1, 0, 1));
 }
+
+#[test]
+fn what_is_still_owed_when_a_lease_is_dropped_has_failed() {
+    let server = server();
+    let client = client(server.addr(), "");
+    let mut lease = client.lease().expect("a connection");
+    lease.count_calls();
+    lease.send(&Cmd::new("INCR").arg("n")).expect("it is sent");
+    drop(lease);
+    let stats = client.stats();
+    assert_eq!((stats.calls, stats.answered, stats.may_have_run), (1, 0, 1));
+}
