@@ -121,7 +121,8 @@ impl Why {
 
 /// Decides on a failed attempt.
 ///
-/// - What fails the same way every time is told at once: wrong settings, a reply over a limit, a broken protocol.
+/// - What fails the same way every time is told at once: wrong settings, a reply over a limit (not another's, that took it
+///   along), a broken protocol.
 /// - What surely did not run goes back to admission, and that costs neither an attempt nor the budget. Only where the
 ///   server itself said that it is unavailable is the call counted and paid for: it was carried there and back, and
 ///   if the endpoint is well otherwise (one slot of a cluster has no owner) nothing else would stop the circle.
@@ -133,7 +134,8 @@ impl Why {
 ///   [`Budget::carry`]. At most [`CARRIED_MAX`] times; and never where a call is to be sent only once.
 pub fn decide(attempt: &Attempted, budget: &mut Budget, backoff: &mut Backoff) -> Verdict {
     let now = attempt.now;
-    if !retryable(attempt.cause) {
+    let was_anothers = attempt.taken_along.is_some() && attempt.cause == Cause::ReplyTooLarge;
+    if !retryable(attempt.cause) && !was_anothers {
         return Verdict::GiveUp(Why::NotRetryable);
     }
     if now >= attempt.deadline {

@@ -95,13 +95,15 @@ impl Mourners {
         let any_bulky = self.asked.iter().any(|asked| asked.bulky);
         // What was given up for its silence says something of the server, and that is every request's own trouble.
         let ended = !matches!(loss.close, Close::Abandoned | Close::Ours);
+        // A reply that is too large is the oldest one's.
+        let for_another = ended || loss.cause == Cause::ReplyTooLarge;
         for (place, asked) in self.asked.into_iter().enumerate() {
             let trail = trail.by_ref().take(asked.parts()).collect();
             // A caller that has gone need not know.
             let _ = asked.caller.send(Fate::Lost(Box::new(Lost {
                 loss: *loss,
                 suspect: asked.bulky || !any_bulky,
-                taken_along: (ended && place > 0).then_some(self.connection),
+                taken_along: (for_another && place > 0).then_some(self.connection),
                 taken: asked.taken,
                 trail,
             })));

@@ -81,3 +81,27 @@ async fn where_nothing_is_answered_no_more_is_sent_again_than_the_floor() {
     let ran = asked(&server, "get") - before;
     assert!(ran <= 400 + 200, "{ran} reads ran");
 }
+
+#[tokio::test]
+async fn reads_behind_anothers_reply_that_is_too_large_are_answered() {
+    let server = server();
+    fill(&server, 10);
+    let client = client(server.addr(), "deadline=8s&reply_bytes_max=1MiB");
+    let large = seawall::Cmd::new("SETRANGE")
+        .arg("large")
+        .arg(2 << 20)
+        .arg("z");
+    client.call::<usize>(&large).await.expect("an answer");
+    for _ in 0..5 {
+        // They go out together, in this order.
+        let (large, first, second) = tokio::join!(
+            client.get::<Vec<u8>>("large"),
+            client.get::<String>(key(1)),
+            client.get::<String>(key(2)),
+        );
+        let error = large.expect_err("too large");
+        assert_eq!(error.cause(), Cause::ReplyTooLarge, "{error}");
+        assert_eq!(first.expect("it is small"), value(1));
+        assert_eq!(second.expect("it is small"), value(2));
+    }
+}
