@@ -37,8 +37,10 @@ pub(crate) fn fill(
         }
         cmd.clear();
         pack::words(cmd, args, codec)?;
-        batch.push(cmd);
+        batch.try_push(cmd).map_err(|_| pack::no_memory())?;
     }
+    // It goes out command by command, and the room for that grows by doubling.
+    pack::room_for(2 * batch.bytes())?;
     Ok(!batch.is_empty() && batch.is_plain())
 }
 

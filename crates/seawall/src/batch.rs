@@ -1,5 +1,7 @@
 //! Several commands at once, for a door that builds replies of its own.
 
+use std::collections::TryReserveError;
+
 use seawall_model::Cause;
 use seawall_wire::encode;
 
@@ -30,6 +32,17 @@ impl Batch {
     /// Appends a command.
     pub fn push(&mut self, cmd: &Cmd) {
         cmd.pack(&mut self.packed);
+        self.pushed(cmd);
+    }
+
+    /// As [`push`](Self::push), unless there is no memory for it.
+    pub fn try_push(&mut self, cmd: &Cmd) -> Result<(), TryReserveError> {
+        cmd.try_pack(&mut self.packed)?;
+        self.pushed(cmd);
+        Ok(())
+    }
+
+    fn pushed(&mut self, cmd: &Cmd) {
         self.ends.push(self.packed.len());
         let nature = cmd.nature();
         self.nature = Some(match self.nature {

@@ -1,6 +1,7 @@
 //! A command as the application writes it.
 
 use std::borrow::Cow;
+use std::collections::TryReserveError;
 use std::time::Duration;
 
 use seawall_model::Cause;
@@ -60,6 +61,13 @@ impl Cmd {
         self.ends.push(self.data.len());
     }
 
+    /// As [`push`](Self::push), unless there is no memory for it.
+    pub fn try_push(&mut self, bytes: &[u8]) -> Result<(), TryReserveError> {
+        self.data.try_reserve(bytes.len())?;
+        self.push(bytes);
+        Ok(())
+    }
+
     /// The command's first word, as written; for logs and errors.
     pub fn name(&self) -> Cow<'_, str> {
         self.get(0)
@@ -100,14 +108,25 @@ impl Cmd {
     }
 
     /// The bytes of its words.
-    pub(crate) fn size(&self) -> usize {
+    pub fn size(&self) -> usize {
         self.data.len()
     }
 
     /// Appends the command as it goes over the wire.
     pub fn pack(&self, out: &mut Vec<u8>) {
-        out.reserve(self.data.len() + 16 * (self.ends.len() + 1));
+        out.reserve(self.packed_max());
         encode::command(out, self.words());
+    }
+
+    /// As [`pack`](Self::pack), unless there is no memory for it.
+    pub fn try_pack(&self, out: &mut Vec<u8>) -> Result<(), TryReserveError> {
+        out.try_reserve(self.packed_max())?;
+        self.pack(out);
+        Ok(())
+    }
+
+    fn packed_max(&self) -> usize {
+        self.data.len() + 16 * (self.ends.len() + 1)
     }
 
     /// What must not go over a connection of the pool is refused before anything is sent.
