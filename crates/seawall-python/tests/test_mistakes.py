@@ -20,6 +20,7 @@ import redis
 import redis.asyncio
 import seawall
 import seawall.asyncio
+from seawall import _deadline
 from seawall.check import _command
 
 KINDS = [seawall.Redis, seawall.asyncio.Redis]
@@ -110,6 +111,69 @@ def test_a_deadline_decorates_functions_and_coroutine_functions(url):
         @seawall.deadline(1)
         def generator():
             yield
+
+
+class Awaited:
+    """Is called as a coroutine function is."""
+
+    async def __call__(self):
+        return _deadline.left()
+
+
+def behind_another_decorator():
+    return Awaited()()
+
+
+class Methods:
+    @seawall.deadline(5)
+    @staticmethod
+    def static():
+        return _deadline.left()
+
+    @seawall.deadline(5)
+    @classmethod
+    async def of_class(cls):
+        return _deadline.left()
+
+
+def test_a_deadline_bounds_whatever_is_awaited_and_methods_of_all_kinds():
+    for function in (Awaited(), behind_another_decorator):
+        assert 0 < asyncio.run(seawall.deadline(5)(function)()) <= 5
+    assert 0 < Methods.static() <= 5
+    assert 0 < asyncio.run(Methods.of_class()) <= 5
+
+
+def test_one_deadline_serves_many_tasks_at_once_each_counted_from_its_own_start():
+    shared = seawall.deadline(60)
+
+    async def one(pause: float) -> None:
+        with shared:
+            await asyncio.sleep(pause)
+            left = _deadline.left()
+            assert 0 < left <= 60
+            with seawall.deadline(120):
+                assert _deadline.left() <= left
+        assert _deadline.left() is None
+
+    async def several() -> None:
+        await asyncio.gather(*(one(pause) for pause in (0.03, 0.01, 0.02)))
+
+    asyncio.run(several())
+
+
+def test_blocks_of_generators_may_end_in_another_order():
+    def block(seconds: float):
+        with seawall.deadline(seconds):
+            yield
+
+    first, second = block(60), block(5)
+    next(first)
+    next(second)
+    assert _deadline.left() <= 5
+    first.close()
+    assert _deadline.left() <= 5
+    second.close()
+    assert _deadline.left() is None
 
 
 def test_a_pool_of_the_other_kind_is_refused(url):

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import contextvars
 import functools
-import inspect
 import math
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, TypeVar
+from types import CoroutineType
+from typing import Any, TypeVar, cast
 
-#: When the innermost block ends, on the monotonic clock.
+from ._callables import is_async, is_generator
+
+#: When the block ends that ends first, on the monotonic clock.
 UNTIL: contextvars.ContextVar[float | None] = contextvars.ContextVar("seawall_deadline", default=None)
 
 #: What is longer bounds nothing: the engine's spans have an end.
@@ -36,41 +37,63 @@ def deadline(seconds: float | timedelta) -> Deadline:
     return Deadline(max(-_SPAN_MAX, min(_SPAN_MAX, span)))
 
 
-class Deadline(contextlib.ContextDecorator):
-    """What :func:`deadline` returns."""
+#: The blocks that this thread or task is in, and when each of them ends.
+_blocks: contextvars.ContextVar[tuple[tuple[Deadline, float], ...]] = contextvars.ContextVar("seawall_deadlines", default=())
+
+
+class Deadline:
+    """What :func:`deadline` returns; threads and tasks may be in it at the same time."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._tokens: list[contextvars.Token[float | None]] = []
 
     def __enter__(self) -> None:
-        until = time.monotonic() + self._seconds
-        outer = UNTIL.get()
-        self._tokens.append(UNTIL.set(until if outer is None else min(until, outer)))
+        _stand_in((*_blocks.get(), (self, time.monotonic() + self._seconds)))
 
     def __exit__(self, *_: object) -> None:
-        UNTIL.reset(self._tokens.pop())
-
-    def _recreate_cm(self) -> Deadline:
-        # Each call of a decorated function has a block of its own.
-        return Deadline(self._seconds)
+        blocks = list(_blocks.get())
+        # Not always the innermost: a generator's block ends when that goes on. Nor one of this task's: then there is none.
+        for place in reversed(range(len(blocks))):
+            if blocks[place][0] is self:
+                del blocks[place]
+                _stand_in(tuple(blocks))
+                return
 
     def __call__(self, func: _F) -> _F:
-        if inspect.isgeneratorfunction(func) or inspect.isasyncgenfunction(func):
+        if isinstance(func, (staticmethod, classmethod)):
+            return type(func)(self(func.__func__))
+        if is_generator(func):
             # Its work is done while it is iterated, outside.
             raise TypeError(f"deadline: {func!r} is a generator: put `with seawall.deadline(..)` around the loop")
-        if not inspect.iscoroutinefunction(func):
-            return super().__call__(func)
+        bounded: Any
+        if is_async(func):
 
-        @functools.wraps(func)
-        async def bounded(*args: Any, **kwargs: Any) -> Any:
-            with self._recreate_cm():
-                return await func(*args, **kwargs)
+            @functools.wraps(func)
+            async def bounded(*args: Any, **kwargs: Any) -> Any:
+                with self:
+                    return await func(*args, **kwargs)
+        else:
 
-        return bounded  # type: ignore[return-value]  # it is called and answers as the function does
+            @functools.wraps(func)
+            def bounded(*args: Any, **kwargs: Any) -> Any:
+                with self:
+                    answer = func(*args, **kwargs)
+                # Another decorator may have made a plain function of a coroutine function.
+                return self._awaited(answer) if answer.__class__ is CoroutineType else answer
+
+        return cast(_F, bounded)
+
+    async def _awaited(self, coroutine: Any) -> Any:
+        with self:
+            return await coroutine
+
+
+def _stand_in(blocks: tuple[tuple[Deadline, float], ...]) -> None:
+    _blocks.set(blocks)
+    UNTIL.set(min((until for _, until in blocks), default=None))
 
 
 def left() -> float | None:
-    """Seconds left to the innermost deadline, never below zero; ``None`` without one."""
+    """Seconds left to the deadline that comes first, never below zero; ``None`` without one."""
     until = UNTIL.get()
     return None if until is None else max(0.0, until - time.monotonic())

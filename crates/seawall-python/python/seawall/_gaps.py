@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import time
 from collections.abc import Callable
 from typing import Any
 
+from ._callables import is_async
 from ._mode import MODE, OFF
 
 __all__ = ["Gap", "Gapped"]
@@ -107,5 +107,5 @@ def takes_gaps(kwargs: dict[str, Any]) -> dict[str, Any]:
 
 def refuse_coroutines(found: dict[str, Any]) -> None:
     """Where nobody would await it."""
-    if inspect.iscoroutinefunction(found.get("on_gap")):
+    if is_async(found.get("on_gap")):
         raise TypeError("on_gap is a coroutine function, which nobody would await here: seawall.asyncio's pubsub() takes one")

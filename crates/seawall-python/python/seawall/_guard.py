@@ -17,6 +17,7 @@ from types import CoroutineType, TracebackType
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from . import _deadline, _ext, events
+from ._callables import is_async, is_generator
 from ._guard_options import Errors, Options, Seconds, matcher, pause_of, read
 from .errors import GuardOpenError
 
@@ -183,12 +184,12 @@ class Guard:
     def _guarded(self, function: Any) -> Any:
         if not callable(function):
             raise TypeError(f"guard: {function!r} cannot be called")
-        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        if is_generator(function):
             raise TypeError(
                 f"guard: {_name_of(function)} is a generator: its work is done while it is iterated, outside of the call; "
                 "guard what it calls, or put `with guard:` around the loop"
             )
-        if _is_async(function):
+        if is_async(function):
             return self._async_course(function) if self._course_wanted else self._async(function)
         return self._course(function) if self._course_wanted else self._sync(function)
 
@@ -564,12 +565,6 @@ def _after_fork() -> None:
 
 
 os.register_at_fork(after_in_child=_after_fork)
-
-
-def _is_async(function: Any) -> bool:
-    return inspect.iscoroutinefunction(function) or (
-        not inspect.isroutine(function) and inspect.iscoroutinefunction(getattr(function, "__call__", None))
-    )
 
 
 def _name_of(function: Any) -> str:

@@ -11,7 +11,6 @@ the log and the other listeners, and no request.
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import json
 import logging
 import os
@@ -23,6 +22,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, overload
 
 from . import _ext
+from ._callables import is_async
 from ._ration import Ration
 
 __all__ = ["Event", "off_event", "on_event"]
@@ -133,7 +133,7 @@ def on_event(listener: Any = None, *, names: str | Iterable[str] | None = None) 
         return lambda listener: on_event(listener, names=wanted)
     if not callable(listener):
         raise TypeError(f"a listener is called with each event: {listener!r} cannot be called")
-    if inspect.iscoroutinefunction(listener) or inspect.iscoroutinefunction(getattr(listener, "__call__", None)):
+    if is_async(listener):
         raise TypeError(
             "a listener runs on a thread of Seawall's, where no loop is: give a plain function, which may hand over by "
             "loop.call_soon_threadsafe or asyncio.run_coroutine_threadsafe"
