@@ -145,7 +145,8 @@ def spec_of(connection: Any, ours: dict[str, str], pool_size: int | None = None)
     """
     asked = (_asked(connection), ours, pool_size)
     known: tuple[Any, LinkSpec] | None = getattr(connection, "_spec_known", None)
-    if known is not None and known[0] == asked:
+    # Another provider is another one, whatever it says of itself.
+    if known is not None and known[0] == asked and known[1].provider is connection.credential_provider:
         return known[1]
     spec = _spec_of(connection, ours, pool_size)
     connection._spec_known = (asked, spec)
@@ -155,7 +156,7 @@ def spec_of(connection: Any, ours: dict[str, str], pool_size: int | None = None)
 #: What decides of a connection's attributes; those of TLS and of a Unix socket not all have.
 _DECIDING = operator.attrgetter(
     "_attempts", "_socket_timeout", "_socket_connect_timeout", "_connect_unsaid", "username", "password", "db", "client_name",
-    "protocol", "credential_provider",
+    "protocol",
 )  # fmt: skip
 _WHERE = ("path", "host", "port", "socket_keepalive", "ca_certs", "certfile", "keyfile", "cert_reqs", "check_hostname")
 
