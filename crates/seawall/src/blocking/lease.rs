@@ -351,9 +351,7 @@ impl Lease {
             if owed && !asked && now >= overdue {
                 // The reply is overdue: is it the server, or this connection?
                 asked = true;
-                let cause = self.live()?.state.loss(Close::Abandoned, now).cause;
-                self.link
-                    .decide(|ledger, now| ledger.overdue(now, began, cause));
+                self.overdue(began)?;
             }
             if deadline.ends_when_down() && self.is_down() {
                 return Err(self.late());
@@ -593,13 +591,18 @@ impl Lease {
     /// As [`abandon`](Self::abandon), for who still wants to ask whether it may [begin again](Self::again).
     pub fn close(&mut self) {
         if self.talk.lost.is_none() {
-            let cause = self.talk.given_up_for(self.owes());
-            let sent = self.talk.sent_if_lost(self.provenance());
-            self.talk.lost = Some((cause, sent));
-            self.rounds.lost(cause, sent);
+            self.talk.lost = Some(self.given_up());
             self.doubt_others();
         }
         self.release(Fate::Abandon);
+    }
+
+    /// What is still owed on it goes to nobody.
+    fn given_up(&mut self) -> (Cause, Sent) {
+        let cause = self.talk.given_up_for(self.owes());
+        let sent = self.talk.sent_if_lost(self.provenance());
+        self.rounds.lost(cause, sent);
+        (cause, sent)
     }
 
     /// A server answers a blocking command when its time is over. One that is given up without that answer was on a path
@@ -705,13 +708,7 @@ impl Lease {
         } else {
             "the lease's connection was lost before; take another one"
         };
-        let error = Error::new(
-            Kind::Refused,
-            Cause::ClientClosed,
-            &self.sent,
-            &self.link.name,
-        );
-        Err(error.with(|report| report.detail = why.into()))
+        Err(gone(&self.sent, &self.link).with(|report| report.detail = why.into()))
     }
 
     /// The connection is gone: reports it and says what that proves.
@@ -723,12 +720,7 @@ impl Lease {
     fn lose_for(&mut self, close: Close, cause: Option<Cause>, examine: bool) -> Error {
         let now = clock::now();
         let Some(lent) = self.lent.take() else {
-            return Error::new(
-                Kind::Refused,
-                Cause::ClientClosed,
-                &self.sent,
-                &self.link.name,
-            );
+            return gone(&self.sent, &self.link);
         };
         let mut loss: Loss = lent.connection.state.loss(close, now).with(&self.sent);
         loss.cause = cause.unwrap_or(loss.cause);
@@ -789,10 +781,7 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        // What is still owed on it goes to nobody.
-        let cause = self.talk.given_up_for(self.owes());
-        let sent = self.talk.sent_if_lost(self.provenance());
-        self.rounds.lost(cause, sent);
+        self.given_up();
         self.rounds.settle(&self.link);
         self.release(Fate::Return);
     }
@@ -802,4 +791,8 @@ impl fmt::Debug for Lease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Lease({}, {})", self.link.name, self.provenance())
     }
+}
+
+fn gone(sent: &str, link: &Link) -> Error {
+    Error::new(Kind::Refused, Cause::ClientClosed, sent, &link.name)
 }
