@@ -296,11 +296,16 @@ impl Nature {
 
     /// How long the server may hold it back by its own word.
     pub(crate) fn waits(self) -> deadline::Blocking {
-        match self.blocking {
-            None => deadline::Blocking::No,
-            Some(Blocking::For(wait)) => deadline::Blocking::For(wait),
-            Some(Blocking::Forever) => deadline::Blocking::UntilDown,
-        }
+        held_back(self.blocking)
+    }
+}
+
+/// How long the server may hold a command back, as the deadlines of policy have it.
+pub(crate) fn held_back(blocking: Option<Blocking>) -> deadline::Blocking {
+    match blocking {
+        None => deadline::Blocking::No,
+        Some(Blocking::For(wait)) => deadline::Blocking::For(wait),
+        Some(Blocking::Forever) => deadline::Blocking::UntilDown,
     }
 }
 

@@ -15,11 +15,12 @@ use seawall_wire::scan::{RequestScan, RequestScanner};
 use seawall_wire::{Limits, Value, WireError};
 
 use super::ground::{self, Ground, Interest, Interrupted};
+use super::patience::{GLANCE, OVERDUE, Patience};
 use super::rounds::Rounds;
-use super::talk::{Fate, GLANCE, OVERDUE, Patience, Talk, Transaction, hold};
+use super::talk::{Fate, Talk, Transaction};
 use super::{exchange, park};
 use crate::clock;
-use crate::command::{Cmd, Nature};
+use crate::command::{Cmd, Nature, held_back};
 use crate::error::{Error, Kind};
 use crate::events::{Event, refusal_of};
 use crate::fork;
@@ -301,7 +302,7 @@ impl Lease {
             (Patience::For(span), _) => Deadline::after(began, span),
             (Patience::Forever, _) => Deadline::blocking(began, Duration::ZERO, Hold::UntilDown),
             (Patience::Default, wait) => {
-                Deadline::blocking(began, self.conduct.deadline, hold(wait))
+                Deadline::blocking(began, self.conduct.deadline, held_back(wait))
             }
         };
         let ground = self.ground.clone();

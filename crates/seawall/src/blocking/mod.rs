@@ -7,6 +7,7 @@ mod frames;
 mod ground;
 mod lease;
 mod park;
+mod patience;
 mod rounds;
 mod talk;
 
@@ -14,4 +15,4 @@ pub use client::Client;
 pub use frames::Frames;
 pub use ground::{Ground, Interest, Interrupted};
 pub use lease::Lease;
-pub use talk::Patience;
+pub use patience::Patience;

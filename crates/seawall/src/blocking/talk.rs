@@ -1,38 +1,9 @@
 //! What a borrower of a connection has said, for who wants to say it again.
 
-use std::time::Duration;
-
 use seawall_model::{Cause, Provenance, Sent};
-use seawall_policy::deadline::Blocking as Hold;
-use seawall_wire::facts::{Blocking, Replay};
+use seawall_wire::facts::Replay;
 
 use crate::fork;
-
-/// How long a read or write on a [`Lease`](super::Lease) waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Patience {
-    /// As the client's calls do: its deadline, and a blocking command's own timeout besides.
-    Default,
-    /// This long.
-    For(Duration),
-    /// Until something comes, or the endpoint goes down.
-    Forever,
-}
-
-/// How much later than a blocking command's own timeout its answer may come; as long as any reply has.
-pub(super) const OVERDUE: Duration = Duration::from_millis(250);
-
-/// How often a wait without an end looks whether the endpoint has gone down.
-pub(super) const GLANCE: Duration = Duration::from_millis(500);
-
-/// As the deadlines of policy have it.
-pub(super) fn hold(wait: Option<Blocking>) -> Hold {
-    match wait {
-        None => Hold::No,
-        Some(Blocking::For(span)) => Hold::For(span),
-        Some(Blocking::Forever) => Hold::UntilDown,
-    }
-}
 
 /// What has been said since the borrower last began something that he may want to begin again.
 #[derive(Clone, Copy, Debug)]
