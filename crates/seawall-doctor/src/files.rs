@@ -15,6 +15,8 @@ use crate::read::{self, Asked, Ended, Given, Growing, Kind};
 pub struct Files {
     /// What they told, if there is more than one look.
     kept: Option<HashMap<PathBuf, One>>,
+    /// What was read in this look, whatever it was called.
+    seen: HashMap<(u64, u64), Kind>,
     news: Vec<String>,
 }
 
@@ -61,7 +63,7 @@ impl Files {
     pub fn again() -> Self {
         Self {
             kept: Some(HashMap::new()),
-            news: Vec::new(),
+            ..Self::default()
         }
     }
 
@@ -70,13 +72,32 @@ impl Files {
         std::mem::take(&mut self.news)
     }
 
-    /// What a file tells, or standard input if it is `-`.
+    /// Another look begins.
+    pub(crate) fn begin(&mut self) {
+        self.seen.clear();
+    }
+
+    /// What a file tells, or standard input if it is `-`; and nothing more where it was read in this look already, by this
+    /// name or another one.
     pub(crate) fn read(
         &mut self,
         path: &Path,
         name: &str,
         given: Given,
     ) -> io::Result<(Kind, Facts)> {
+        let file = Mark::of(path).map(|mark| mark.file);
+        if let Some(kind) = file.and_then(|file| self.seen.get(&file)) {
+            let mut facts = Facts::default();
+            let words = format!("{name}: it is given more than once, and counts once");
+            facts.assumed.insert(words);
+            return Ok((*kind, facts));
+        }
+        let (kind, facts) = self.read_first(path, name, given)?;
+        self.seen.extend(file.map(|file| (file, kind)));
+        Ok((kind, facts))
+    }
+
+    fn read_first(&mut self, path: &Path, name: &str, given: Given) -> io::Result<(Kind, Facts)> {
         let Some(kept) = &mut self.kept else {
             return whole(path, name, given);
         };
@@ -189,6 +210,7 @@ mod tests {
         fn look(&mut self) -> (u64, Vec<String>) {
             let now = Stamp::of((2026, 11, 24), (0, 0, 0), 0).expect("a date");
             let path = self.path("app.log");
+            self.files.begin();
             let (_, facts) = self
                 .files
                 .read(&path, "app.log", Given { now })
@@ -204,6 +226,27 @@ mod tests {
 
     fn long() -> String {
         "2026-11-23T02:58:10Z INFO in order\n".repeat(500) + LOST
+    }
+
+    #[test]
+    fn a_file_counts_once_in_a_look_whatever_it_is_called() {
+        let bench = Bench::new();
+        bench.write("app.log", LOST);
+        std::os::unix::fs::symlink(bench.path("app.log"), bench.path("link")).expect("a link");
+        let given = Given {
+            now: Stamp::of((2026, 11, 24), (0, 0, 0), 0).expect("a date"),
+        };
+        for mut files in [Files::once(), Files::again()] {
+            for _ in 0..2 {
+                files.begin();
+                let mut failures = Vec::new();
+                for name in ["app.log", "app.log", "link"] {
+                    let told = files.read(&bench.path(name), name, given);
+                    failures.push(told.expect("it can be read").1.failures);
+                }
+                assert_eq!(failures, [1, 0, 0]);
+            }
+        }
     }
 
     #[test]
@@ -311,6 +354,7 @@ mod tests {
         };
         let path = bench.path("app.log");
         let mut runs = || {
+            bench.files.begin();
             let (kind, facts) = bench
                 .files
                 .read(&path, "app.log", given)

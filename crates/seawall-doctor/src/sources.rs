@@ -142,6 +142,7 @@ pub fn look_with(
     now: Stamp,
 ) -> Told {
     let mut told = Told::default();
+    files.begin();
     for (place, source) in sources.iter().enumerate() {
         if source.contains("://") {
             let of_several = (sources.len() > 1).then_some(place + 1);
