@@ -23,8 +23,8 @@ def install(tell: Callable[[list[Any], bool | None], None] | None) -> None:
     _ext.trace_attempts(_tell, tell is not None)
 
 
-def of_task(ticket: Any, future: Any) -> None:
+def of_task(call: Any) -> None:
     """The same, of a call of asyncio's, whose task knows in which context it runs."""
-    attempts = ticket.attempts()
+    attempts = call.attempts()
     if attempts:
-        _tell(attempts, future.done() and not future.cancelled() and future.exception() is None)
+        _tell(attempts, call.is_answered())

@@ -9,13 +9,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
 
 use pyo3::exceptions::{PyException, PyNotImplementedError, PyRuntimeError};
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyWeakrefReference;
+use pyo3::types::{PyTuple, PyWeakrefReference};
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::process::{Pid, getpid};
 use seawall::Moment;
 use seawall::asynchronous::{EventLoop, Task, Watch, enter};
 
+use super::future::CallFuture;
 use super::job::Job;
 use super::link::Done;
 use super::socket::WatchedSocket;
@@ -216,6 +218,15 @@ impl EventLoop for Door {
     }
 }
 
+/// Where an entry comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whence {
+    /// One of the loop's own callbacks: no task is in the middle of anything.
+    Loop,
+    /// Inside a task, it may be.
+    Anywhere,
+}
+
 /// The loop's thread is inside of an entry until this is dropped.
 struct Inside<'a> {
     core: &'a Core,
@@ -251,7 +262,7 @@ impl Keeper {
         let executor = self.executor.bind(py);
         let mut count = [0; 8];
         let _ = rustix::io::read(&executor.get().core.bell, &mut count);
-        Executor::enter(executor, |_| ())
+        Executor::turn(executor, |_| ())
     }
 }
 
@@ -336,13 +347,13 @@ impl Executor {
     /// Runs what is ready: a tick that was asked for.
     fn tick(slf: &Bound<'_, Self>) -> PyResult<()> {
         slf.get().ticking.store(false, Ordering::Release);
-        Self::enter(slf, |_| ())
+        Self::turn(slf, |_| ())
     }
 
     /// A timer that was asked for.
     fn alarm(slf: &Bound<'_, Self>) -> PyResult<()> {
         *lock(&slf.get().armed) = None;
-        Self::enter(slf, |_| ())
+        Self::turn(slf, |_| ())
     }
 
     /// Drops everything: the loop is closed, or about to be.
@@ -356,9 +367,23 @@ impl Executor {
         &self.core
     }
 
-    /// An entry: does `work`, runs what is ready, resolves what is done, and asks for what comes next.
+    /// An entry by the loop itself: does `work`, runs what is ready, resolves what is done, resumes whom that answers, and
+    /// asks for what comes next.
+    pub(crate) fn turn(slf: &Bound<'_, Self>, work: impl FnOnce(&Arc<Core>)) -> PyResult<()> {
+        Self::enter_from(slf, Whence::Loop, work)
+    }
+
+    /// The same from anywhere, in the middle of a task it may be: who is answered is resumed by the loop.
     pub(crate) fn enter<T>(
         slf: &Bound<'_, Self>,
+        work: impl FnOnce(&Arc<Core>) -> T,
+    ) -> PyResult<T> {
+        Self::enter_from(slf, Whence::Anywhere, work)
+    }
+
+    fn enter_from<T>(
+        slf: &Bound<'_, Self>,
+        whence: Whence,
         work: impl FnOnce(&Arc<Core>) -> T,
     ) -> PyResult<T> {
         let this = slf.get();
@@ -376,7 +401,7 @@ impl Executor {
             }
             result
         });
-        this.leave(slf, inside)?;
+        this.leave(slf, inside, whence)?;
         Ok(result)
     }
 
@@ -402,14 +427,18 @@ impl Executor {
                 core.run_ready();
             }
         });
-        this.leave(slf, inside)?;
+        this.leave(slf, inside, Whence::Anywhere)?;
         Ok(job)
     }
 
-    fn leave(&self, slf: &Bound<'_, Self>, inside: Inside<'_>) -> PyResult<()> {
+    fn leave(&self, slf: &Bound<'_, Self>, inside: Inside<'_>, whence: Whence) -> PyResult<()> {
         let outermost = inside.outermost;
         drop(inside);
-        if outermost { self.settle(slf) } else { Ok(()) }
+        if outermost {
+            self.settle(slf, whence)
+        } else {
+            Ok(())
+        }
     }
 
     /// Drops a task whose caller has gone.
@@ -417,23 +446,45 @@ impl Executor {
         Self::enter(slf, |core| core.give_up(job))
     }
 
-    /// Resolves the futures of what is done, and asks for what comes next.
-    fn settle(&self, slf: &Bound<'_, Self>) -> PyResult<()> {
+    /// Resolves the futures of what is done, resumes whom that answers, and asks for what comes next.
+    fn settle(&self, slf: &Bound<'_, Self>, whence: Whence) -> PyResult<()> {
         let py = slf.py();
-        let mut interrupt = None;
         let done = std::mem::take(&mut *lock(&self.core.done));
-        for done in done {
-            // One that cannot be resolved takes nobody else's answer along.
-            if let Err(error) = done.resolve(py) {
-                if error.is_instance_of::<PyException>(py) {
-                    error.write_unraisable(py, Some(slf));
+        let mut interrupt = None;
+        if !done.is_empty() {
+            // All of them before anybody goes on.
+            let answered: Vec<_> = done
+                .into_iter()
+                .filter_map(|done| done.resolve(py))
+                .collect();
+            let mut at_once = whence == Whence::Loop && !self.is_debugged(py)?;
+            for (future, waiter) in answered {
+                let future = future.bind(py);
+                let woken = if at_once {
+                    CallFuture::wake_now(future, &waiter)
                 } else {
-                    interrupt.get_or_insert(error);
+                    CallFuture::wake_soon(future, &waiter)
+                };
+                // One that cannot be woken takes nobody else's answer along.
+                if let Err(error) = woken {
+                    if error.is_instance_of::<PyException>(py) {
+                        error.write_unraisable(py, Some(slf));
+                    } else {
+                        // It ends the loop: the others go on if that goes on.
+                        at_once = false;
+                        interrupt.get_or_insert(error);
+                    }
                 }
             }
         }
         let asked = self.ask(slf);
         interrupt.map_or(asked, Err)
+    }
+
+    /// Whether the loop watches its callbacks: each is to be blamed for its own time.
+    fn is_debugged(&self, py: Python<'_>) -> PyResult<bool> {
+        let event_loop = self.core.event_loop(py)?;
+        calls::method(&event_loop, intern!(py, "get_debug"), PyTuple::empty(py))?.is_truthy()
     }
 
     /// Asks the loop for a tick and a timer, where they are needed.

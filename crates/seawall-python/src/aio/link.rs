@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 use seawall::asynchronous::Client;
@@ -12,16 +11,16 @@ use seawall_wire::Value;
 use seawall_wire::error::ServerError;
 
 use super::executor::{Core, Executor};
-use super::job::Job;
+use super::future::{CallFuture, Waiter};
 use crate::attempts::Story;
 use crate::lease::Lease;
 use crate::link::span;
 use crate::reply::{self, Codec};
-use crate::{calls, events, many, pack, tally, trouble};
+use crate::{events, many, pack, tally, trouble};
 
 /// A call that is over, and the future that waits for it.
 pub(super) struct Done {
-    future: Py<PyAny>,
+    future: Py<CallFuture>,
     what: What,
 }
 
@@ -40,10 +39,9 @@ enum What {
 }
 
 impl Done {
-    /// Resolves the future, unless its caller has gone.
-    pub(super) fn resolve(self, py: Python<'_>) -> PyResult<()> {
-        let future = self.future.bind(py);
-        let result = match self.what {
+    /// Resolves the future: whom to wake, unless he has gone.
+    pub(super) fn resolve(self, py: Python<'_>) -> Option<(Py<CallFuture>, Waiter)> {
+        let outcome = match self.what {
             What::Reply {
                 outcome: Ok(value),
                 codec,
@@ -82,41 +80,8 @@ impl Done {
                 .map(Bound::into_any),
             What::Lease(Err(error)) => Err(trouble::of_error(py, &error, None)),
         };
-        let resolved = match result {
-            Ok(value) => calls::method(future, intern!(py, "set_result"), (value,)),
-            Err(error) => calls::method(future, intern!(py, "set_exception"), (error,)),
-        };
-        match resolved {
-            // Asked afterwards: nearly every caller is still there.
-            Err(_)
-                if calls::method(future, intern!(py, "done"), PyTuple::empty(py))?
-                    .is_truthy()? =>
-            {
-                Ok(())
-            }
-            resolved => resolved.map(drop),
-        }
-    }
-}
-
-/// A call under way.
-#[pyclass(frozen, module = "seawall._ext")]
-pub(crate) struct Ticket {
-    executor: Py<Executor>,
-    job: Arc<Job>,
-    story: Story,
-}
-
-#[pymethods]
-impl Ticket {
-    /// Its caller has gone: it is taken back if nothing of it was sent; else its reply goes to nobody.
-    fn give_up(&self, py: Python<'_>) -> PyResult<()> {
-        Executor::give_up(self.executor.bind(py), &self.job)
-    }
-
-    /// The attempts that failed, where somebody traces: see `attempts.rs`. Each is told once.
-    fn attempts(&self) -> Vec<(u32, &'static str, Option<u64>, Option<&'static str>)> {
-        self.story.take()
+        let waiter = self.future.get().resolve(py, outcome)?;
+        Some((self.future, waiter))
     }
 }
 
@@ -148,8 +113,7 @@ impl AsyncLink {
         Ok(Self { client, executor })
     }
 
-    /// Begins one command: the future of its reply, and the ticket to give it up by. The reply is `NotImplemented` for
-    /// one that needs a connection of its own.
+    /// Begins one command: the future of its reply, which is `NotImplemented` for one that needs a connection of its own.
     #[pyo3(signature = (args, codec, decode, within))]
     fn execute<'py>(
         &self,
@@ -158,7 +122,7 @@ impl AsyncLink {
         codec: Py<Codec>,
         decode: bool,
         within: Option<f64>,
-    ) -> PyResult<Bound<'py, PyTuple>> {
+    ) -> PyResult<Bound<'py, CallFuture>> {
         let mut cmd = Cmd::new("");
         pack::words(&mut cmd, args, codec.get())?;
         let client = self.client_for(within)?;
@@ -176,7 +140,7 @@ impl AsyncLink {
     }
 
     /// Begins the commands of a pipeline, `(arguments, options)` each, as `Link.execute_many` runs them: the future of
-    /// what that returns, and the ticket. `NotImplemented` where they need a connection of their own.
+    /// what that returns. `NotImplemented` where they need a connection of their own.
     #[pyo3(signature = (commands, codec, transaction, within))]
     fn execute_many<'py>(
         &self,
@@ -209,9 +173,9 @@ impl AsyncLink {
         begun.map(Bound::into_any)
     }
 
-    /// Takes a connection from the pool, to be used alone: its future, and the ticket to give it up by.
+    /// Takes a connection from the pool, to be used alone: its future.
     #[pyo3(signature = (within))]
-    fn lease<'py>(&self, py: Python<'py>, within: Option<f64>) -> PyResult<Bound<'py, PyTuple>> {
+    fn lease<'py>(&self, py: Python<'py>, within: Option<f64>) -> PyResult<Bound<'py, CallFuture>> {
         let client = self.client_for(within)?;
         self.begin(py, move |core, future| async move {
             let lease = client.raw_lease().await.map(Box::new);
@@ -273,25 +237,18 @@ impl AsyncLink {
     fn begin<'py, F>(
         &self,
         py: Python<'py>,
-        task: impl FnOnce(Arc<Core>, Py<PyAny>) -> F,
-    ) -> PyResult<Bound<'py, PyTuple>>
+        task: impl FnOnce(Arc<Core>, Py<CallFuture>) -> F,
+    ) -> PyResult<Bound<'py, CallFuture>>
     where
         F: Future<Output = ()> + Send + 'static,
     {
         let executor = self.executor.bind(py);
-        let core = executor.get().core();
-        let event_loop = core.event_loop(py)?;
-        let none = PyTuple::empty(py);
-        let future = calls::method(&event_loop, intern!(py, "create_future"), none)?;
-        let task = task(Arc::clone(core), future.clone().unbind());
-        let (story, task) = Story::of(Box::pin(task));
+        let future = CallFuture::new(executor)?;
+        let core = Arc::clone(executor.get().core());
+        let (story, task) = Story::of(Box::pin(task(core, future.clone().unbind())));
         let job = Executor::begin(executor, task)?;
-        let ticket = Ticket {
-            executor: self.executor.clone_ref(py),
-            job,
-            story,
-        };
+        future.get().is_worked_on(job, story);
         events::look(py);
-        PyTuple::new(py, [future, Bound::new(py, ticket)?.into_any()])
+        Ok(future)
     }
 }

@@ -33,7 +33,7 @@ struct Reader {
 impl Reader {
     fn __call__(&self, py: Python<'_>) -> PyResult<()> {
         let executor = self.executor.bind(py);
-        Executor::enter(executor, |_| self.sides.read.found())
+        Executor::turn(executor, |_| self.sides.read.found())
     }
 }
 
@@ -53,7 +53,7 @@ impl Writer {
         let event_loop = executor.get().core().event_loop(py)?;
         calls::method(&event_loop, "remove_writer", (self.socket,))?;
         self.sides.writing.store(false, Ordering::Release);
-        Executor::enter(executor, |_| self.sides.write.found())
+        Executor::turn(executor, |_| self.sides.write.found())
     }
 }
 

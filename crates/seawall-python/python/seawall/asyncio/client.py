@@ -152,11 +152,11 @@ class Redis(Common, redis.asyncio.Redis):  # type: ignore[misc]  # two of its ow
         ):
             return await super().execute_command(*args, **options)
         within = None if _UNTIL.get() is None else _deadline.left()
-        future, ticket = link.execute(args, pool._codec_known or pool._codec(), NEVER_DECODE not in options, within)
+        call = link.execute(args, pool._codec_known or pool._codec(), NEVER_DECODE not in options, within)
         try:
-            response = await future
+            await call
         except asyncio.CancelledError:
-            ticket.give_up()
+            call.give_up()
             raise
         except redis.ResponseError:
             if EMPTY_RESPONSE in options:
@@ -164,7 +164,8 @@ class Redis(Common, redis.asyncio.Redis):  # type: ignore[misc]  # two of its ow
             raise
         finally:
             if _trace.hook is not None:
-                _trace.of_task(ticket, future)
+                _trace.of_task(call)
+        response = call.result()
         if response is NotImplemented:
             # It needs a connection of its own: SELECT, WATCH, MONITOR, ..
             return await self._run_apart(args, options)

@@ -188,15 +188,16 @@ class _Leased(Leasing, _Base):
         self._listens = False
         loop = asyncio.get_running_loop()
         self._link = _loops.link_for(loop, await self._spec())
-        future, ticket = self._link.lease(_deadline.left())
+        call = self._link.lease(_deadline.left())
         try:
-            self._lease = await future
+            await call
         except asyncio.CancelledError:
-            ticket.give_up()
-            if future.done() and not future.cancelled() and future.exception() is None:
+            call.give_up()
+            if call.is_answered():
                 # It was granted a moment ago. Not left to the collector: tracebacks keep what they pass through.
-                future.result().release()
+                call.result().release()
             raise
+        self._lease = call.result()
         self._watch = Watch(self._lease, loop)
         self._lease.begin(self._attempt)
         self._attempt = 1

@@ -27,18 +27,18 @@ class StandIn(Standing):
         return await do()
 
     async def run(self, commands: Any, transaction: bool) -> Any:
-        begun = self._link.execute_many(commands, self._codec, transaction, _deadline.left())
-        if begun is NotImplemented:
-            return begun
-        future, ticket = begun
+        call = self._link.execute_many(commands, self._codec, transaction, _deadline.left())
+        if call is NotImplemented:
+            return call
         try:
-            return await future
+            await call
         except asyncio.CancelledError:
-            ticket.give_up()
+            call.give_up()
             raise
         finally:
             if _trace.hook is not None:
-                _trace.of_task(ticket, future)
+                _trace.of_task(call)
+        return call.result()
 
 
 class Pipeline(Keeping, Common, _Pipeline):  # type: ignore[misc]  # two of redis-py's own bases disagree
