@@ -28,7 +28,7 @@ thread_local! {
 
 /// Retries are told on the thread of the call, or in its task.
 pub(crate) fn hear(event: &Event<'_>) {
-    if !TRACED.load(Ordering::Relaxed) {
+    if !are_traced() {
         return;
     }
     let attempt = match *event {
@@ -69,7 +69,7 @@ pub(crate) fn take_up(told: Vec<Attempt>) {
 
 /// What was told on this thread before a call is not the call's.
 pub(crate) fn begin() {
-    if TRACED.load(Ordering::Relaxed) {
+    if are_traced() {
         take();
     }
 }
@@ -77,7 +77,7 @@ pub(crate) fn begin() {
 /// A call is over, on the thread that asked for it: whoever traces is told, if there is something to tell. `answered` is
 /// whether the last attempt was, where that is known.
 pub(crate) fn end(py: Python<'_>, answered: Option<bool>) {
-    if TRACED.load(Ordering::Relaxed) {
+    if are_traced() {
         let attempts = take();
         if !attempts.is_empty()
             && let Some(hook) = HOOK.get(py)
@@ -95,6 +95,11 @@ pub(crate) fn trace_attempts(py: Python<'_>, hook: Py<PyAny>, on: bool) {
     TRACED.store(on, Ordering::Relaxed);
 }
 
+/// Whether somebody traces.
+pub(crate) fn are_traced() -> bool {
+    TRACED.load(Ordering::Relaxed)
+}
+
 /// What was told in a task, one poll after another.
 #[derive(Clone, Default)]
 pub(crate) struct Story(Option<Arc<Mutex<Vec<Attempt>>>>);
@@ -102,7 +107,7 @@ pub(crate) struct Story(Option<Arc<Mutex<Vec<Attempt>>>>);
 impl Story {
     /// Wraps a task, if somebody traces.
     pub(crate) fn of(task: Task) -> (Self, Task) {
-        if !TRACED.load(Ordering::Relaxed) {
+        if !are_traced() {
             return (Self::default(), task);
         }
         let kept = Arc::new(Mutex::new(Vec::new()));

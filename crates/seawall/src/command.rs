@@ -4,12 +4,13 @@ use std::borrow::Cow;
 use std::collections::TryReserveError;
 use std::time::Duration;
 
-use seawall_model::Cause;
+use seawall_model::{Cause, Moment};
 use seawall_policy::deadline;
 use seawall_wire::encode;
 use seawall_wire::facts::{self, Access, Blocking, Classified, MissAnswer, Replay, SessionEffect};
 
 use crate::error::{Error, Kind};
+use crate::link::connection::Connection;
 use crate::link::recent::Writes;
 
 /// One command and its arguments, packed as they are added.
@@ -123,6 +124,11 @@ impl Cmd {
         out.try_reserve(self.packed_max())?;
         self.pack(out);
         Ok(())
+    }
+
+    /// Queues it on a connection, where it is owed one reply.
+    pub(crate) fn queue_on(&self, connection: &mut Connection, now: Moment) {
+        connection.queue(now, 1, |out| self.pack(out));
     }
 
     fn packed_max(&self) -> usize {

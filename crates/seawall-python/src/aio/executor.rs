@@ -15,12 +15,13 @@ use pyo3::types::{PyTuple, PyWeakrefReference};
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::process::{Pid, getpid};
 use seawall::Moment;
-use seawall::asynchronous::{EventLoop, Task, Watch, enter};
+use seawall::asynchronous::{Begun, EventLoop, Task, UnderWay, Watch, enter};
 
 use super::future::CallFuture;
 use super::job::Job;
 use super::link::Done;
 use super::socket::WatchedSocket;
+use crate::attempts::Story;
 use crate::calls;
 
 /// What may be touched from any thread.
@@ -194,6 +195,9 @@ struct Door(Arc<Core>);
 
 impl EventLoop for Door {
     fn spawn(&self, task: Task) {
+        if self.0.is_over() {
+            return;
+        }
         let job = self.0.spawn_job(task);
         job.wake();
     }
@@ -216,6 +220,14 @@ impl EventLoop for Door {
         let timer = lock(&self.0.timers).remove(&(at, number));
         drop(timer);
     }
+}
+
+/// What makes a call.
+pub(crate) enum Work {
+    /// Its connection, without a task.
+    AtOnce(UnderWay),
+    /// A task, and what is told of it.
+    Job(Arc<Job>, Story),
 }
 
 /// Where an entry comes from.
@@ -405,10 +417,10 @@ impl Executor {
         Ok(result)
     }
 
-    /// Begins a task, and runs it as far as it goes. What it woke runs in the next tick, with what others begin until
-    /// then: all of it in one write. A loop whose calls came one by one so far is not asked for that tick, which would
-    /// be a turn of the loop for nothing.
-    pub(crate) fn begin(slf: &Bound<'_, Self>, task: Task) -> PyResult<Arc<Job>> {
+    /// Begins a call, and does as much of it as can be done at once. What that woke runs in the next tick, with what others
+    /// begin until then: all of it in one write. A loop whose calls came one by one so far is not asked for that tick, which
+    /// would be a turn of the loop for nothing.
+    pub(crate) fn begin(slf: &Bound<'_, Self>, call: impl FnOnce() -> Begun) -> PyResult<Work> {
         let this = slf.get();
         let core = &this.core;
         if core.is_over() {
@@ -418,17 +430,25 @@ impl Executor {
         }
         // Only the loop's own thread begins calls; a loop may be run by one thread after another.
         core.thread.store(this_thread(), Ordering::Release);
-        let job = core.spawn_job(task);
         let first = this.begun.fetch_add(1, Ordering::AcqRel) == 0;
         let inside = Inside::step(core);
-        enter(&this.door, || {
-            core.run_job(&job);
+        let work = enter(&this.door, || {
+            let work = match call() {
+                Begun::AtOnce(under_way) => Work::AtOnce(under_way),
+                Begun::Task(task) => {
+                    let (story, task) = Story::of(task);
+                    let job = core.spawn_job(task);
+                    core.run_job(&job);
+                    Work::Job(job, story)
+                }
+            };
             if first && inside.outermost && this.alone.load(Ordering::Acquire) {
                 core.run_ready();
             }
+            work
         });
         this.leave(slf, inside, Whence::Anywhere)?;
-        Ok(job)
+        Ok(work)
     }
 
     fn leave(&self, slf: &Bound<'_, Self>, inside: Inside<'_>, whence: Whence) -> PyResult<()> {
@@ -441,9 +461,12 @@ impl Executor {
         }
     }
 
-    /// Drops a task whose caller has gone.
-    pub(crate) fn give_up(slf: &Bound<'_, Self>, job: &Job) -> PyResult<()> {
-        Self::enter(slf, |core| core.give_up(job))
+    /// The caller of this has gone.
+    pub(crate) fn give_up(slf: &Bound<'_, Self>, work: &Work) -> PyResult<()> {
+        Self::enter(slf, |core| match work {
+            Work::AtOnce(under_way) => under_way.give_up(),
+            Work::Job(job, _) => core.give_up(job),
+        })
     }
 
     /// Resolves the futures of what is done, resumes whom that answers, and asks for what comes next.

@@ -5,7 +5,7 @@
 //! resumes its task at once, instead of by a callback of the loop's, which costs as much as the rest of a call.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::exceptions::{PyBaseException, PyException, PyRuntimeError};
@@ -13,9 +13,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyTraverseError, PyVisit, intern};
 
-use super::executor::Executor;
-use super::job::Job;
-use crate::attempts::{Attempt, Story};
+use super::executor::{Executor, Work};
+use crate::attempts::Attempt;
 use crate::calls;
 
 /// How a call ended.
@@ -42,7 +41,7 @@ struct State {
 #[pyclass(frozen, module = "seawall._ext")]
 pub(crate) struct CallFuture {
     executor: Py<Executor>,
-    work: OnceLock<(Arc<Job>, Story)>,
+    work: OnceLock<Work>,
     /// What tasks look at to tell `yield` from `yield from`.
     blocking: AtomicBool,
     state: Mutex<State>,
@@ -134,16 +133,17 @@ impl CallFuture {
     /// Its caller has gone: it is taken back if nothing of it was sent; else its reply goes to nobody.
     fn give_up(&self, py: Python<'_>) -> PyResult<()> {
         match self.work.get() {
-            Some((job, _)) => Executor::give_up(self.executor.bind(py), job),
+            Some(work) => Executor::give_up(self.executor.bind(py), work),
             None => Ok(()),
         }
     }
 
     /// The attempts that failed, where somebody traces: see `attempts.rs`. Each is told once.
     fn attempts(&self) -> Vec<Attempt> {
-        self.work
-            .get()
-            .map_or_else(Vec::new, |(_, story)| story.take())
+        match self.work.get() {
+            Some(Work::Job(_, story)) => story.take(),
+            Some(Work::AtOnce(_)) | None => Vec::new(),
+        }
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -183,8 +183,8 @@ impl CallFuture {
     }
 
     /// What works on it. Said once, when that has begun.
-    pub(super) fn is_worked_on(&self, job: Arc<Job>, story: Story) {
-        let _ = self.work.set((job, story));
+    pub(super) fn is_worked_on(&self, work: Work) {
+        let _ = self.work.set(work);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
-use seawall::asynchronous::Client;
+use seawall::asynchronous::{Begun, Client};
 use seawall::blocking;
 use seawall::{Batch, Cause, Cmd, Error, Kind};
 use seawall_wire::Value;
@@ -12,11 +12,10 @@ use seawall_wire::error::ServerError;
 
 use super::executor::{Core, Executor};
 use super::future::{CallFuture, Waiter};
-use crate::attempts::Story;
 use crate::lease::Lease;
 use crate::link::span;
 use crate::reply::{self, Codec};
-use crate::{events, many, pack, tally, trouble};
+use crate::{attempts, events, many, pack, tally, trouble};
 
 /// A call that is over, and the future that waits for it.
 pub(super) struct Done {
@@ -126,16 +125,23 @@ impl AsyncLink {
         let mut cmd = Cmd::new("");
         pack::words(&mut cmd, args, codec.get())?;
         let client = self.client_for(within)?;
-        self.begin(py, move |core, future| async move {
-            let outcome = client.exchange(&cmd).await;
-            core.finish(Done {
-                future,
-                what: What::Reply {
-                    outcome,
-                    codec,
-                    decode,
-                },
-            });
+        self.begin(py, move |core, future| {
+            let told = move |outcome| {
+                core.finish(Done {
+                    future,
+                    what: What::Reply {
+                        outcome,
+                        codec,
+                        decode,
+                    },
+                });
+            };
+            // Attempts are noted by tasks.
+            if attempts::are_traced() {
+                Begun::Task(Box::pin(async move { told(client.exchange(&cmd).await) }))
+            } else {
+                client.begin(cmd, told)
+            }
         })
     }
 
@@ -155,7 +161,7 @@ impl AsyncLink {
             return Ok(py.NotImplemented().into_bound(py));
         }
         let client = self.client_for(within)?;
-        let begun = self.begin(py, move |core, future| async move {
+        let begun = self.begin_task(py, move |core, future| async move {
             let outcome = if transaction {
                 client.exchange_transaction(&batch).await
             } else {
@@ -177,7 +183,7 @@ impl AsyncLink {
     #[pyo3(signature = (within))]
     fn lease<'py>(&self, py: Python<'py>, within: Option<f64>) -> PyResult<Bound<'py, CallFuture>> {
         let client = self.client_for(within)?;
-        self.begin(py, move |core, future| async move {
+        self.begin_task(py, move |core, future| async move {
             let lease = client.raw_lease().await.map(Box::new);
             core.finish(Done {
                 future,
@@ -234,7 +240,7 @@ impl AsyncLink {
         })
     }
 
-    fn begin<'py, F>(
+    fn begin_task<'py, F>(
         &self,
         py: Python<'py>,
         task: impl FnOnce(Arc<Core>, Py<CallFuture>) -> F,
@@ -242,12 +248,20 @@ impl AsyncLink {
     where
         F: Future<Output = ()> + Send + 'static,
     {
+        self.begin(py, |core, future| Begun::Task(Box::pin(task(core, future))))
+    }
+
+    fn begin<'py>(
+        &self,
+        py: Python<'py>,
+        call: impl FnOnce(Arc<Core>, Py<CallFuture>) -> Begun,
+    ) -> PyResult<Bound<'py, CallFuture>> {
         let executor = self.executor.bind(py);
         let future = CallFuture::new(executor)?;
         let core = Arc::clone(executor.get().core());
-        let (story, task) = Story::of(Box::pin(task(core, future.clone().unbind())));
-        let job = Executor::begin(executor, task)?;
-        future.get().is_worked_on(job, story);
+        let told = future.clone().unbind();
+        let work = Executor::begin(executor, move || call(core, told))?;
+        future.get().is_worked_on(work);
         events::look(py);
         Ok(future)
     }

@@ -1,6 +1,7 @@
 //! Requests that are owed their replies by the shared connection, and what their callers are told.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use futures_channel::oneshot;
 use seawall_model::{Cause, Close, Moment, Provenance};
@@ -8,7 +9,10 @@ use seawall_policy::health::Answered;
 use seawall_wire::Value;
 use seawall_wire::facts::Access;
 
+use super::direct::{Direct, Standing, go_on};
+use super::exchange::End;
 use super::replies::Replies;
+use super::shared::Shared;
 use crate::link::connection::{Incoming, Loss};
 use crate::link::live::{Live, wire_cause};
 use crate::link::shared::Link;
@@ -36,8 +40,37 @@ pub(super) struct Lost {
     pub(super) trail: Vec<Provenance>,
 }
 
+/// Who is told of it.
+pub(super) enum Caller {
+    /// A task that waits.
+    Task(oneshot::Sender<Fate>),
+    /// A call without a task.
+    Direct(Box<dyn Direct>),
+    /// Nobody any more.
+    Gone,
+}
+
+impl Caller {
+    /// Whether nobody waits any more.
+    pub(super) fn is_gone(&self) -> bool {
+        match self {
+            Self::Task(sender) => sender.is_canceled(),
+            Self::Direct(_) => false,
+            Self::Gone => true,
+        }
+    }
+}
+
+/// One whose replies have come.
+pub(super) struct Answer {
+    pub(super) id: u64,
+    pub(super) caller: Caller,
+    pub(super) replies: Replies,
+    pub(super) sent_at: Moment,
+}
+
 /// Those whose replies have come.
-pub(super) type Done = Vec<(oneshot::Sender<Fate>, Replies)>;
+pub(super) type Done = Vec<Answer>;
 
 /// A request that is owed replies.
 pub(super) struct Asked {
@@ -52,7 +85,9 @@ pub(super) struct Asked {
     pub(super) taken: Replies,
     pub(super) sent_at: Moment,
     pub(super) access: Access,
-    pub(super) caller: oneshot::Sender<Fate>,
+    /// When somebody is to look what became of it, if its caller does not do so himself.
+    pub(super) look_at: Moment,
+    pub(super) caller: Caller,
 }
 
 impl Asked {
@@ -77,6 +112,7 @@ impl Asked {
 
 /// Those who are owed replies by a connection that has ended.
 pub(super) struct Mourners {
+    pub(super) shared: Arc<Shared>,
     pub(super) connection: u64,
     pub(super) trail: Vec<Provenance>,
     pub(super) asked: VecDeque<Asked>,
@@ -99,21 +135,33 @@ impl Mourners {
         let for_another = ended || loss.cause == Cause::ReplyTooLarge;
         for (place, asked) in self.asked.into_iter().enumerate() {
             let trail = trail.by_ref().take(asked.parts()).collect();
-            // A caller that has gone need not know.
-            let _ = asked.caller.send(Fate::Lost(Box::new(Lost {
+            let lost = Box::new(Lost {
                 loss: *loss,
                 suspect: asked.bulky || !any_bulky,
                 taken_along: (for_another && place > 0).then_some(self.connection),
                 taken: asked.taken,
                 trail,
-            })));
+            });
+            match asked.caller {
+                // A caller that has gone need not know.
+                Caller::Task(caller) => drop(caller.send(Fate::Lost(lost))),
+                Caller::Direct(call) => {
+                    let end = End::Lost(lost);
+                    go_on(
+                        call,
+                        asked.id,
+                        Standing::ended(&self.shared, asked.sent_at, end),
+                    );
+                }
+                Caller::Gone => {}
+            }
         }
     }
 }
 
 /// How many calls were answered; of one whose only reply is an error the call itself says what it is.
 pub(super) fn answered_well(done: &Done) -> u64 {
-    let well = done.iter().filter(|(_, replies)| !replies.are_an_error());
+    let well = done.iter().filter(|answer| !answer.replies.are_an_error());
     well.count() as u64
 }
 
@@ -171,7 +219,12 @@ pub(super) fn take(
             && let Some(asked) = asked.pop_front()
         {
             used.note(now.since(asked.sent_at));
-            done.push((asked.caller, asked.taken));
+            done.push(Answer {
+                id: asked.id,
+                caller: asked.caller,
+                replies: asked.taken,
+                sent_at: asked.sent_at,
+            });
         }
     }
 }

@@ -42,9 +42,9 @@ const SHARED_MAX: usize = 256 * 1024;
 /// runtime of the call that made it; when that runtime ends, the next call makes another.
 #[derive(Clone)]
 pub struct Client {
-    home: Arc<Home>,
-    board: Arc<Board>,
-    term: Term,
+    pub(super) home: Arc<Home>,
+    pub(super) board: Arc<Board>,
+    pub(super) term: Term,
 }
 
 impl Client {
@@ -95,7 +95,7 @@ impl Client {
         let request = Request {
             replies: 1,
             whole: false,
-            pack: &|connection, _, now| connection.queue(now, 1, |out| cmd.pack(out)),
+            pack: &|connection, _, now| cmd.queue_on(connection, now),
         };
         let mut reply: Option<Value> = None;
         self.drive(&mut call, &link, &request, &mut reply).await?;
@@ -115,13 +115,11 @@ impl Client {
         let request = Request {
             replies: 1,
             whole: false,
-            pack: &|connection, _, now| connection.queue(now, 1, |out| cmd.pack(out)),
+            pack: &|connection, _, now| cmd.queue_on(connection, now),
         };
         let mut sink = Word::default();
-        match self.drive(&mut call, &link, &request, &mut sink).await {
-            Ok(()) => Ok(sink.reply.unwrap_or(Value::Null)),
-            Err(error) => Err((error, sink.refusal)),
-        }
+        let outcome = self.drive(&mut call, &link, &request, &mut sink).await;
+        sink.outcome(outcome)
     }
 
     /// Sends the commands of a batch in one write and returns their replies as they are, errors among them. A single
@@ -226,7 +224,7 @@ impl Client {
             whole: false,
             pack: &|connection, from, now| {
                 for cmd in &pipeline.commands()[from..] {
-                    connection.queue(now, 1, |out| cmd.pack(out));
+                    cmd.queue_on(connection, now);
                 }
             },
         };

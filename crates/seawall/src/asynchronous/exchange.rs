@@ -7,6 +7,7 @@ use seawall_model::{Cause, Close, Moment, Provenance};
 use seawall_wire::Value;
 
 use super::asked::{Fate, Lost};
+use super::direct::Standing;
 use super::park::{self, Acquired, sleep_until};
 use super::replies::Replies;
 use super::runtime;
@@ -34,7 +35,7 @@ const EXAMINE_MAX: Duration = Duration::from_millis(100);
 pub(crate) struct Board(RwLock<Option<Arc<Shared>>>);
 
 impl Board {
-    fn get(&self) -> Option<Arc<Shared>> {
+    pub(super) fn get(&self) -> Option<Arc<Shared>> {
         self.0
             .read()
             .unwrap_or_else(PoisonError::into_inner)
@@ -68,7 +69,7 @@ impl Drop for Board {
 }
 
 /// How a request over the shared connection ended.
-enum End {
+pub(super) enum End {
     Answered(Replies),
     Lost(Box<Lost>),
     Late(Box<Loss>, Provenance),
@@ -92,11 +93,42 @@ pub(crate) async fn drive(
     request: &Request<'_>,
     sink: &mut impl ValueSink,
 ) -> Result<(), Error> {
+    drive_on(call, link, board, request, sink, Standing::Unsent).await
+}
+
+/// The same, of a request that has come so far.
+pub(super) async fn drive_on(
+    call: &mut Call<'_>,
+    link: &Arc<Link>,
+    board: &Board,
+    request: &Request<'_>,
+    sink: &mut impl ValueSink,
+    mut standing: Standing,
+) -> Result<(), Error> {
     loop {
         sink.restart();
         let from = sink.taken();
-        let (shared, ticket, sent_at) = submit(call, link, board, request, from).await?;
-        let again = match wait(call, &shared, ticket, sent_at).await {
+        let (shared, sent_at, end) = match std::mem::replace(&mut standing, Standing::Unsent) {
+            Standing::Unsent => {
+                let (shared, ticket, sent_at) = submit(call, link, board, request, from).await?;
+                let end = wait(call, &shared, ticket, sent_at).await;
+                (shared, sent_at, end)
+            }
+            Standing::Sent {
+                shared,
+                ticket,
+                sent_at,
+            } => {
+                let end = wait(call, &shared, ticket, sent_at).await;
+                (shared, sent_at, end)
+            }
+            Standing::Ended {
+                shared,
+                sent_at,
+                end,
+            } => (shared, sent_at, end),
+        };
+        let again = match end {
             End::Answered(Replies {
                 first: Some(Value::Error(error)),
                 ..

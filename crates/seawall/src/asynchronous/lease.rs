@@ -62,7 +62,7 @@ impl Lease {
         let now = clock::now();
         let until = now + self.conduct.deadline;
         match self.own.live() {
-            Some(live) => live.state.queue(now, 1, |out| cmd.pack(out)),
+            Some(live) => cmd.queue_on(&mut live.state, now),
             None => return Err(self.gone()),
         }
         while self.own.wants_write() {

@@ -6,6 +6,7 @@
 mod asked;
 mod client;
 mod dedicated;
+mod direct;
 mod event_loop;
 mod exchange;
 mod lease;
@@ -22,6 +23,7 @@ mod tests;
 mod threads;
 
 pub use client::Client;
+pub use direct::{Begun, UnderWay};
 pub use event_loop::{EventLoop, Task, Watch, enter};
 pub(crate) use exchange::{Board, Request, drive};
 pub use lease::Lease;

@@ -33,6 +33,14 @@ impl Replies {
         all.any(|value| matches!(value, Value::Error(_)))
     }
 
+    /// The only one, if it is no error.
+    pub(super) fn into_answer(self) -> Result<Value, Self> {
+        match self.first {
+            Some(value) if self.rest.is_empty() && !matches!(value, Value::Error(_)) => Ok(value),
+            first => Err(Self { first, ..self }),
+        }
+    }
+
     /// Whether the only one is an error.
     pub(super) fn are_an_error(&self) -> bool {
         matches!(self.first, Some(Value::Error(_))) && self.rest.is_empty()

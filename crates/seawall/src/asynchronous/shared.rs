@@ -4,7 +4,7 @@
 //! their callers in the order in which they were asked for. It ends with its connection, and tells every caller what
 //! that proves for its request.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,8 +16,9 @@ use futures_channel::oneshot;
 use seawall_model::{Cause, Close, Moment, Provenance};
 use seawall_policy::health::Answered;
 
-use super::asked::{Asked, Done, Fate, Mourners, answered_well, take};
-use super::exchange::examine;
+use super::asked::{Answer, Asked, Caller, Done, Fate, Mourners, answered_well, take};
+use super::direct::{Direct, Standing, go_on};
+use super::exchange::{End, examine};
 use super::own::Breath;
 use super::replies::Replies;
 use super::runtime::{self, Bell, Turns, Watched, Woken};
@@ -51,6 +52,13 @@ pub(super) struct Shared {
     generation: u64,
     /// It takes no more requests, and ends once nobody waits for an answer on it. Set under the lock.
     retired: AtomicBool,
+    /// Rung where a call without a task is to be looked at earlier than all others.
+    looks: Bell,
+    /// Somebody looks at calls without a task.
+    looked_after: AtomicBool,
+    /// Calls that began without a task and have one now, by their ids: a word ends it.
+    moved: Mutex<HashMap<u64, oneshot::Sender<()>>>,
+    ourselves: Weak<Shared>,
 }
 
 struct State {
@@ -69,6 +77,8 @@ struct State {
     waiting: usize,
     /// The driver has been rung for, and has not looked at what is queued since.
     rung: bool,
+    /// When calls without a task are looked at next.
+    look_at: Moment,
 }
 
 impl State {
@@ -142,6 +152,13 @@ pub(super) enum Vain {
     Alone,
 }
 
+/// A call without a task that is to have one.
+struct Due {
+    id: u64,
+    call: Box<dyn Direct>,
+    standing: Standing,
+}
+
 /// A caller's side of one request.
 pub(super) struct Ticket {
     pub(super) id: u64,
@@ -160,7 +177,7 @@ impl Shared {
         };
         lent.connection.state.be_careful();
         lent.connection.had_since = None;
-        let shared = Arc::new(Self {
+        let shared = Arc::new_cyclic(|ourselves| Self {
             bell: Bell::default(),
             room: Turns::default(),
             established: lent.established,
@@ -178,7 +195,12 @@ impl Shared {
                 watcher: None,
                 waiting: 0,
                 rung: false,
+                look_at: Moment::NEVER,
             }),
+            looks: Bell::default(),
+            looked_after: AtomicBool::new(false),
+            moved: Mutex::default(),
+            ourselves: ourselves.clone(),
         });
         // Not inside the task: a runtime that shuts down may drop it before it has run at all.
         let ending = Ending(Arc::clone(&shared));
@@ -200,41 +222,167 @@ impl Shared {
         pack: impl FnOnce(&mut Connection),
     ) -> Result<Ticket, NotTaken> {
         let (caller, fate) = oneshot::channel();
-        let (id, rung) = {
+        let asked = |id, first, caller| Asked {
+            id,
+            first,
+            replies,
+            whole,
+            taken: Replies::default(),
+            sent_at: now,
+            access: nature.access,
+            bulky: nature.bulky,
+            look_at: Moment::NEVER,
+            caller: Caller::Task(caller),
+        };
+        match self.queue(caller, |_, connection| pack(connection), asked) {
+            Ok(id) => Ok(Ticket { id, fate }),
+            Err((why, _)) => Err(why),
+        }
+    }
+
+    /// Queues the request of a call without a task, which is looked at when `look_at` has come.
+    pub(super) fn submit_direct(
+        self: &Arc<Self>,
+        now: Moment,
+        nature: Nature,
+        look_at: Moment,
+        call: Box<dyn Direct>,
+    ) -> Result<u64, (NotTaken, Box<dyn Direct>)> {
+        let asked = |id, first, call| Asked {
+            id,
+            first,
+            replies: 1,
+            whole: false,
+            taken: Replies::default(),
+            sent_at: now,
+            access: nature.access,
+            bulky: nature.bulky,
+            look_at,
+            caller: Caller::Direct(call),
+        };
+        let id = self.queue(call, |call, connection| call.pack(connection, now), asked)?;
+        if !self.looked_after.swap(true, Ordering::AcqRel) {
+            runtime::spawn(Arc::clone(self).look_after());
+        }
+        Ok(id)
+    }
+
+    /// Queues a request, and gives it its id and its place; else who made it comes back.
+    fn queue<C>(
+        &self,
+        caller: C,
+        pack: impl FnOnce(&C, &mut Connection),
+        asked: impl FnOnce(u64, u64, C) -> Asked,
+    ) -> Result<u64, (NotTaken, C)> {
+        let (id, rung, sooner) = {
             let mut state = self.lock();
             if self.retired.load(Ordering::Relaxed) {
-                return Err(NotTaken::Over);
+                return Err((NotTaken::Over, caller));
             }
             let state = &mut *state;
-            let lent = state.lent.as_mut().ok_or(NotTaken::Over)?;
+            let Some(lent) = state.lent.as_mut() else {
+                return Err((NotTaken::Over, caller));
+            };
             if lent.connection.state.backlog() >= BACKLOG_MAX {
                 state.waiting += 1;
-                return Err(NotTaken::Full);
+                return Err((NotTaken::Full, caller));
             }
-            pack(&mut lent.connection.state);
+            pack(&caller, &mut lent.connection.state);
             let id = state.next;
             state.next += 1;
             let first = state
                 .asked
                 .back()
                 .map_or(0, |last| last.from() + last.parts() as u64);
-            state.asked.push_back(Asked {
-                id,
-                first,
-                replies,
-                whole,
-                taken: Replies::default(),
-                sent_at: now,
-                access: nature.access,
-                bulky: nature.bulky,
-                caller,
-            });
-            (id, std::mem::replace(&mut state.rung, true))
+            let asked = asked(id, first, caller);
+            let sooner = asked.look_at < state.look_at;
+            if sooner {
+                state.look_at = asked.look_at;
+            }
+            state.asked.push_back(asked);
+            (id, std::mem::replace(&mut state.rung, true), sooner)
         };
         if !rung {
             self.bell.ring();
         }
-        Ok(Ticket { id, fate })
+        if sooner {
+            self.looks.ring();
+        }
+        Ok(id)
+    }
+
+    /// The caller of a call that began without a task has gone.
+    pub(super) fn forget(&self, id: u64) {
+        let call = {
+            let mut state = self.lock();
+            let found = state.find(id).map(|(index, _)| index);
+            found.and_then(|index| match &mut state.asked[index].caller {
+                Caller::Task(_) | Caller::Gone => None,
+                caller @ Caller::Direct(_) => Some(std::mem::replace(caller, Caller::Gone)),
+            })
+        };
+        if call.is_some() {
+            // What it held is let go of without the lock.
+            self.retract(id);
+            drop(call);
+            self.left();
+        } else if let Some(ends) = self.moved().remove(&id) {
+            let _ = ends.send(());
+        }
+    }
+
+    pub(super) fn moved(&self) -> MutexGuard<'_, HashMap<u64, oneshot::Sender<()>>> {
+        self.moved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives each call without a task one of its own, which watches it, when it is time to look what became of it.
+    async fn look_after(self: Arc<Self>) {
+        while let Some((due, next)) = self.take_due(clock::now()) {
+            for Due { id, call, standing } in due {
+                go_on(call, id, standing);
+            }
+            let rung = poll_fn(|context| self.looks.poll_rung(context));
+            if next.is_never() {
+                rung.await;
+            } else {
+                // Whether it was rung or the time has come: it looks.
+                let _ = runtime::timeout(next.since(clock::now()), rung).await;
+            }
+        }
+    }
+
+    /// The calls without a task that are to be looked at now, and when the next ones are; `None` once it has ended.
+    fn take_due(&self, now: Moment) -> Option<(Vec<Due>, Moment)> {
+        let ourselves = self.ourselves.upgrade()?;
+        let mut state = self.lock();
+        state.lent.as_ref()?;
+        let mut due = Vec::new();
+        let mut next = Moment::NEVER;
+        for asked in &mut state.asked {
+            if !matches!(asked.caller, Caller::Direct(_)) {
+                continue;
+            }
+            if now < asked.look_at {
+                next = next.min(asked.look_at);
+                continue;
+            }
+            let (caller, fate) = oneshot::channel();
+            if let Caller::Direct(call) = std::mem::replace(&mut asked.caller, Caller::Task(caller))
+            {
+                let standing = Standing::Sent {
+                    shared: Arc::clone(&ourselves),
+                    ticket: Ticket { id: asked.id, fate },
+                    sent_at: asked.sent_at,
+                };
+                due.push(Due {
+                    id: asked.id,
+                    call,
+                    standing,
+                });
+            }
+        }
+        state.look_at = next;
+        Some((due, next))
     }
 
     /// How far the request got, while it is owed its reply.
@@ -314,7 +462,7 @@ impl Shared {
     /// Whether a request whose deadline has come was sent in vain, and the connection is of no more use: see [`Vain`].
     pub(super) fn is_vain(&self, id: u64, sent_at: Moment) -> Option<Vain> {
         let state = self.lock();
-        let waits = |asked: &Asked| !asked.caller.is_canceled();
+        let waits = |asked: &Asked| !asked.caller.is_gone();
         let alone = || {
             !state
                 .asked
@@ -337,7 +485,7 @@ impl Shared {
         let mut state = self.lock();
         let watcher = state.watcher.filter(|&watcher| {
             let index = state.find(watcher).map(|(index, _)| index);
-            index.is_some_and(|index| !state.asked[index].caller.is_canceled())
+            index.is_some_and(|index| !state.asked[index].caller.is_gone())
         });
         state.watcher = match watcher {
             Some(watcher) if watcher != id => return false,
@@ -383,8 +531,9 @@ impl Shared {
                 None => lent.connection.stream.close(),
             }
         }
-        // The driver finds it ended.
+        // The driver finds it ended, and who looks after calls without a task.
         self.bell.ring();
+        self.looks.ring();
         true
     }
 
@@ -495,7 +644,7 @@ impl Shared {
                 return true;
             }
             if self.retired.load(Ordering::Relaxed) {
-                return state.asked.iter().all(|asked| asked.caller.is_canceled());
+                return state.asked.iter().all(|asked| asked.caller.is_gone());
             }
             state.asked.is_empty()
         };
@@ -593,12 +742,32 @@ impl Shared {
                 self.retire();
             }
         }
-        for (caller, replies) in done.drain(..) {
-            // A caller that has gone wants no reply.
-            let _ = caller.send(Fate::Answered(replies));
+        for answer in done.drain(..) {
+            self.hand_out(answer);
         }
         done.shrink_to(DONE_KEEP);
         outcome
+    }
+
+    fn hand_out(&self, answer: Answer) {
+        match answer.caller {
+            // A caller that has gone wants no reply.
+            Caller::Task(caller) => drop(caller.send(Fate::Answered(answer.replies))),
+            Caller::Direct(call) => match answer.replies.into_answer() {
+                Ok(value) => call.answered(value),
+                Err(replies) => {
+                    if let Some(shared) = self.ourselves.upgrade() {
+                        let end = End::Answered(replies);
+                        go_on(
+                            call,
+                            answer.id,
+                            Standing::ended(&shared, answer.sent_at, end),
+                        );
+                    }
+                }
+            },
+            Caller::Gone => {}
+        }
     }
 
     fn loss(&self, close: Close, cause: Option<Cause>) -> Loss {
@@ -616,13 +785,17 @@ impl Shared {
 
     /// The connection is over: closes it and tells the ledger. Who still waits comes back.
     fn close(&self, loss: &Loss) -> Option<Mourners> {
+        // Whoever calls this has it.
+        let shared = self.ourselves.upgrade()?;
         let (lent, asked) = {
             let mut state = self.lock();
             (state.lent.take(), std::mem::take(&mut state.asked))
         };
         self.room.next();
+        self.looks.ring();
         let lent = lent?;
         let mourners = Mourners {
+            shared,
             connection: lent.connection.id,
             trail: lent.connection.state.provenances(),
             asked,

@@ -100,7 +100,7 @@ impl Client {
             Way::Shared
         } else {
             exchange::drive(&mut call, ground, 1, &mut reply, &|live, _, now| {
-                live.state.queue(now, 1, |out| cmd.pack(out));
+                cmd.queue_on(&mut live.state, now);
             })?
         };
         if way == Way::Shared {
@@ -125,7 +125,7 @@ impl Client {
         let under_way = self.crowd.begin(&mut call, ground, cmd);
         if !under_way.shares {
             let way = exchange::drive(&mut call, ground, 1, frames, &|live, _, now| {
-                live.state.queue(now, 1, |out| cmd.pack(out));
+                cmd.queue_on(&mut live.state, now);
             });
             if !matches!(way, Ok(Way::Shared)) {
                 self.crowd.heard(frames.size());
@@ -218,7 +218,7 @@ impl Client {
             &mut replies,
             &|live, taken, now| {
                 for cmd in &pipeline.commands()[taken..] {
-                    live.state.queue(now, 1, |out| cmd.pack(out));
+                    cmd.queue_on(&mut live.state, now);
                 }
             },
         );

@@ -139,7 +139,7 @@ impl Crowd {
         let request = Request {
             replies: 1,
             whole: false,
-            pack: &|connection, _, now| connection.queue(now, 1, |out| cmd.pack(out)),
+            pack: &|connection, _, now| cmd.queue_on(connection, now),
         };
         let work = asynchronous::drive(call, link, &company.board, &request, word);
         let outcome = company.threads.block_on(ground, work);

@@ -95,7 +95,67 @@ pub(crate) enum Term {
     Until(Moment),
 }
 
+/// How far a call has come that went well so far: enough to go on with it elsewhere.
+#[derive(Clone, Copy)]
+pub(crate) struct Course {
+    nature: Nature,
+    deadline: Deadline,
+    started: Moment,
+    attempts: u32,
+    left_as: Option<u64>,
+}
+
+impl Course {
+    /// As it was before it was sent, but for what others were told of that.
+    pub(crate) fn unsent(self) -> Self {
+        Self {
+            attempts: 0,
+            ..self
+        }
+    }
+}
+
 impl<'a> Call<'a> {
+    /// How far it has come.
+    pub(crate) fn course(&self) -> Course {
+        Course {
+            nature: self.nature,
+            deadline: self.deadline,
+            started: self.started,
+            attempts: self.attempts,
+            left_as: self.left_as,
+        }
+    }
+
+    /// A call over the shared connection, gone on with.
+    pub(crate) fn resumed(
+        link: &'a Link,
+        conduct: &'a Conduct,
+        name: &'a str,
+        course: Course,
+    ) -> Self {
+        Self {
+            link,
+            conduct,
+            name,
+            nature: course.nature,
+            deadline: course.deadline,
+            started: course.started,
+            attempts: course.attempts,
+            carried: 0,
+            usage: Use::Shared,
+            shares: false,
+            asked: true,
+            needs_since: course.started,
+            first: None,
+            sent: Sent::No,
+            said: None,
+            left_as: course.left_as,
+            connection: None,
+            failed: None,
+        }
+    }
+
     pub(crate) fn new(
         link: &'a Link,
         conduct: &'a Conduct,

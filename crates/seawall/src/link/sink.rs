@@ -3,6 +3,8 @@
 use seawall_wire::error::ServerError;
 use seawall_wire::{Limits, Value, WireError};
 
+use crate::error::Error;
+
 /// Takes the replies of a call, in order, as they came.
 pub(crate) trait Sink {
     /// Takes the next one.
@@ -139,6 +141,19 @@ impl ValueSink for Whole {
 pub(crate) struct Word {
     pub(crate) reply: Option<Value>,
     pub(crate) refusal: Option<ServerError>,
+}
+
+impl Word {
+    /// What the call came to.
+    pub(crate) fn outcome(
+        self,
+        outcome: Result<(), Error>,
+    ) -> Result<Value, (Error, Option<ServerError>)> {
+        match outcome {
+            Ok(()) => Ok(self.reply.unwrap_or(Value::Null)),
+            Err(error) => Err((error, self.refusal)),
+        }
+    }
 }
 
 impl Sink for Word {

@@ -207,6 +207,35 @@ impl<C, W> Ledger<C, W> {
 
     // -- a call's side --
 
+    /// A call asks for the shared connection. `false`: it cannot have that at once, and has not asked.
+    pub(crate) fn ask_shared(&mut self, now: Moment, mut ask: Ask) -> bool {
+        ask.access = self.barred_as(&ask);
+        let serves = !self.closed
+            && self.shared == Shared::Up
+            && matches!(self.admission(now, &ask), Admission::Send);
+        if serves {
+            if ask.first {
+                self.asked(now);
+            }
+            self.handed_over(now, &ask);
+        }
+        serves
+    }
+
+    fn asked(&mut self, now: Moment) {
+        self.budget.call(now);
+        self.counters.asked += 1;
+    }
+
+    /// What a gate takes it for: a full memory bars what makes it fuller, and not DEL, which is the way out.
+    fn barred_as(&self, ask: &Ask) -> Access {
+        if !ask.grows && self.is_out_of_memory() {
+            Access::Neither
+        } else {
+            ask.access
+        }
+    }
+
     /// A call asks for a connection.
     pub(crate) fn ask(
         &mut self,
@@ -215,16 +244,12 @@ impl<C, W> Ledger<C, W> {
         waiter: impl FnOnce() -> W,
     ) -> (Answer<C>, Orders<C, W>) {
         let mut orders = Orders::none();
-        if !ask.grows && self.is_out_of_memory() {
-            // A full memory bars what makes it fuller, and not DEL, which is the way out.
-            ask.access = Access::Neither;
-        }
+        ask.access = self.barred_as(&ask);
         if self.closed {
             return (Answer::Refused(Refusal::of(Cause::ClientClosed)), orders);
         }
         if ask.first {
-            self.budget.call(now);
-            self.counters.asked += 1;
+            self.asked(now);
         }
         let until = match self.admission(now, &ask) {
             Admission::Send => {

@@ -1,5 +1,7 @@
 //! What a runtime's only thread must still be able to do while a connection ends.
 
+mod direct;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -8,7 +10,7 @@ use std::thread;
 use rustix::net::Shutdown;
 use seawall_wire::{Limits, Value};
 
-use super::client::Client;
+use super::Client;
 use crate::command::Cmd;
 use crate::error::Error;
 
