@@ -17,7 +17,7 @@ use rustix::process::{Pid, getpid};
 use seawall::Moment;
 use seawall::asynchronous::{Begun, EventLoop, Task, UnderWay, Watch, enter};
 
-use super::future::CallFuture;
+use super::future::{CallFuture, Waiter};
 use super::job::Job;
 use super::link::Done;
 use super::socket::WatchedSocket;
@@ -32,6 +32,8 @@ pub(crate) struct Core {
     next: AtomicU64,
     timers: Mutex<BTreeMap<(Moment, u64), Waker>>,
     done: Mutex<Vec<Done>>,
+    /// Calls that wait for their replies without a task.
+    waiting: AtomicUsize,
     /// The thread that the loop runs on, and whether it is inside one of the entries: then nobody need be called.
     thread: AtomicUsize,
     inside: AtomicBool,
@@ -44,6 +46,10 @@ pub(crate) struct Core {
     /// Ourselves as Python knows us, weakly.
     executor: Mutex<Option<Py<PyWeakrefReference>>>,
 }
+
+/// Of twice as many tasks that go on together, half are heard by the server while the other half still asks. Of fewer, one
+/// write more costs more than the server's rest.
+const HALF_MIN: usize = 16;
 
 /// The connection's task, the callers that it answers, the connection's task again for what they ask next, and as many
 /// to spare.
@@ -99,7 +105,27 @@ impl Core {
 
     /// A call is over: its future is resolved at the end of this entry.
     pub(super) fn finish(&self, done: Done) {
+        self.stop_waiting(done.future());
         lock(&self.done).push(done);
+    }
+
+    /// A call waits for its reply, without a task.
+    fn waits(&self, future: &CallFuture) {
+        if !future.is_counted.swap(true, Ordering::Relaxed) {
+            self.waiting.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// It does so no more.
+    fn stop_waiting(&self, future: &CallFuture) {
+        if future.is_counted.swap(false, Ordering::Relaxed) {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether any call waits for its reply, other than one that the server may hold back.
+    fn is_awaited(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
     }
 
     pub(super) fn event_loop<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
@@ -312,6 +338,7 @@ impl Executor {
             next: AtomicU64::new(1),
             timers: Mutex::default(),
             done: Mutex::default(),
+            waiting: AtomicUsize::new(0),
             thread: AtomicUsize::new(this_thread()),
             inside: AtomicBool::new(false),
             process: getpid(),
@@ -420,7 +447,11 @@ impl Executor {
     /// Begins a call, and does as much of it as can be done at once. What that woke runs in the next tick, with what others
     /// begin until then: all of it in one write. A loop whose calls came one by one so far is not asked for that tick, which
     /// would be a turn of the loop for nothing.
-    pub(crate) fn begin(slf: &Bound<'_, Self>, call: impl FnOnce() -> Begun) -> PyResult<Work> {
+    pub(crate) fn begin(
+        slf: &Bound<'_, Self>,
+        future: &CallFuture,
+        call: impl FnOnce() -> Begun,
+    ) -> PyResult<Work> {
         let this = slf.get();
         let core = &this.core;
         if core.is_over() {
@@ -434,7 +465,10 @@ impl Executor {
         let inside = Inside::step(core);
         let work = enter(&this.door, || {
             let work = match call() {
-                Begun::AtOnce(under_way) => Work::AtOnce(under_way),
+                Begun::AtOnce(under_way) => {
+                    core.waits(future);
+                    Work::AtOnce(under_way)
+                }
                 Begun::Task(task) => {
                     let (story, task) = Story::of(task);
                     let job = core.spawn_job(task);
@@ -462,46 +496,82 @@ impl Executor {
     }
 
     /// The caller of this has gone.
-    pub(crate) fn give_up(slf: &Bound<'_, Self>, work: &Work) -> PyResult<()> {
-        Self::enter(slf, |core| match work {
-            Work::AtOnce(under_way) => under_way.give_up(),
-            Work::Job(job, _) => core.give_up(job),
+    pub(crate) fn give_up(slf: &Bound<'_, Self>, future: &CallFuture, work: &Work) -> PyResult<()> {
+        Self::enter(slf, |core| {
+            core.stop_waiting(future);
+            match work {
+                Work::AtOnce(under_way) => under_way.give_up(),
+                Work::Job(job, _) => core.give_up(job),
+            }
         })
     }
 
     /// Resolves the futures of what is done, resumes whom that answers, and asks for what comes next.
     fn settle(&self, slf: &Bound<'_, Self>, whence: Whence) -> PyResult<()> {
         let py = slf.py();
-        let done = std::mem::take(&mut *lock(&self.core.done));
+        let mut at_once = whence == Whence::Loop;
         let mut interrupt = None;
-        if !done.is_empty() {
+        // What is sent in the middle of it may end a call that cannot be sent: once more, then.
+        for may_split in [true, false] {
+            let done = std::mem::take(&mut *lock(&self.core.done));
+            if done.is_empty() {
+                break;
+            }
             // All of them before anybody goes on.
-            let answered: Vec<_> = done
-                .into_iter()
-                .filter_map(|done| done.resolve(py))
-                .collect();
-            let mut at_once = whence == Whence::Loop && !self.is_debugged(py)?;
-            for (future, waiter) in answered {
-                let future = future.bind(py);
-                let woken = if at_once {
-                    CallFuture::wake_now(future, &waiter)
-                } else {
-                    CallFuture::wake_soon(future, &waiter)
-                };
-                // One that cannot be woken takes nobody else's answer along.
-                if let Err(error) = woken {
-                    if error.is_instance_of::<PyException>(py) {
-                        error.write_unraisable(py, Some(slf));
-                    } else {
-                        // It ends the loop: the others go on if that goes on.
-                        at_once = false;
-                        interrupt.get_or_insert(error);
-                    }
-                }
+            let answered = done.into_iter().filter_map(|done| done.resolve(py));
+            let answered: Vec<_> = answered.collect();
+            at_once = at_once && !self.is_debugged(py).unwrap_or(true);
+            if let Err(error) = self.wake(slf, answered, at_once, may_split) {
+                at_once = false;
+                interrupt.get_or_insert(error);
             }
         }
         let asked = self.ask(slf);
         interrupt.map_or(asked, Err)
+    }
+
+    /// Wakes the callers of these. What interrupts one of them takes nobody else's answer along, and comes back.
+    fn wake(
+        &self,
+        slf: &Bound<'_, Self>,
+        answered: Vec<(Py<CallFuture>, Waiter)>,
+        mut at_once: bool,
+        may_split: bool,
+    ) -> PyResult<()> {
+        let py = slf.py();
+        let half = answered.len() / 2;
+        // Nobody else is owed a reply: a server would rest until all of these have asked for more.
+        let splits = may_split && half >= HALF_MIN && !self.core.is_awaited();
+        let mut interrupt = None;
+        for (place, (future, waiter)) in answered.into_iter().enumerate() {
+            let future = future.bind(py);
+            if at_once && splits && place == half {
+                self.send();
+            }
+            let woken = if at_once {
+                CallFuture::wake_now(future, &waiter)
+            } else {
+                CallFuture::wake_soon(future, &waiter)
+            };
+            match woken {
+                Err(error) if error.is_instance_of::<PyException>(py) => {
+                    error.write_unraisable(py, Some(slf));
+                }
+                Err(error) => {
+                    // It ends the loop: the others go on if that goes on.
+                    at_once = false;
+                    interrupt.get_or_insert(error);
+                }
+                Ok(()) => {}
+            }
+        }
+        interrupt.map_or(Ok(()), Err)
+    }
+
+    /// Sends what was asked for so far.
+    fn send(&self) {
+        let _inside = Inside::step(&self.core);
+        enter(&self.door, || self.core.run_ready());
     }
 
     /// Whether the loop watches its callbacks: each is to be blamed for its own time.

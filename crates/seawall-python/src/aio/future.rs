@@ -42,6 +42,8 @@ struct State {
 pub(crate) struct CallFuture {
     executor: Py<Executor>,
     work: OnceLock<Work>,
+    /// It is one of those that the executor counts.
+    pub(super) is_counted: AtomicBool,
     /// What tasks look at to tell `yield` from `yield from`.
     blocking: AtomicBool,
     state: Mutex<State>,
@@ -133,7 +135,7 @@ impl CallFuture {
     /// Its caller has gone: it is taken back if nothing of it was sent; else its reply goes to nobody.
     fn give_up(&self, py: Python<'_>) -> PyResult<()> {
         match self.work.get() {
-            Some(work) => Executor::give_up(self.executor.bind(py), work),
+            Some(work) => Executor::give_up(self.executor.bind(py), self, work),
             None => Ok(()),
         }
     }
@@ -176,6 +178,7 @@ impl CallFuture {
         let future = Self {
             executor: executor.clone().unbind(),
             work: OnceLock::new(),
+            is_counted: AtomicBool::new(false),
             blocking: AtomicBool::new(false),
             state: Mutex::default(),
         };

@@ -38,6 +38,10 @@ enum What {
 }
 
 impl Done {
+    pub(super) fn future(&self) -> &CallFuture {
+        self.future.get()
+    }
+
     /// Resolves the future: whom to wake, unless he has gone.
     pub(super) fn resolve(self, py: Python<'_>) -> Option<(Py<CallFuture>, Waiter)> {
         let outcome = match self.what {
@@ -260,7 +264,7 @@ impl AsyncLink {
         let future = CallFuture::new(executor)?;
         let core = Arc::clone(executor.get().core());
         let told = future.clone().unbind();
-        let work = Executor::begin(executor, move || call(core, told))?;
+        let work = Executor::begin(executor, future.get(), move || call(core, told))?;
         future.get().is_worked_on(work);
         events::look(py);
         Ok(future)
