@@ -9,10 +9,10 @@ use seawall_policy::health::Answered;
 use seawall_wire::Value;
 use seawall_wire::facts::Access;
 
-use super::direct::{Direct, Standing, go_on};
+use super::direct::{Direct, Due, Standing, go_on};
 use super::exchange::End;
 use super::replies::Replies;
-use super::shared::Shared;
+use super::shared::{Shared, Ticket};
 use crate::link::connection::{Incoming, Loss};
 use crate::link::live::{Live, wire_cause};
 use crate::link::shared::Link;
@@ -108,6 +108,26 @@ impl Asked {
             self.first + self.taken.len() as u64
         }
     }
+
+    /// A call without a task is to have one, which waits for what its caller would have been told.
+    pub(super) fn move_to_task(&mut self, shared: &Arc<Shared>) -> Option<Due> {
+        if !matches!(self.caller, Caller::Direct(_)) {
+            return None;
+        }
+        let (caller, fate) = oneshot::channel();
+        match std::mem::replace(&mut self.caller, Caller::Task(caller)) {
+            Caller::Direct(call) => Some(Due {
+                id: self.id,
+                call,
+                standing: Standing::Sent {
+                    shared: Arc::clone(shared),
+                    ticket: Ticket { id: self.id, fate },
+                    sent_at: self.sent_at,
+                },
+            }),
+            Caller::Task(_) | Caller::Gone => None,
+        }
+    }
 }
 
 /// Those who are owed replies by a connection that has ended.
@@ -123,6 +143,15 @@ impl Mourners {
     pub(super) fn tell_lost(&self, link: &Link, loss: &Loss) {
         if !matches!(loss.close, Close::Abandoned | Close::Ours) {
             link.tell_lost(self.connection, loss);
+        }
+    }
+
+    /// They will be told only after a while: until then each may be given up, and its deadline may come.
+    pub(super) fn have_tasks(&mut self) {
+        for asked in &mut self.asked {
+            if let Some(Due { id, call, standing }) = asked.move_to_task(&self.shared) {
+                go_on(call, id, standing);
+            }
         }
     }
 

@@ -79,6 +79,13 @@ pub(super) enum Standing {
     },
 }
 
+/// A call without a task that is to have one.
+pub(super) struct Due {
+    pub(super) id: u64,
+    pub(super) call: Box<dyn Direct>,
+    pub(super) standing: Standing,
+}
+
 impl Standing {
     pub(super) fn ended(shared: &Arc<Shared>, sent_at: Moment, end: End) -> Self {
         Self::Ended {

@@ -17,7 +17,7 @@ use seawall_model::{Cause, Close, Moment, Provenance};
 use seawall_policy::health::Answered;
 
 use super::asked::{Answer, Asked, Caller, Done, Fate, Mourners, answered_well, take};
-use super::direct::{Direct, Standing, go_on};
+use super::direct::{Direct, Due, Standing, go_on};
 use super::exchange::{End, examine};
 use super::own::Breath;
 use super::replies::Replies;
@@ -150,13 +150,6 @@ pub(super) enum Vain {
     Stuck,
     /// One of both, and nobody else waits on it.
     Alone,
-}
-
-/// A call without a task that is to have one.
-struct Due {
-    id: u64,
-    call: Box<dyn Direct>,
-    standing: Standing,
 }
 
 /// A caller's side of one request.
@@ -366,20 +359,7 @@ impl Shared {
                 next = next.min(asked.look_at);
                 continue;
             }
-            let (caller, fate) = oneshot::channel();
-            if let Caller::Direct(call) = std::mem::replace(&mut asked.caller, Caller::Task(caller))
-            {
-                let standing = Standing::Sent {
-                    shared: Arc::clone(&ourselves),
-                    ticket: Ticket { id: asked.id, fate },
-                    sent_at: asked.sent_at,
-                };
-                due.push(Due {
-                    id: asked.id,
-                    call,
-                    standing,
-                });
-            }
+            due.extend(asked.move_to_task(&ourselves));
         }
         state.look_at = next;
         Some((due, next))
@@ -844,11 +824,12 @@ impl Ending {
         let why = link
             .as_ref()
             .is_some_and(|link| link.wants_examination(&loss));
-        let Some(mourners) = self.0.close(&loss) else {
+        let Some(mut mourners) = self.0.close(&loss) else {
             return;
         };
         if let Some(link) = link {
             if why {
+                mourners.have_tasks();
                 examine(&link, &mut loss).await;
             }
             mourners.tell_lost(&link, &loss);

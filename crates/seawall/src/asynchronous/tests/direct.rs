@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_channel::oneshot::{self, Receiver};
 use seawall_model::Cause;
@@ -19,8 +19,11 @@ use crate::error::Error;
 
 type Outcome = Result<Value, (Error, Option<ServerError>)>;
 
+/// Shorter than a call may wait for the reason of its loss.
+const GREETING: Duration = Duration::from_millis(90);
+
 /// Answers like a server, but for some commands: it closes at the first STRLEN, and is silent from the first TTL on, and from
-/// each INCR, on that connection. Counts the commands named ECHO.
+/// each INCR, on that connection. Then it takes its time to greet. Counts the commands named ECHO.
 fn peer(listener: &TcpListener, echoes: &Arc<AtomicUsize>) {
     let faults = Arc::new(AtomicUsize::new(0));
     while let Ok((stream, _)) = listener.accept() {
@@ -40,7 +43,12 @@ fn converse(mut stream: &TcpStream, echoes: &AtomicUsize, faults: &AtomicUsize) 
             let name = words.first().and_then(Value::as_bytes);
             let first = |faults: &AtomicUsize| faults.fetch_add(1, Ordering::Relaxed) == 0;
             let reply: &[u8] = match name {
-                Some(b"HELLO") => b"%1\r\n$6\r\nserver\r\n$5\r\nredis\r\n",
+                Some(b"HELLO") => {
+                    if faults.load(Ordering::Relaxed) > 0 {
+                        thread::sleep(GREETING);
+                    }
+                    b"%1\r\n$6\r\nserver\r\n$5\r\nredis\r\n"
+                }
                 Some(b"INFO") => b"$13\r\nrun_id:fake\r\n\r\n",
                 Some(b"LLEN") => b"-WRONGTYPE not a list\r\n",
                 Some(b"STRLEN") if first(faults) => return None,
@@ -197,6 +205,32 @@ fn what_is_given_up_later_leaves_everybody_his_own_reply() {
         drop(told);
         assert_eq!(kept.await.expect("told").expect("answered"), Value::Int(7));
     });
+}
+
+#[test]
+fn what_is_given_up_while_the_server_is_asked_why_does_not_go_again() {
+    let world = World::new();
+    world.run(async {
+        let (_, lost) = world.begin(of_key("STRLEN"));
+        let (given_up, told) = world.begin(of_key("ECHO"));
+        // Their connection is lost, and the reason not known yet.
+        sleep(GREETING / 3).await;
+        given_up.give_up();
+        assert!(told.await.is_err(), "nobody is told");
+        assert_eq!(lost.await.expect("told").expect("answered"), Value::Int(7));
+    });
+    assert_eq!(world.echoes.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn the_deadline_is_kept_while_the_server_is_asked_why() {
+    let world = World::new();
+    let client = world.client.within(GREETING / 3);
+    let world = World { client, ..world };
+    let began = Instant::now();
+    let outcome = world.run(async { world.begin(of_key("STRLEN")).1.await.expect("told") });
+    assert!(outcome.is_err());
+    assert!(began.elapsed() < GREETING * 2 / 3, "{:?}", began.elapsed());
 }
 
 #[test]
