@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import gc
 import sys
 import weakref
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
 import pytest
@@ -165,6 +166,90 @@ def test_a_loop_that_is_debugged_blames_each_task_for_its_own_time(
     asyncio.run(main(), debug=True)
     told = [record.getMessage() for record in caplog.records if "took" in record.getMessage()]
     assert any("the-slow-one" in line for line in told), told
+
+
+class _Deaf:
+    """It can be awaited, but refuses whoever does."""
+
+    def __init__(self) -> None:
+        self._asyncio_future_blocking = False
+        self.resumed = False
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        self._asyncio_future_blocking = True
+        yield self
+        self.resumed = True
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        return asyncio.get_running_loop()
+
+    def add_done_callback(self, *_: Any, **__: Any) -> None:
+        raise ValueError("not you")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_task_is_resumed_once_whatever_it_awaits_next(server: Server) -> None:
+    loop = asyncio.new_event_loop()
+    client = seawall.Redis.from_url(server.url)
+    deaf = _Deaf()
+
+    async def one() -> None:
+        await client.ping()
+        await deaf
+
+    async def work() -> None:
+        await client.ping()
+        await asyncio.wait([asyncio.ensure_future(one())], timeout=0.1)
+        # As with asyncio's own futures: nobody resumes it any more.
+        assert not deaf.resumed
+        await client.aclose()
+        loop.set_exception_handler(lambda *_: None)
+
+    loop.run_until_complete(work())
+    loop.close()
+
+
+class _Nesting(asyncio.SelectorEventLoop):
+    """A loop that a task may run, as nest_asyncio makes them."""
+
+    _nest_patched = True
+
+    def nested(self, work: Coroutine[Any, Any, Any]) -> Any:
+        outer: Any = asyncio.current_task(self)
+        inner = self.create_task(work)
+        end = self.time() + 3
+        asyncio.tasks._leave_task(self, outer)
+        try:
+            while not inner.done() and self.time() < end:
+                self._run_once()
+        finally:
+            asyncio.tasks._enter_task(self, outer)
+        return inner.result()
+
+    def _run_once(self) -> None:
+        # What ran inside is missed outside.
+        with contextlib.suppress(IndexError):
+            super()._run_once()  # type: ignore[misc]  # nobody but such a loop calls it
+
+
+def test_a_task_that_was_answered_may_run_the_loop(server: Server) -> None:
+    loop = _Nesting()
+    client = seawall.Redis.from_url(server.url)
+
+    async def work() -> Any:
+        await client.ping()
+        others = [asyncio.ensure_future(client.echo(str(number))) for number in range(10)]
+
+        async def rest() -> Any:
+            return await asyncio.gather(*others, client.echo("10"))
+
+        # The others' replies may come in the same read.
+        await client.echo("first")
+        return loop.nested(rest())
+
+    assert loop.run_until_complete(work()) == [str(number).encode() for number in range(11)]
+    loop.run_until_complete(client.aclose())
+    loop.close()
 
 
 def test_a_loop_that_is_let_go_of_with_calls_under_way_is_collected(server: Server) -> None:

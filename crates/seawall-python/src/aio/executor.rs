@@ -520,7 +520,7 @@ impl Executor {
             // All of them before anybody goes on.
             let answered = done.into_iter().filter_map(|done| done.resolve(py));
             let answered: Vec<_> = answered.collect();
-            at_once = at_once && !self.is_debugged(py).unwrap_or(true);
+            at_once = at_once && self.may_resume(py).unwrap_or(false);
             if let Err(error) = self.wake(slf, answered, at_once, may_split) {
                 at_once = false;
                 interrupt.get_or_insert(error);
@@ -574,10 +574,14 @@ impl Executor {
         enter(&self.door, || self.core.run_ready());
     }
 
-    /// Whether the loop watches its callbacks: each is to be blamed for its own time.
-    fn is_debugged(&self, py: Python<'_>) -> PyResult<bool> {
+    /// Whether tasks may go on inside of our callbacks. Not where the loop watches its callbacks: each is to be blamed for
+    /// its own time. Nor where a task may run the loop (nest_asyncio): inside of it the callback that the task goes on in
+    /// cannot be called again, nor does anybody wake whom it has not come to.
+    fn may_resume(&self, py: Python<'_>) -> PyResult<bool> {
         let event_loop = self.core.event_loop(py)?;
-        calls::method(&event_loop, intern!(py, "get_debug"), PyTuple::empty(py))?.is_truthy()
+        let get_debug = intern!(py, "get_debug");
+        let debugged = calls::method(&event_loop, get_debug, PyTuple::empty(py))?.is_truthy()?;
+        Ok(!debugged && !event_loop.hasattr(intern!(py, "_nest_patched"))?)
     }
 
     /// Asks the loop for a tick and a timer, where they are needed.

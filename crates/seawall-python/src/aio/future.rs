@@ -226,10 +226,22 @@ impl CallFuture {
             None => calls::call(callback, (slf,), None),
         };
         match woken {
-            // A loop whose callbacks are run inside of a task's (nest_asyncio): nothing of the task has run.
-            Err(error) if error.is_instance_of::<PyException>(py) => Self::wake_soon(slf, waiter),
+            // A loop whose callbacks are run inside of a task's: nothing of the task has run. Otherwise it has, and what it
+            // awaits now failed to take its callback.
+            Err(error)
+                if error.is_instance_of::<PyException>(py) && slf.get().is_in_task(py)? =>
+            {
+                Self::wake_soon(slf, waiter)
+            }
             woken => woken.map(drop),
         }
+    }
+
+    /// Whether the loop is in the middle of a task.
+    fn is_in_task(&self, py: Python<'_>) -> PyResult<bool> {
+        let event_loop = self.get_loop(py)?;
+        let current_task = py.import(intern!(py, "asyncio"))?.getattr("current_task")?;
+        Ok(!calls::call(&current_task, (event_loop,), None)?.is_none())
     }
 
     /// Has the loop resume the task that waited.
