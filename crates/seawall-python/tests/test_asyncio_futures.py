@@ -12,8 +12,11 @@ from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
 import pytest
+import redis
+import seawall as seawall_package
 import seawall.asyncio as seawall
 from real_servers import Server
+from seawall import errors
 
 _place: contextvars.ContextVar[str] = contextvars.ContextVar("_place", default="nowhere")
 
@@ -270,3 +273,39 @@ def test_a_loop_that_is_let_go_of_with_calls_under_way_is_collected(server: Serv
     del loop, client
     gc.collect()
     assert task() is None
+
+
+def test_an_error_is_kept_by_nobody_who_has_told_it(server: Server) -> None:
+    async def work(client: seawall.Redis) -> None:
+        await client.set("text", "x")
+
+        async def failed() -> weakref.ref[BaseException]:
+            try:
+                await client.lpush("text", "x")
+            except redis.ResponseError as error:
+                return weakref.ref(error)
+            raise AssertionError("a text takes no LPUSH")
+
+        gc.collect()
+        gc.disable()
+        try:
+            error = await failed()
+            # asyncio has it while the task runs that it was thrown into.
+            await asyncio.sleep(0)
+            assert error() is None
+        finally:
+            gc.enable()
+
+    _on_a_loop(work, server)
+
+
+def test_a_call_without_time_is_never_sent(server: Server) -> None:
+    async def work(client: seawall.Redis) -> None:
+        for left in (0, -1, 1e-9):
+            for call in (lambda: client.incr("count"), lambda: client.pipeline().incr("count").execute()):
+                with seawall_package.deadline(left), pytest.raises(errors.TimeoutError) as caught:
+                    await call()
+                assert (caught.value.cause, caught.value.may_have_run) == ("deadline-exceeded", False)
+        assert await client.get("count") is None
+
+    _on_a_loop(work, server)

@@ -575,7 +575,7 @@ impl Executor {
     }
 
     /// Whether tasks may go on inside of our callbacks. Not where the loop watches its callbacks: each is to be blamed for
-    /// its own time. Nor where a task may run the loop (nest_asyncio): inside of it the callback that the task goes on in
+    /// its own time. Nor where a task may run the loop (`nest_asyncio`): inside of it the callback that the task goes on in
     /// cannot be called again, nor does anybody wake whom it has not come to.
     fn may_resume(&self, py: Python<'_>) -> PyResult<bool> {
         let event_loop = self.core.event_loop(py)?;

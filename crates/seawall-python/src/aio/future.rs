@@ -20,7 +20,8 @@ use crate::calls;
 /// How a call ended.
 enum Ended {
     Well(Py<PyAny>),
-    Badly(Py<PyBaseException>),
+    /// With this, until it is told: kept any longer, it would keep itself, by the frames in its traceback.
+    Badly(Option<Py<PyBaseException>>),
     /// Its task was cancelled, with this for a message.
     Cancelled(Option<Py<PyAny>>),
 }
@@ -104,9 +105,12 @@ impl CallFuture {
 
     /// What the call came to.
     fn result<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        match &self.lock().ended {
+        match &mut self.lock().ended {
             Some(Ended::Well(value)) => Ok(value.bind(py).clone()),
-            Some(Ended::Badly(error)) => Err(PyErr::from_value(error.bind(py).as_any().clone())),
+            Some(Ended::Badly(error)) => Err(match error.take() {
+                Some(error) => PyErr::from_value(error.into_bound(py).into_any()),
+                None => PyRuntimeError::new_err("its error was told already"),
+            }),
             Some(Ended::Cancelled(None)) => Err(CancelledError::new_err(())),
             Some(Ended::Cancelled(Some(msg))) => Err(CancelledError::new_err(msg.clone_ref(py))),
             None => Err(PyRuntimeError::new_err("it has not ended")),
@@ -212,7 +216,7 @@ impl CallFuture {
     ) -> Option<Waiter> {
         let ended = match outcome {
             Ok(value) => Ended::Well(value.unbind()),
-            Err(error) => Ended::Badly(error.into_value(py)),
+            Err(error) => Ended::Badly(Some(error.into_value(py))),
         };
         self.end(ended).ok().flatten()
     }

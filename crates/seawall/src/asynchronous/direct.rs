@@ -198,7 +198,7 @@ impl Client {
         call.share();
         let ask = call.ask();
         let (mut ledger, now) = link.ledger_at(call.asks_at());
-        let serves = ledger.ask_shared(now, ask);
+        let serves = !call.deadline.too_late_to_send(now) && ledger.ask_shared(now, ask);
         drop(ledger);
         if !serves {
             return self.begin_task(cmd, told);

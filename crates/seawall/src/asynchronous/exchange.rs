@@ -213,6 +213,9 @@ async fn submit(
         if let Some(error) = call.overtaken() {
             return Err(error);
         }
+        if call.deadline.too_late_to_send(now) {
+            return Err(call.nothing_came());
+        }
         if let Some(shared) = shared {
             let replies = request.replies - from;
             let pack = |connection: &mut Connection| (request.pack)(connection, from, now);
@@ -299,7 +302,7 @@ async fn watch(call: &Call<'_>, request: &mut UnderWay<'_>, sent_at: Moment) -> 
             let rest = call.deadline.answer_by().since(now);
             return match runtime::timeout(rest, &mut request.ticket.fate).await {
                 Ok(fate) => ended(fate.ok()),
-                Err(_) => End::Late(Box::new(Loss::unknown(Close::Ours)), Provenance::Written),
+                Err(_) => End::Late(Box::new(shared.end()), Provenance::Written),
             };
         };
         if call.deadline.too_late_to_answer(now) {

@@ -64,6 +64,8 @@ pub(super) struct Shared {
 struct State {
     /// `None` once it has ended.
     lent: Option<Lent<Box<Live>>>,
+    /// How it ended, as far as its own end tells.
+    ended: Option<Loss>,
     asked: VecDeque<Asked>,
     next: u64,
     last_heard: Moment,
@@ -180,6 +182,7 @@ impl Shared {
             retired: AtomicBool::new(false),
             state: Mutex::new(State {
                 lent: Some(lent),
+                ended: None,
                 asked: VecDeque::with_capacity(64),
                 next: 0,
                 last_heard: clock::now(),
@@ -548,6 +551,12 @@ impl Shared {
         self.bell.ring();
     }
 
+    /// How it ended, if nobody was told why yet.
+    pub(super) fn end(&self) -> Loss {
+        let ended = self.lock().ended;
+        ended.unwrap_or_else(|| Loss::unknown(Close::Ours))
+    }
+
     /// What its end would prove now.
     pub(super) fn loss_if_abandoned(&self, now: Moment) -> Option<Loss> {
         let state = self.lock();
@@ -769,6 +778,7 @@ impl Shared {
         let shared = self.ourselves.upgrade()?;
         let (lent, asked) = {
             let mut state = self.lock();
+            state.ended.get_or_insert(*loss);
             (state.lent.take(), std::mem::take(&mut state.asked))
         };
         self.room.next();
