@@ -191,7 +191,7 @@ def test_a_million_calls_leave_no_memory_behind():
 
 GREENLETS = """
 from gevent import monkey; monkey.patch_all()
-import gevent, seawall
+import gevent, gevent.event, seawall
 
 def fails():
     raise ValueError
@@ -199,10 +199,15 @@ def fails():
 guard = seawall.guard(fail_max=1, reset_timeout=0)
 gevent.spawn(guard.call, fails).join()
 inside = []
+others_were_refused = gevent.event.Event()
 def slow():
     inside.append(1)
-    gevent.sleep(0.05)
-gevent.joinall([gevent.spawn(guard.call, slow) for _ in range(50)])
+    others_were_refused.wait(30)
+calls = [gevent.spawn(guard.call, slow) for _ in range(50)]
+while guard.stats()["refused"] < 49 and not all(call.dead for call in calls):
+    gevent.sleep(0.001)
+others_were_refused.set()
+gevent.joinall(calls)
 assert (len(inside), guard.state) == (1, "closed"), (inside, guard.stats())
 
 # What is thrown into a greenlet is no failure, and frees its trial.
