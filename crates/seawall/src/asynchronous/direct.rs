@@ -4,9 +4,11 @@
 //! to its caller. As soon as one does not simply go well (an error, a lost connection, a reply that is overdue) it goes on
 //! in a task, from where it stands, as every other call.
 
+use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::task::Poll;
 
 use futures_channel::oneshot;
@@ -14,11 +16,15 @@ use seawall_model::Moment;
 use seawall_wire::Value;
 use seawall_wire::error::ServerError;
 
+use super::asked::{Asked, Caller};
 use super::client::Client;
 use super::event_loop::{Task, current};
 use super::exchange::{self, End, Request};
+use super::replies::Replies;
+use super::runtime;
 use super::shared::{NotTaken, Shared, Ticket, Waiter};
-use crate::command::Cmd;
+use crate::clock;
+use crate::command::{Cmd, Nature};
 use crate::error::Error;
 use crate::link::call::{Call, Course};
 use crate::link::connection::Connection;
@@ -126,6 +132,97 @@ async fn unless(word: oneshot::Receiver<()>, mut work: Task) {
         _ => Pin::new(&mut work).poll(context),
     })
     .await;
+}
+
+/// What a connection does for calls without a task.
+impl Shared {
+    /// Queues the request of a call without a task, which is looked at when `look_at` has come.
+    fn submit_direct(
+        self: &Arc<Self>,
+        now: Moment,
+        nature: Nature,
+        look_at: Moment,
+        call: Box<dyn Direct>,
+    ) -> Result<u64, (NotTaken, Box<dyn Direct>)> {
+        let asked = |id, first, call| Asked {
+            id,
+            first,
+            replies: 1,
+            whole: false,
+            taken: Replies::default(),
+            sent_at: now,
+            access: nature.access,
+            bulky: nature.bulky,
+            look_at,
+            caller: Caller::Direct(call),
+        };
+        let id = self.queue(call, |call, connection| call.pack(connection, now), asked)?;
+        if !self.looked_after.swap(true, Ordering::AcqRel) {
+            runtime::spawn(Arc::clone(self).look_after());
+        }
+        Ok(id)
+    }
+
+    /// The caller of a call that began without a task has gone.
+    fn forget(&self, id: u64) {
+        let call = {
+            let mut state = self.lock();
+            let found = state.find(id).map(|(index, _)| index);
+            found.and_then(|index| match &mut state.asked[index].caller {
+                Caller::Task(_) | Caller::Gone => None,
+                caller @ Caller::Direct(_) => Some(std::mem::replace(caller, Caller::Gone)),
+            })
+        };
+        if call.is_some() {
+            // What it held is let go of without the lock.
+            self.retract(id);
+            drop(call);
+            self.left();
+        } else if let Some(ends) = self.moved().remove(&id) {
+            let _ = ends.send(());
+        }
+    }
+
+    fn moved(&self) -> MutexGuard<'_, HashMap<u64, oneshot::Sender<()>>> {
+        self.moved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives each call without a task one of its own, which watches it, when it is time to look what became of it.
+    async fn look_after(self: Arc<Self>) {
+        while let Some((due, next)) = self.take_due(clock::now()) {
+            for Due { id, call, standing } in due {
+                go_on(call, id, standing);
+            }
+            let rung = poll_fn(|context| self.looks.poll_rung(context));
+            if next.is_never() {
+                rung.await;
+            } else {
+                // Whether it was rung or the time has come: it looks.
+                let _ = runtime::timeout(next.since(clock::now()), rung).await;
+            }
+        }
+    }
+
+    /// The calls without a task that are to be looked at now, and when the next ones are; `None` once it has ended.
+    fn take_due(&self, now: Moment) -> Option<(Vec<Due>, Moment)> {
+        let ourselves = self.ourselves.upgrade()?;
+        let mut state = self.lock();
+        state.lent.as_ref()?;
+        let mut due = Vec::new();
+        let mut next = Moment::NEVER;
+        for asked in &mut state.asked {
+            if !matches!(asked.caller, Caller::Direct(_)) {
+                continue;
+            }
+            if now < asked.look_at {
+                next = next.min(asked.look_at);
+                continue;
+            }
+            due.extend(asked.move_to_task(&ourselves));
+        }
+        state.look_at = next;
+        Some((due, next))
+    }
 }
 
 /// One command, and who is told how it ended.

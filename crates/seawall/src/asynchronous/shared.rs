@@ -17,7 +17,7 @@ use seawall_model::{Cause, Close, Moment, Provenance};
 use seawall_policy::health::Answered;
 
 use super::asked::{Answer, Asked, Caller, Done, Fate, Mourners, answered_well, take};
-use super::direct::{Direct, Due, Standing, go_on};
+use super::direct::{Standing, go_on};
 use super::exchange::{End, examine};
 use super::own::Breath;
 use super::replies::Replies;
@@ -53,20 +53,20 @@ pub(super) struct Shared {
     /// It takes no more requests, and ends once nobody waits for an answer on it. Set under the lock.
     retired: AtomicBool,
     /// Rung where a call without a task is to be looked at earlier than all others.
-    looks: Bell,
+    pub(super) looks: Bell,
     /// Somebody looks at calls without a task.
-    looked_after: AtomicBool,
+    pub(super) looked_after: AtomicBool,
     /// Calls that began without a task and have one now, by their ids: a word ends it.
-    moved: Mutex<HashMap<u64, oneshot::Sender<()>>>,
-    ourselves: Weak<Shared>,
+    pub(super) moved: Mutex<HashMap<u64, oneshot::Sender<()>>>,
+    pub(super) ourselves: Weak<Shared>,
 }
 
-struct State {
+pub(super) struct State {
     /// `None` once it has ended.
-    lent: Option<Lent<Box<Live>>>,
+    pub(super) lent: Option<Lent<Box<Live>>>,
     /// How it ended, as far as its own end tells.
     ended: Option<Loss>,
-    asked: VecDeque<Asked>,
+    pub(super) asked: VecDeque<Asked>,
     next: u64,
     last_heard: Moment,
     /// When the last whole reply came.
@@ -80,12 +80,12 @@ struct State {
     /// The driver has been rung for, and has not looked at what is queued since.
     rung: bool,
     /// When calls without a task are looked at next.
-    look_at: Moment,
+    pub(super) look_at: Moment,
 }
 
 impl State {
     /// Where a request stands among those that are owed replies, and its place on the connection.
-    fn find(&self, id: u64) -> Option<(usize, usize)> {
+    pub(super) fn find(&self, id: u64) -> Option<(usize, usize)> {
         // Ids rise along the queue.
         let index = self
             .asked
@@ -204,7 +204,7 @@ impl Shared {
         Ok(shared)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -236,35 +236,8 @@ impl Shared {
         }
     }
 
-    /// Queues the request of a call without a task, which is looked at when `look_at` has come.
-    pub(super) fn submit_direct(
-        self: &Arc<Self>,
-        now: Moment,
-        nature: Nature,
-        look_at: Moment,
-        call: Box<dyn Direct>,
-    ) -> Result<u64, (NotTaken, Box<dyn Direct>)> {
-        let asked = |id, first, call| Asked {
-            id,
-            first,
-            replies: 1,
-            whole: false,
-            taken: Replies::default(),
-            sent_at: now,
-            access: nature.access,
-            bulky: nature.bulky,
-            look_at,
-            caller: Caller::Direct(call),
-        };
-        let id = self.queue(call, |call, connection| call.pack(connection, now), asked)?;
-        if !self.looked_after.swap(true, Ordering::AcqRel) {
-            runtime::spawn(Arc::clone(self).look_after());
-        }
-        Ok(id)
-    }
-
     /// Queues a request, and gives it its id and its place; else who made it comes back.
-    fn queue<C>(
+    pub(super) fn queue<C>(
         &self,
         caller: C,
         pack: impl FnOnce(&C, &mut Connection),
@@ -305,67 +278,6 @@ impl Shared {
             self.looks.ring();
         }
         Ok(id)
-    }
-
-    /// The caller of a call that began without a task has gone.
-    pub(super) fn forget(&self, id: u64) {
-        let call = {
-            let mut state = self.lock();
-            let found = state.find(id).map(|(index, _)| index);
-            found.and_then(|index| match &mut state.asked[index].caller {
-                Caller::Task(_) | Caller::Gone => None,
-                caller @ Caller::Direct(_) => Some(std::mem::replace(caller, Caller::Gone)),
-            })
-        };
-        if call.is_some() {
-            // What it held is let go of without the lock.
-            self.retract(id);
-            drop(call);
-            self.left();
-        } else if let Some(ends) = self.moved().remove(&id) {
-            let _ = ends.send(());
-        }
-    }
-
-    pub(super) fn moved(&self) -> MutexGuard<'_, HashMap<u64, oneshot::Sender<()>>> {
-        self.moved.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Gives each call without a task one of its own, which watches it, when it is time to look what became of it.
-    async fn look_after(self: Arc<Self>) {
-        while let Some((due, next)) = self.take_due(clock::now()) {
-            for Due { id, call, standing } in due {
-                go_on(call, id, standing);
-            }
-            let rung = poll_fn(|context| self.looks.poll_rung(context));
-            if next.is_never() {
-                rung.await;
-            } else {
-                // Whether it was rung or the time has come: it looks.
-                let _ = runtime::timeout(next.since(clock::now()), rung).await;
-            }
-        }
-    }
-
-    /// The calls without a task that are to be looked at now, and when the next ones are; `None` once it has ended.
-    fn take_due(&self, now: Moment) -> Option<(Vec<Due>, Moment)> {
-        let ourselves = self.ourselves.upgrade()?;
-        let mut state = self.lock();
-        state.lent.as_ref()?;
-        let mut due = Vec::new();
-        let mut next = Moment::NEVER;
-        for asked in &mut state.asked {
-            if !matches!(asked.caller, Caller::Direct(_)) {
-                continue;
-            }
-            if now < asked.look_at {
-                next = next.min(asked.look_at);
-                continue;
-            }
-            due.extend(asked.move_to_task(&ourselves));
-        }
-        state.look_at = next;
-        Some((due, next))
     }
 
     /// How far the request got, while it is owed its reply.
