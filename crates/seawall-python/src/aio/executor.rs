@@ -15,7 +15,7 @@ use pyo3::types::{PyTuple, PyWeakrefReference};
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::process::{Pid, getpid};
 use seawall::Moment;
-use seawall::asynchronous::{Begun, EventLoop, Task, UnderWay, Watch, enter};
+use seawall::asynchronous::{Begun, EventLoop, Pending, Task, Watch, enter};
 
 use super::future::{CallFuture, Waiter};
 use super::job::Job;
@@ -251,7 +251,7 @@ impl EventLoop for Door {
 /// What makes a call.
 pub(crate) enum Work {
     /// Its connection, without a task.
-    AtOnce(UnderWay),
+    AtOnce(Pending),
     /// A task, and what is told of it.
     Job(Arc<Job>, Story),
 }
@@ -465,9 +465,9 @@ impl Executor {
         let inside = Inside::step(core);
         let work = enter(&this.door, || {
             let work = match call() {
-                Begun::AtOnce(under_way) => {
+                Begun::AtOnce(pending) => {
                     core.waits(future);
-                    Work::AtOnce(under_way)
+                    Work::AtOnce(pending)
                 }
                 Begun::Task(task) => {
                     let (story, task) = Story::of(task);
@@ -500,7 +500,7 @@ impl Executor {
         Self::enter(slf, |core| {
             core.stop_waiting(future);
             match work {
-                Work::AtOnce(under_way) => under_way.give_up(),
+                Work::AtOnce(pending) => pending.give_up(),
                 Work::Job(job, _) => core.give_up(job),
             }
         })

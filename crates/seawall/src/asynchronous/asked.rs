@@ -50,6 +50,18 @@ pub(super) enum Caller {
     Gone,
 }
 
+impl From<oneshot::Sender<Fate>> for Caller {
+    fn from(task: oneshot::Sender<Fate>) -> Self {
+        Self::Task(task)
+    }
+}
+
+impl From<Box<dyn Direct>> for Caller {
+    fn from(call: Box<dyn Direct>) -> Self {
+        Self::Direct(call)
+    }
+}
+
 impl Caller {
     /// Whether nobody waits any more.
     pub(super) fn is_gone(&self) -> bool {
@@ -62,7 +74,7 @@ impl Caller {
 }
 
 /// One whose replies have come.
-pub(super) struct Answer {
+pub(super) struct Replied {
     pub(super) id: u64,
     pub(super) caller: Caller,
     pub(super) replies: Replies,
@@ -70,7 +82,7 @@ pub(super) struct Answer {
 }
 
 /// Those whose replies have come.
-pub(super) type Done = Vec<Answer>;
+pub(super) type Done = Vec<Replied>;
 
 /// A request that is owed replies.
 pub(super) struct Asked {
@@ -190,7 +202,9 @@ impl Mourners {
 
 /// How many calls were answered; of one whose only reply is an error the call itself says what it is.
 pub(super) fn answered_well(done: &Done) -> u64 {
-    let well = done.iter().filter(|answer| !answer.replies.are_an_error());
+    let well = done
+        .iter()
+        .filter(|replied| !replied.replies.are_an_error());
     well.count() as u64
 }
 
@@ -248,7 +262,7 @@ pub(super) fn take(
             && let Some(asked) = asked.pop_front()
         {
             used.note(now.since(asked.sent_at));
-            done.push(Answer {
+            done.push(Replied {
                 id: asked.id,
                 caller: asked.caller,
                 replies: asked.taken,

@@ -16,13 +16,12 @@ use seawall_model::Moment;
 use seawall_wire::Value;
 use seawall_wire::error::ServerError;
 
-use super::asked::{Asked, Caller};
+use super::asked::Caller;
 use super::client::Client;
 use super::event_loop::{Task, current};
 use super::exchange::{self, End, Request};
-use super::replies::Replies;
 use super::runtime;
-use super::shared::{NotTaken, Shared, Ticket, Waiter};
+use super::shared::{NotTaken, Shared, Ticket, Waiter, Wanted};
 use crate::clock;
 use crate::command::{Cmd, Nature};
 use crate::error::Error;
@@ -37,18 +36,18 @@ type Outcome = Result<Value, (Error, Option<ServerError>)>;
 /// A call that was begun.
 pub enum Begun {
     /// It is under way, without a task.
-    AtOnce(UnderWay),
+    AtOnce(Pending),
     /// This task makes it.
     Task(Task),
 }
 
 /// A call that is under way without a task.
-pub struct UnderWay {
+pub struct Pending {
     shared: Arc<Shared>,
     id: u64,
 }
 
-impl UnderWay {
+impl Pending {
     /// Its caller has gone, and is told no more: it is taken back if nothing of it was sent; else its reply goes to nobody.
     pub fn give_up(&self) {
         self.shared.forget(self.id);
@@ -144,19 +143,14 @@ impl Shared {
         look_at: Moment,
         call: Box<dyn Direct>,
     ) -> Result<u64, (NotTaken, Box<dyn Direct>)> {
-        let asked = |id, first, call| Asked {
-            id,
-            first,
+        let wanted = Wanted {
             replies: 1,
             whole: false,
-            taken: Replies::default(),
-            sent_at: now,
-            access: nature.access,
-            bulky: nature.bulky,
+            nature,
+            now,
             look_at,
-            caller: Caller::Direct(call),
         };
-        let id = self.queue(call, |call, connection| call.pack(connection, now), asked)?;
+        let id = self.queue(&wanted, call, |call, connection| call.pack(connection, now))?;
         if !self.looked_after.swap(true, Ordering::AcqRel) {
             runtime::spawn(Arc::clone(self).look_after());
         }
@@ -316,7 +310,7 @@ impl Client {
             return Begun::Task(command.task(Standing::Unsent));
         };
         match shared.submit_direct(now, nature, look_at, command) {
-            Ok(id) => Begun::AtOnce(UnderWay { shared, id }),
+            Ok(id) => Begun::AtOnce(Pending { shared, id }),
             Err((why, command)) => {
                 if why == NotTaken::Full {
                     // It was counted, and comes again.

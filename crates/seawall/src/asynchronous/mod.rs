@@ -23,7 +23,7 @@ mod tests;
 mod threads;
 
 pub use client::Client;
-pub use direct::{Begun, UnderWay};
+pub use direct::{Begun, Pending};
 pub use event_loop::{EventLoop, Task, Watch, enter};
 pub(crate) use exchange::{Board, Request, drive};
 pub use lease::Lease;

@@ -16,7 +16,7 @@ use futures_channel::oneshot;
 use seawall_model::{Cause, Close, Moment, Provenance};
 use seawall_policy::health::Answered;
 
-use super::asked::{Answer, Asked, Caller, Done, Fate, Mourners, answered_well, take};
+use super::asked::{Asked, Caller, Done, Fate, Mourners, Replied, answered_well, take};
 use super::direct::{Standing, go_on};
 use super::exchange::{End, examine};
 use super::own::Breath;
@@ -133,6 +133,18 @@ impl Drop for Waiter {
 /// left waiting, and few enough for a process with many tasks. One request may be larger.
 const BACKLOG_MAX: u64 = 16 << 20;
 
+/// What is to be queued.
+pub(super) struct Wanted {
+    /// How many replies it is owed.
+    pub(super) replies: usize,
+    /// It stands on the connection as one request (a transaction), not as one for each reply.
+    pub(super) whole: bool,
+    pub(super) nature: Nature,
+    pub(super) now: Moment,
+    /// When somebody is to look what became of it, if its caller does not do so himself.
+    pub(super) look_at: Moment,
+}
+
 /// Why a request was not queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NotTaken {
@@ -218,30 +230,25 @@ impl Shared {
         pack: impl FnOnce(&mut Connection),
     ) -> Result<Ticket, NotTaken> {
         let (caller, fate) = oneshot::channel();
-        let asked = |id, first, caller| Asked {
-            id,
-            first,
+        let wanted = Wanted {
             replies,
             whole,
-            taken: Replies::default(),
-            sent_at: now,
-            access: nature.access,
-            bulky: nature.bulky,
+            nature,
+            now,
             look_at: Moment::NEVER,
-            caller: Caller::Task(caller),
         };
-        match self.queue(caller, |_, connection| pack(connection), asked) {
+        match self.queue(&wanted, caller, |_, connection| pack(connection)) {
             Ok(id) => Ok(Ticket { id, fate }),
             Err((why, _)) => Err(why),
         }
     }
 
     /// Queues a request, and gives it its id and its place; else who made it comes back.
-    pub(super) fn queue<C>(
+    pub(super) fn queue<C: Into<Caller>>(
         &self,
+        wanted: &Wanted,
         caller: C,
         pack: impl FnOnce(&C, &mut Connection),
-        asked: impl FnOnce(u64, u64, C) -> Asked,
     ) -> Result<u64, (NotTaken, C)> {
         let (id, rung, sooner) = {
             let mut state = self.lock();
@@ -263,12 +270,22 @@ impl Shared {
                 .asked
                 .back()
                 .map_or(0, |last| last.from() + last.parts() as u64);
-            let asked = asked(id, first, caller);
-            let sooner = asked.look_at < state.look_at;
+            let sooner = wanted.look_at < state.look_at;
             if sooner {
-                state.look_at = asked.look_at;
+                state.look_at = wanted.look_at;
             }
-            state.asked.push_back(asked);
+            state.asked.push_back(Asked {
+                id,
+                first,
+                replies: wanted.replies,
+                whole: wanted.whole,
+                taken: Replies::default(),
+                sent_at: wanted.now,
+                access: wanted.nature.access,
+                bulky: wanted.nature.bulky,
+                look_at: wanted.look_at,
+                caller: caller.into(),
+            });
             (id, std::mem::replace(&mut state.rung, true), sooner)
         };
         if !rung {
@@ -643,26 +660,26 @@ impl Shared {
                 self.retire();
             }
         }
-        for answer in done.drain(..) {
-            self.hand_out(answer);
+        for replied in done.drain(..) {
+            self.hand_out(replied);
         }
         done.shrink_to(DONE_KEEP);
         outcome
     }
 
-    fn hand_out(&self, answer: Answer) {
-        match answer.caller {
+    fn hand_out(&self, replied: Replied) {
+        match replied.caller {
             // A caller that has gone wants no reply.
-            Caller::Task(caller) => drop(caller.send(Fate::Answered(answer.replies))),
-            Caller::Direct(call) => match answer.replies.into_answer() {
+            Caller::Task(caller) => drop(caller.send(Fate::Answered(replied.replies))),
+            Caller::Direct(call) => match replied.replies.into_answer() {
                 Ok(value) => call.answered(value),
                 Err(replies) => {
                     if let Some(shared) = self.ourselves.upgrade() {
                         let end = End::Answered(replies);
                         go_on(
                             call,
-                            answer.id,
-                            Standing::ended(&shared, answer.sent_at, end),
+                            replied.id,
+                            Standing::ended(&shared, replied.sent_at, end),
                         );
                     }
                 }

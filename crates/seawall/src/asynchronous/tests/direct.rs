@@ -13,7 +13,7 @@ use seawall_wire::error::ServerError;
 use seawall_wire::{Limits, Value};
 
 use crate::asynchronous::runtime::sleep;
-use crate::asynchronous::{Begun, Client, Threads, UnderWay};
+use crate::asynchronous::{Begun, Client, Pending, Threads};
 use crate::command::Cmd;
 use crate::error::Error;
 
@@ -104,11 +104,11 @@ impl World {
     }
 
     /// Begins a call that can go at once.
-    fn begin(&self, cmd: Cmd) -> (UnderWay, Receiver<Outcome>) {
+    fn begin(&self, cmd: Cmd) -> (Pending, Receiver<Outcome>) {
         let (tell, told) = oneshot::channel();
         let told_by = move |outcome| drop(tell.send(outcome));
         match self.client.clone().begin(cmd, told_by) {
-            Begun::AtOnce(under_way) => (under_way, told),
+            Begun::AtOnce(pending) => (pending, told),
             Begun::Task(_) => panic!("the shared connection is up"),
         }
     }
