@@ -16,6 +16,7 @@ import redis
 import seawall as seawall_package
 import seawall.asyncio as seawall
 from real_servers import Server
+from redis.client import EMPTY_RESPONSE
 from seawall import errors
 
 _place: contextvars.ContextVar[str] = contextvars.ContextVar("_place", default="nowhere")
@@ -301,11 +302,34 @@ def test_an_error_is_kept_by_nobody_who_has_told_it(server: Server) -> None:
 
 def test_a_call_without_time_is_never_sent(server: Server) -> None:
     async def work(client: seawall.Redis) -> None:
+        await client.lpush("queue", "job")
+        # A connection for blocking commands is at rest.
+        await client.blmove("queue", "queue", 1)
+        calls = (
+            lambda: client.incr("count"),
+            lambda: client.pipeline().incr("count").execute(),
+            lambda: client.blpop(["queue"], 1),
+            lambda: client.connection_pool.get_connection(),
+        )
         for left in (0, -1, 1e-9):
-            for call in (lambda: client.incr("count"), lambda: client.pipeline().incr("count").execute()):
+            for call in calls:
                 with seawall_package.deadline(left), pytest.raises(errors.TimeoutError) as caught:
                     await call()
                 assert (caught.value.cause, caught.value.may_have_run) == ("deadline-exceeded", False)
         assert await client.get("count") is None
+        assert await client.llen("queue") == 1
 
     _on_a_loop(work, server)
+
+
+def test_what_is_refused_at_once_is_refused_as_what_is_refused_later(server: Server) -> None:
+    async def work(client: seawall.Redis) -> None:
+        await client.config_set("maxmemory", 1)
+        for _ in range(3):
+            # The first is refused by the server, the others by what is known of it.
+            answer = await client.execute_command("SET", "key", "value", **{EMPTY_RESPONSE: "nothing"})
+            assert answer == "nothing"
+            with pytest.raises(redis.ResponseError, match="maxmemory"):
+                await client.set("key", "value")
+
+    _on_a_loop(work, server, ride_out=0.01)

@@ -213,9 +213,6 @@ async fn submit(
         if let Some(error) = call.overtaken() {
             return Err(error);
         }
-        if call.deadline.too_late_to_send(now) {
-            return Err(call.nothing_came());
-        }
         if let Some(shared) = shared {
             let replies = request.replies - from;
             let pack = |connection: &mut Connection| (request.pack)(connection, from, now);

@@ -80,6 +80,7 @@ pub(super) async fn acquire(call: &mut Call<'_>) -> Result<(Acquired, Moment), E
         }
         let told = match (answer, receiver) {
             (Answer::Ready(lent), _) => Some(Told::Granted(lent)),
+            (Answer::Shared, _) if call.deadline.too_late_to_send(now) => None,
             (Answer::Shared, _) => return Ok((Acquired::Shared, now)),
             (Answer::Refused(refusal), _) => Some(Told::Refused(refusal)),
             (Answer::Wait { ticket, until }, Some(told)) => {
@@ -95,6 +96,12 @@ pub(super) async fn acquire(call: &mut Call<'_>) -> Result<(Acquired, Moment), E
             (Answer::Wait { .. }, None) => None,
         };
         match told {
+            Some(Told::Granted(lent)) if call.deadline.too_late_to_send(now) => {
+                // As in the shell for threads.
+                let error = call.nothing_came();
+                call.link.give_back(lent.connection, lent.usage);
+                return Err(error);
+            }
             Some(Told::Granted(mut lent)) => match lent.connection.check(now) {
                 Ok(()) => return Ok((Acquired::Own(lent), now)),
                 Err(loss) => call.link.found_dead(lent, &loss),

@@ -155,6 +155,7 @@ class Redis(Common, redis.asyncio.Redis):  # type: ignore[misc]  # two of its ow
         call = link.execute(args, pool._codec_known or pool._codec(), NEVER_DECODE not in options, within)
         try:
             await call
+            response = call.result()
         except asyncio.CancelledError:
             call.give_up()
             raise
@@ -165,7 +166,6 @@ class Redis(Common, redis.asyncio.Redis):  # type: ignore[misc]  # two of its ow
         finally:
             if _trace.hook is not None:
                 _trace.of_task(call)
-        response = call.result()
         if response is NotImplemented:
             # It needs a connection of its own: SELECT, WATCH, MONITOR, ..
             return await self._run_apart(args, options)

@@ -32,13 +32,13 @@ class StandIn(Standing):
             return call
         try:
             await call
+            return call.result()
         except asyncio.CancelledError:
             call.give_up()
             raise
         finally:
             if _trace.hook is not None:
                 _trace.of_task(call)
-        return call.result()
 
 
 class Pipeline(Keeping, Common, _Pipeline):  # type: ignore[misc]  # two of redis-py's own bases disagree
