@@ -27,7 +27,8 @@ def deadline(seconds: float | timedelta) -> Deadline:
 
     ``seconds`` count from the start of the block; blocks nest, and the earliest end counts. Works in threads and in
     tasks of asyncio alike, and as a decorator of functions and coroutine functions. What is left of a budget may be
-    nothing, or less: calls fail at once then.
+    nothing, or less: calls fail at once then, unsent. Over a connection that was taken before (``WATCH``, ``client()``, a
+    subscription) they are sent, and nobody waits for their replies.
     """
     span = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
     if isinstance(span, bool) or not isinstance(span, (int, float)):
