@@ -31,18 +31,22 @@ pub(super) fn of_length(
     name: &str,
     given: Given,
 ) -> io::Result<(Kind, Facts)> {
-    let counted = Rc::new(Cell::new(0));
+    let ended_at = Rc::new(Cell::new(None));
     let input = Counted {
-        input: input.take(length),
-        counted: Rc::clone(&counted),
+        input,
+        bytes: 0,
+        ended_at: Rc::clone(&ended_at),
     };
-    let (kind, mut facts) = file(name, input, given)?;
-    if counted.get() < length && kind != Kind::Unknown && facts.unseen.is_empty() {
+    // Whose reader leaves the rest, as of an archive behind its last file, was not cut.
+    let (kind, mut facts) = file(name, input.take(length), given)?;
+    if let Some(read) = ended_at.get()
+        && kind != Kind::Unknown
+        && facts.unseen.is_empty()
+    {
         facts.unseen.push(Unseen {
             what: format!("the end of {name}"),
             why: format!(
-                "it had {length} bytes, and {} could be read: it was cut while it was read",
-                counted.get()
+                "it had {length} bytes, and {read} could be read: it was cut while it was read"
             ),
             how: "read it again, and the file that it was rotated to".to_owned(),
         });
@@ -52,13 +56,18 @@ pub(super) fn of_length(
 
 struct Counted<R> {
     input: R,
-    counted: Rc<Cell<u64>>,
+    bytes: u64,
+    /// How much there was, once there is no more.
+    ended_at: Rc<Cell<Option<u64>>>,
 }
 
 impl<R: Read> Read for Counted<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let count = self.input.read(into)?;
-        self.counted.set(self.counted.get() + count as u64);
+        self.bytes += count as u64;
+        if count == 0 && !into.is_empty() {
+            self.ended_at.set(Some(self.bytes));
+        }
         Ok(count)
     }
 }

@@ -165,6 +165,21 @@ fn a_file_that_is_cut_while_it_is_read_is_said_to_be_and_one_that_grows_is_not()
 }
 
 #[test]
+fn an_archive_that_is_padded_behind_its_last_file_was_not_cut() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let line = "9:M 23 Nov 2026 02:58:11.042 * Ready to accept connections\n";
+    std::fs::write(folder.path().join("redis.log"), line).expect("it is written");
+    let packed = std::process::Command::new("tar")
+        .args(["-b", "2048", "-cf", "logs.tar", "redis.log"])
+        .current_dir(folder.path())
+        .status();
+    assert!(packed.expect("there is a tar").success());
+    let path = folder.path().join("logs.tar");
+    let (kind, facts) = super::path(&path, "logs.tar", given()).expect("it can be read");
+    assert_eq!((kind, facts.unseen), (Kind::RedisLog, vec![]));
+}
+
+#[test]
 fn a_log_of_the_future_is_said_to_be() {
     let facts = log("9:M 23 Nov 2027 02:58:11.042 * Ready to accept connections\n");
     assert!(
