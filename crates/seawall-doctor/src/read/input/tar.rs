@@ -51,21 +51,25 @@ fn steps(
             b'L' | b'x' | b'g' | b'K' => None,
             _ => long_length.take(),
         };
-        let length = beyond
-            .or_else(|| number(&block[124..136]))
-            .ok_or_else(|| io::Error::other("a file in it does not tell how long it is"))?;
+        let length = match block[156] {
+            // Links, devices and folders hold nothing, whatever length some tars give them.
+            b'1'..=b'6' => 0,
+            _ => beyond
+                .or_else(|| number(&block[124..136]))
+                .ok_or_else(|| io::Error::other("a file in it does not tell how long it is"))?,
+        };
         let mut file = input.by_ref().take(length);
         match block[156] {
             // GNU's, and POSIX's as `NN path=NAME`; `size` of what is beyond 8 GiB.
             sort @ (b'L' | b'x') if length <= NAME_BYTES_MAX => {
                 let mut text = Vec::new();
                 file.read_to_end(&mut text)?;
-                let told = String::from_utf8_lossy(&text).into_owned();
                 if sort == b'L' {
+                    let told = String::from_utf8_lossy(&text);
                     long_name = Some(told.trim_end_matches('\0').to_owned());
                 } else {
-                    long_name = record(&told, "path").map(str::to_owned).or(long_name);
-                    long_length = record(&told, "size").and_then(|size| size.parse().ok());
+                    long_name = record(&text, b"path=").or(long_name);
+                    long_length = record(&text, b"size=").and_then(|size| size.parse().ok());
                 }
             }
             b'0' | b'7' | 0 => {
@@ -123,13 +127,22 @@ fn short_name(block: &[u8]) -> String {
     }
 }
 
-/// What the last of records `LENGTH NAME=VALUE` says of this.
-fn record<'a>(records: &'a str, name: &str) -> Option<&'a str> {
-    let mut found = records.lines().filter_map(|line| {
-        let (_, record) = line.split_once(' ')?;
-        record.strip_prefix(name)?.strip_prefix('=')
-    });
-    found.next_back()
+/// What the last of records `LENGTH NAME=VALUE` says of this. A value may be of several lines.
+fn record(mut records: &[u8], name: &[u8]) -> Option<String> {
+    let mut found = None;
+    while let Some((one, behind)) = first_record(records) {
+        found = one.strip_prefix(name).or(found);
+        records = behind;
+    }
+    Some(String::from_utf8_lossy(found?).into_owned())
+}
+
+/// The first of them without its length, and those behind it.
+fn first_record(records: &[u8]) -> Option<(&[u8], &[u8])> {
+    let blank = records.iter().position(|byte| *byte == b' ')?;
+    let length = std::str::from_utf8(&records[..blank]).ok()?.parse().ok()?;
+    let (one, behind) = records.split_at_checked(length)?;
+    Some((one.get(blank + 1..)?.strip_suffix(b"\n")?, behind))
 }
 
 #[cfg(test)]
@@ -203,37 +216,72 @@ mod tests {
         }
     }
 
+    fn head(sort: u8, name: &str, length: usize) -> Vec<u8> {
+        let mut block = vec![0; BLOCK];
+        block[..name.len()].copy_from_slice(name.as_bytes());
+        block[124..135].copy_from_slice(format!("{length:011o}").as_bytes());
+        block[156] = sort;
+        block[MARK_AT..MARK_AT + 8].copy_from_slice(b"ustar\x0000");
+        block
+    }
+
+    fn padded(text: &str) -> Vec<u8> {
+        let mut block = text.as_bytes().to_vec();
+        block.resize(BLOCK, 0);
+        block
+    }
+
+    /// The files of an archive of these parts, none of which breaks it.
+    fn files_of(parts: &[Vec<u8>]) -> Vec<(String, String)> {
+        let (files, ended) = walked(&[parts.concat(), vec![0; 2 * BLOCK]].concat());
+        assert_eq!(ended.broken, None);
+        files
+    }
+
+    fn told(name: &str, text: &str) -> (String, String) {
+        (name.to_owned(), text.to_owned())
+    }
+
     #[test]
     fn a_file_of_more_than_a_head_can_tell_has_its_length_in_a_record() {
-        let head = |sort: u8, name: &str, length: usize| {
-            let mut block = vec![0; BLOCK];
-            block[..name.len()].copy_from_slice(name.as_bytes());
-            block[124..135].copy_from_slice(format!("{length:011o}").as_bytes());
-            block[156] = sort;
-            block[MARK_AT..MARK_AT + 8].copy_from_slice(b"ustar\x0000");
-            block
-        };
-        let padded = |text: &str| {
-            let mut block = text.as_bytes().to_vec();
-            block.resize(BLOCK, 0);
-            block
-        };
-        let bytes = [
+        let files = files_of(&[
             head(b'x', "PaxHeaders/big.log", 9),
             padded("9 size=5\n"),
             head(b'0', "big.log", 0),
             padded("word\n"),
             head(b'0', "next.log", 4),
             padded("one\n"),
-            vec![0; 2 * BLOCK],
-        ]
-        .concat();
-        let (files, ended) = walked(&bytes);
-        assert_eq!(ended.broken, None);
-        let told = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+        ]);
         assert_eq!(
             files,
             [told("big.log", "word\n"), told("next.log", "one\n")]
+        );
+    }
+
+    #[test]
+    fn a_line_of_another_records_value_is_no_record() {
+        let files = files_of(&[
+            head(b'x', "PaxHeaders/a.log", 26),
+            padded("26 comment=one\n11 size=99\n"),
+            head(b'0', "a.log", 4),
+            padded("one\n"),
+        ]);
+        assert_eq!(files, [told("a.log", "one\n")]);
+    }
+
+    #[test]
+    fn links_and_folders_hold_nothing_whatever_length_they_have() {
+        let files = files_of(&[
+            head(b'5', "logs", 4_096),
+            head(b'0', "logs/a.log", 4),
+            padded("one\n"),
+            head(b'1', "logs/b.log", 4),
+            head(b'0', "logs/c.log", 4),
+            padded("two\n"),
+        ]);
+        assert_eq!(
+            files,
+            [told("logs/a.log", "one\n"), told("logs/c.log", "two\n")]
         );
     }
 
