@@ -261,11 +261,11 @@ impl fmt::Display for Error {
             None => f.write_str(report.cause.says())?,
         }
         write!(f, " ({})", report.endpoint)?;
+        if !report.detail.is_empty() && report.kind != Kind::Reply && report.server.is_none() {
+            write!(f, "\n  caused by: {}", report.detail)?;
+        }
         if let Some(connection) = &report.connection {
             write!(f, "\n  caused by: {connection}")?;
-        } else if !report.detail.is_empty() && report.kind != Kind::Reply && report.server.is_none()
-        {
-            write!(f, "\n  caused by: {}", report.detail)?;
         }
         if report.attempts > 1 {
             write!(

@@ -172,8 +172,15 @@ pub(super) async fn drive_on(
                     loss.cause = Cause::ClosedByServer;
                 }
                 let provenance = trail.first().copied().unwrap_or(Provenance::Written);
+                let was_anothers = taken_along.is_some() && loss.cause == Cause::ReplyTooLarge;
                 match call.lost_with(&loss, &shared.server, provenance, taken_along) {
-                    Again::Fail(error) => Again::Fail(error.with(|report| report.trail = trail)),
+                    Again::Fail(error) => Again::Fail(error.with(|report| {
+                        report.trail = trail;
+                        if was_anothers {
+                            report.detail =
+                                "it was another call's, which shared the connection".into();
+                        }
+                    })),
                     again @ Again::At(_) => again,
                 }
             }

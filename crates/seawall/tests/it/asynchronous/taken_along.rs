@@ -105,3 +105,21 @@ async fn reads_behind_anothers_reply_that_is_too_large_are_answered() {
         assert_eq!(second.expect("it is small"), value(2));
     }
 }
+
+#[tokio::test]
+async fn a_write_behind_anothers_reply_that_is_too_large_is_told_whose_it_was() {
+    let server = server();
+    let client = client(server.addr(), "deadline=8s&reply_bytes_max=1MiB");
+    let large = seawall::Cmd::new("SETRANGE")
+        .arg("large")
+        .arg(2 << 20)
+        .arg("z");
+    client.call::<usize>(&large).await.expect("an answer");
+    let write = seawall::Cmd::new("INCR").arg("n");
+    let (large, write) = tokio::join!(client.get::<Vec<u8>>("large"), client.call::<u64>(&write),);
+    let says = |error: &seawall::Error| error.to_string().contains("it was another call's");
+    let error = large.expect_err("too large");
+    assert!(!says(&error), "{error}");
+    let error = write.expect_err("it is not sent twice");
+    assert!(error.may_have_run() && says(&error), "{error}");
+}
