@@ -200,11 +200,12 @@ impl Mourners {
     }
 }
 
-/// How many calls were answered; of one whose only reply is an error the call itself says what it is.
+/// How many calls were answered. Of one whose only reply is an error the call itself says what it is, and one whose caller
+/// has gone was not: if its deadline came first, it has failed.
 pub(super) fn answered_well(done: &Done) -> u64 {
     let well = done
         .iter()
-        .filter(|replied| !replied.replies.are_an_error());
+        .filter(|replied| !replied.caller.is_gone() && !replied.replies.are_an_error());
     well.count() as u64
 }
 

@@ -23,7 +23,7 @@ type Outcome = Result<Value, (Error, Option<ServerError>)>;
 const GREETING: Duration = Duration::from_millis(90);
 
 /// Answers like a server, but for some commands: it closes at the first STRLEN, and is silent from the first TTL on, and from
-/// each INCR, on that connection. Then it takes its time to greet. Counts the commands named ECHO.
+/// each INCR, on that connection. Then it takes its time to greet, as always with PTTL. Counts the commands named ECHO.
 fn peer(listener: &TcpListener, echoes: &Arc<AtomicUsize>) {
     let faults = Arc::new(AtomicUsize::new(0));
     while let Ok((stream, _)) = listener.accept() {
@@ -59,6 +59,10 @@ fn converse(mut stream: &TcpStream, echoes: &AtomicUsize, faults: &AtomicUsize) 
                 Some(b"INCR") => {
                     mute = true;
                     b""
+                }
+                Some(b"PTTL") => {
+                    thread::sleep(GREETING);
+                    b":7\r\n"
                 }
                 Some(b"STRLEN" | b"TTL") => b":7\r\n",
                 Some(b"ECHO") => {
@@ -96,6 +100,15 @@ impl World {
         };
         world.run(async { world.client.ping().await.expect("a server") });
         world
+    }
+
+    /// The same, with another deadline.
+    fn within(&self, deadline: Duration) -> Self {
+        Self {
+            client: self.client.within(deadline),
+            threads: Arc::clone(&self.threads),
+            echoes: Arc::clone(&self.echoes),
+        }
     }
 
     fn run<T>(&self, work: impl Future<Output = T>) -> T {
@@ -169,9 +182,7 @@ fn a_call_whose_reply_is_overdue_leaves_its_connection() {
 
 #[test]
 fn the_deadline_is_kept_without_a_task_too() {
-    let world = World::new();
-    let client = world.client.within(Duration::from_millis(60));
-    let world = World { client, ..world };
+    let world = World::new().within(Duration::from_millis(60));
     let outcome = world.run(async { world.begin(of_key("TTL")).1.await.expect("told") });
     assert_eq!(
         outcome.expect_err("too late").0.cause(),
@@ -225,12 +236,7 @@ fn what_is_given_up_while_the_server_is_asked_why_does_not_go_again() {
 #[test]
 fn the_deadline_is_kept_while_the_server_is_asked_why() {
     let world = World::new();
-    let client = world.client.within(GREETING / 3);
-    let hurried = World {
-        client,
-        threads: Arc::clone(&world.threads),
-        echoes: Arc::clone(&world.echoes),
-    };
+    let hurried = world.within(GREETING / 3);
     world.run(async {
         let (_, mut first) = world.begin(of_key("STRLEN"));
         let (_, second) = hurried.begin(of_key("STRLEN"));
@@ -254,4 +260,22 @@ fn what_has_a_task_by_now_can_still_be_given_up() {
         given_up.give_up();
         assert!(told.await.is_err(), "nobody is told");
     });
+}
+
+#[test]
+fn a_call_that_has_failed_is_not_answered_by_a_late_reply() {
+    let world = World::new();
+    let hurried = world.within(GREETING / 3);
+    world.run(async {
+        let (_, late) = hurried.begin(of_key("PTTL"));
+        let (_, told) = world.begin(of_key("ECHO"));
+        late.await.expect("told").expect_err("too late");
+        // It goes on: this one waits on the same connection.
+        drop(told.await.expect("told").expect("answered"));
+    });
+    let stats = world.client.stats();
+    assert_eq!(
+        (stats.calls, stats.answered, stats.failed.total()),
+        (3, 2, 1)
+    );
 }
