@@ -9,6 +9,7 @@ mod dedicated;
 mod direct;
 mod event_loop;
 mod exchange;
+mod gathering;
 mod lease;
 mod own;
 mod park;

@@ -2,7 +2,8 @@
 //!
 //! One of those who wait, the *watcher*, sits on the sockets. What it reads may answer many. They are woken in a chain,
 //! each by the one before it, so that no two are awake who would only wait for each other: an interpreter lets one run
-//! at a time. What they ask next is written when the last of them is awake, in one write.
+//! at a time. What they ask next is written when the last of them is awake, in one write, or has asked: see
+//! [`Gathering`].
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -22,6 +23,7 @@ use rustix::thread::futex;
 use seawall_model::Moment;
 
 use super::event_loop::{EventLoop, Task, Watch, enter};
+use super::gathering::Gathering;
 use super::readiness::Readiness;
 use crate::blocking::{Ground, Interrupted};
 use crate::clock;
@@ -63,6 +65,7 @@ struct State {
     answered: VecDeque<Arc<Seat>>,
     /// One of them was woken, and is about to wake the next.
     chained: bool,
+    gathering: Gathering,
 }
 
 /// Where a thread waits.
@@ -100,11 +103,11 @@ impl Seat {
         let _ = futex::wake(&self.rung, futex::Flags::PRIVATE, 1);
     }
 
-    /// Sleeps until it is rung, no longer than [`SLICE`].
-    fn sleep(&self) -> u32 {
+    /// Sleeps until it is rung, no longer than so long.
+    fn sleep(&self, slice: Duration) -> u32 {
         let slice = Timespec {
             tv_sec: 0,
-            tv_nsec: i64::from(SLICE.subsec_nanos()),
+            tv_nsec: i64::from(slice.subsec_nanos()),
         };
         // Whether it slept, was rung before or was disturbed: what was rung says so.
         let _ = futex::wait(&self.rung, futex::Flags::PRIVATE, rung::NOT, Some(&slice));
@@ -218,6 +221,7 @@ impl Threads {
     /// Runs what is ready, if nobody waits who would.
     pub(crate) fn run(self: &Arc<Self>) {
         let event_loop = Arc::clone(self) as Arc<dyn EventLoop>;
+        self.lock().gathering.end();
         self.run_ready(&event_loop);
     }
 
@@ -231,6 +235,7 @@ impl Threads {
         if outermost {
             let mut state = self.lock();
             if !state.answered.is_empty() && !state.chained {
+                state.gather();
                 let next = self.next_in_chain(&mut state);
                 drop(state);
                 if let Some(next) = next {
@@ -268,9 +273,14 @@ impl Threads {
     fn answered(&self, seat: Arc<Seat>) {
         let mut state = self.lock();
         state.answered.push_back(seat);
+        if state.chained {
+            // It may be the one who looks whether others come.
+            state.gathering.end();
+        }
         if self.is_at_work() || state.chained {
             return;
         }
+        state.gather();
         let next = self.next_in_chain(&mut state);
         drop(state);
         if let Some(next) = next {
@@ -280,9 +290,13 @@ impl Threads {
 
     /// This thread was woken in the chain: it wakes the next; the last one does the work that has gathered.
     fn pass_on(&self, event_loop: &Arc<dyn EventLoop>) {
-        let next = self.next_in_chain(&mut self.lock());
+        let (next, waits) = {
+            let mut state = self.lock();
+            (self.next_in_chain(&mut state), state.gathers())
+        };
         match next {
             Some(next) => next.ring(rung::IN_CHAIN),
+            None if waits => {}
             None => self.run_ready(event_loop),
         }
     }
@@ -290,8 +304,8 @@ impl Threads {
     /// This thread waits no more: somebody else watches, if somebody waits, and nothing is left undone.
     fn go(&self, seat: &Arc<Seat>) {
         let mut state = self.lock();
-        let idle = !state.chained && !state.ready.is_empty();
-        let watcher = if state.watcher.is_none() {
+        let idle = !state.gathers() && !state.ready.is_empty();
+        let watcher = if state.watcher.is_none() && !state.gathering.holds() {
             let waits = |seat: &&Arc<Seat>| !seat.woken.load(Ordering::Acquire);
             let watcher = state.parked.iter().find(waits).map(Arc::clone);
             if let Some(watcher) = &watcher {
@@ -318,26 +332,29 @@ impl Threads {
         seat: &Arc<Seat>,
         ground: Option<&dyn Ground>,
     ) -> Result<(), Interrupted> {
+        self.lock().gathering.came();
         loop {
             let mut state = self.lock();
             if seat.woken.load(Ordering::Acquire) {
                 return Ok(());
             }
-            if !state.chained && !state.ready.is_empty() {
+            if !state.gathers() && !state.ready.is_empty() {
                 drop(state);
                 self.run_ready(event_loop);
                 continue;
             }
-            let quiet = if state.watcher.is_none() {
+            let quiet = if state.watcher.is_none() && !state.gathering.holds() {
                 self.watch(event_loop, seat, state)
             } else {
                 seat.place.store(place::PARKED, Ordering::Relaxed);
                 state.parked.push_back(Arc::clone(seat));
+                let keeps = state.gathering.keeps();
                 drop(state);
-                self.park(event_loop, seat)
+                self.park(event_loop, seat, keeps)
             };
             if quiet && let Some(ground) = ground {
                 // What is done there may take its time: a signal's handler.
+                self.lock().gathering.end();
                 self.go(seat);
                 ground.look_up()?;
                 if self.generation != fork::generation() {
@@ -347,10 +364,17 @@ impl Threads {
         }
     }
 
-    /// Sleeps until somebody has something for this thread. Whether nobody had.
-    fn park(&self, event_loop: &Arc<dyn EventLoop>, seat: &Arc<Seat>) -> bool {
+    /// Sleeps until somebody has something for this thread; looks before whether others came, if that is up to it. Whether nobody
+    /// had.
+    fn park(
+        &self,
+        event_loop: &Arc<dyn EventLoop>,
+        seat: &Arc<Seat>,
+        mut keeps: Option<Duration>,
+    ) -> bool {
         loop {
-            match seat.sleep() {
+            let looks = keeps.take();
+            match seat.sleep(looks.unwrap_or(SLICE)) {
                 rung::NOT => {}
                 rung::IN_CHAIN => {
                     self.pass_on(event_loop);
@@ -361,8 +385,11 @@ impl Threads {
             let mut state = self.lock();
             // Otherwise it is being rung this moment.
             if seat.place.load(Ordering::Relaxed) == place::PARKED {
+                if looks.is_some() && !state.gathering.give_up() {
+                    continue;
+                }
                 unpark(&mut state, seat);
-                return true;
+                return looks.is_none();
             }
         }
     }
@@ -430,7 +457,7 @@ impl Threads {
         for round in 0..ROUNDS_MAX {
             let ready = {
                 let mut state = self.lock();
-                if state.ready.is_empty() || (state.chained && round > 0) {
+                if state.ready.is_empty() || (state.gathers() && round > 0) {
                     return;
                 }
                 std::mem::take(&mut state.ready)
@@ -471,6 +498,24 @@ impl Threads {
             )
         };
         self.work(|| enter(&event_loop, || drop((jobs, ready))));
+    }
+}
+
+impl State {
+    /// Those who were answered are about to be woken: what they ask next is waited for, unless somebody else waits for a reply.
+    fn gather(&mut self) {
+        let parked = |seat: &&Arc<Seat>| seat.place.load(Ordering::Relaxed) == place::PARKED;
+        let to_wake = self.answered.iter().filter(parked).count();
+        if self.watcher.is_none() && self.parked.len() == to_wake {
+            self.gathering.begin(self.answered.len());
+        } else {
+            self.gathering.end();
+        }
+    }
+
+    /// What was asked for waits for others.
+    fn gathers(&self) -> bool {
+        self.chained || self.gathering.holds()
     }
 }
 
@@ -550,7 +595,7 @@ impl EventLoop for Threads {
 
     fn gathers(&self) -> bool {
         let state = self.lock();
-        state.chained || !state.answered.is_empty()
+        state.gathers() || !state.answered.is_empty()
     }
 }
 

@@ -20,12 +20,11 @@ use crate::link::call::Call;
 use crate::link::shared::Link;
 use crate::link::sink::Word;
 
-/// So many calls at once make a crowd. Fewer cost less processor time together than alone, but where the server has a core of
-/// its own they are answered later: they ask together, and it waits for them.
-const CROWD: u64 = 16;
+/// So many calls at once make a crowd. Fewer gain little: a thread that waits for another's reading is woken once more.
+const CROWD: u64 = 8;
 
 /// So many keep together what has become one.
-const COMPANY: u64 = 8;
+const COMPANY: u64 = 4;
 
 /// Larger requests have a connection of their own: nobody else's call is to stand behind them.
 const REQUEST_MAX: usize = 16 * 1024;

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
+use std::time::Duration;
 
 use seawall::blocking::{Client, Ground, Interest, Interrupted};
 use seawall::{Cause, Cmd, Event, Moment};
@@ -47,6 +48,37 @@ fn they_share_a_connection_and_each_has_its_own_reply() {
     assert!(connections <= 18, "{connections} connections");
     let stats = client.stats();
     assert_eq!(stats.answered, 1_000 * THREADS as u64, "{stats:?}");
+}
+
+#[test]
+fn who_does_not_ask_again_is_not_waited_for() {
+    let server = server();
+    let client = client(server.addr(), "deadline=5s&pool_size=64");
+    let over = AtomicBool::new(false);
+    ends("those who ask at once", || {
+        thread::scope(|scope| {
+            // With these they are answered together, now and then.
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    while !over.load(Ordering::Relaxed) {
+                        client.get::<Option<String>>("key").expect("an answer");
+                        thread::sleep(Duration::from_millis(2));
+                    }
+                });
+            }
+            let busy = [(); 8].map(|()| {
+                scope.spawn(|| {
+                    for _ in 0..3_000 {
+                        client.get::<Option<String>>("key").expect("an answer");
+                    }
+                })
+            });
+            for one in busy {
+                one.join().expect("no panic");
+            }
+            over.store(true, Ordering::Relaxed);
+        });
+    });
 }
 
 #[test]
