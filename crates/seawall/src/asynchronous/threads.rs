@@ -223,6 +223,7 @@ impl Threads {
         let event_loop = Arc::clone(self) as Arc<dyn EventLoop>;
         self.lock().gathering.end();
         self.run_ready(&event_loop);
+        self.have_watcher(self.lock());
     }
 
     /// Does some of the loop's work, and wakes whom it answered.
@@ -303,24 +304,27 @@ impl Threads {
 
     /// This thread waits no more: somebody else watches, if somebody waits, and nothing is left undone.
     fn go(&self, seat: &Arc<Seat>) {
-        let mut state = self.lock();
+        let state = self.lock();
         let idle = !state.gathers() && !state.ready.is_empty();
-        let watcher = if state.watcher.is_none() && !state.gathering.holds() {
-            let waits = |seat: &&Arc<Seat>| !seat.woken.load(Ordering::Acquire);
-            let watcher = state.parked.iter().find(waits).map(Arc::clone);
-            if let Some(watcher) = &watcher {
-                unpark(&mut state, watcher);
-            }
-            watcher
-        } else {
-            None
-        };
         debug_assert_eq!(seat.place.load(Ordering::Relaxed), place::AWAY);
-        drop(state);
         if idle && let Some(ourselves) = self.ourselves.upgrade() {
+            drop(state);
             ourselves.run();
+        } else {
+            self.have_watcher(state);
         }
+    }
+
+    /// Has one of those who are parked watch, if nobody does; if others are about to ask, one of those will.
+    fn have_watcher(&self, mut state: MutexGuard<'_, State>) {
+        if state.watcher.is_some() || state.gathering.holds() {
+            return;
+        }
+        let waits = |seat: &&Arc<Seat>| !seat.woken.load(Ordering::Acquire);
+        let watcher = state.parked.iter().find(waits).map(Arc::clone);
         if let Some(watcher) = watcher {
+            unpark(&mut state, &watcher);
+            drop(state);
             watcher.ring(rung::TO_WATCH);
         }
     }
