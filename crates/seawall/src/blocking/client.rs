@@ -26,7 +26,7 @@ use crate::stats::Stats;
 
 /// A client for threads: each call blocks the calling thread until it is answered or its deadline comes.
 ///
-/// Cheap to clone; clones and threads share one pool. Sixteen calls at once and more to a server of the same host share a
+/// Cheap to clone; clones and threads share one pool. Eight calls at once and more to a server of the same host share a
 /// connection: their requests go out in one write. After a fork the child makes connections of its own.
 #[derive(Clone)]
 pub struct Client {

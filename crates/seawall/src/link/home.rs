@@ -75,13 +75,17 @@ impl Home {
         // A forked child: the inherited link is let go of without a lock, a shutdown or a linger, which it would share
         // with its parent.
         let tender = tender::current().map_err(|error| no_tender(&error))?;
-        let link = self.plan.open(tender);
-        let inherited = self.current.swap(Arc::new(Generation {
+        let opened = Arc::new(Generation {
             number,
-            link: Arc::clone(&link),
-        }));
-        std::mem::forget(inherited);
-        Ok(link)
+            link: self.plan.open(tender),
+        });
+        let before = self.current.compare_and_swap(&current, Arc::clone(&opened));
+        if before.number == number {
+            // Another thread of this child was faster: two pools would each wait for what the other has.
+            return Ok(Arc::clone(&before.link));
+        }
+        std::mem::forget(Arc::clone(&before));
+        Ok(Arc::clone(&opened.link))
     }
 
     /// Closes the pool of this process.

@@ -1,8 +1,8 @@
 //! A child made by fork has connections of its own, and leaves its parent's alone.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -75,6 +75,34 @@ fn a_child_is_answered_on_connections_of_its_own_and_its_parents_serve_on() {
             child.ends_well();
             assert_eq!(id(&client), parents);
             assert_eq!(client.stats().dialled, 1);
+        },
+    );
+}
+
+#[test]
+fn the_first_calls_of_a_childs_threads_find_one_pool() {
+    alone(
+        "forks::the_first_calls_of_a_childs_threads_find_one_pool",
+        || {
+            const THREADS: u64 = 8;
+            let server = server();
+            let client = client(server.addr(), "deadline=5s");
+            client.set("key", "value").expect("an answer");
+            for _ in 0..40 {
+                let child = Child::run(|| {
+                    let together = Barrier::new(THREADS as usize);
+                    thread::scope(|scope| {
+                        for _ in 0..THREADS {
+                            scope.spawn(|| {
+                                together.wait();
+                                client.get::<String>("key").expect("an answer");
+                            });
+                        }
+                    });
+                    assert_eq!(client.stats().answered, THREADS, "{:?}", client.stats());
+                });
+                child.ends_well();
+            }
         },
     );
 }
