@@ -46,7 +46,7 @@ fi
 # The Python package, through its own interpreter.
 if run scripts/python.sh && [ -x .venv/bin/python ]; then
     # redis-py's own tests through ours; `make suite` runs them in every way.
-    beside .venv/bin/python crates/seawall-python/tests/suite/run.py --quick
+    beside .venv/bin/python crates/seawall-python/tests/suite/run.py --quick --processes 2
     # The frameworks in a process of their own: they leave threads, and clients that look for servers which are gone.
     beside .venv/bin/python -m pytest -q crates/seawall-python/tests/apps
     run .venv/bin/python -m pytest -q crates/seawall-python/tests --ignore crates/seawall-python/tests/apps

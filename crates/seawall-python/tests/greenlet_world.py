@@ -123,12 +123,13 @@ def a_slow_server_holds_up_no_greenlet(server: Server) -> None:
 def a_timeout_at_any_point_leaves_each_reply_to_its_own_greenlet(server: Server) -> None:
     r = client(server, max_connections=8)
     seen: collections.Counter[str] = collections.Counter()
+    longest = 0.02
 
     def work(number: int) -> None:
         dice = random.Random(number)
         for turn in range(40):
             mark = f"{number}.{turn}"
-            timeout = Timeout(dice.uniform(0, 0.02))
+            timeout = Timeout(dice.uniform(0, longest))
             try:
                 with timeout:
                     r.set(f"key:{number}", mark)
@@ -142,6 +143,10 @@ def a_timeout_at_any_point_leaves_each_reply_to_its_own_greenlet(server: Server)
                 seen["timeout"] += 1
 
     together(30, work)
+    while seen["answered"] < 10 and longest < 1:
+        # A machine with much else to do.
+        longest *= 3
+        together(30, work)
     assert seen["timeout"] >= 10 and seen["answered"] >= 10, seen
     assert rests(r)
     assert together(20, lambda number: r.echo(str(number))) == [str(number).encode() for number in range(20)]
