@@ -389,7 +389,9 @@ impl Threads {
             let mut state = self.lock();
             // Otherwise it is being rung this moment.
             if seat.place.load(Ordering::Relaxed) == place::PARKED {
-                if looks.is_some() && !state.gathering.give_up() {
+                let nobody_missed = looks.is_some() && !state.gathering.give_up();
+                // If nobody watches, whoever ended the gathering had nothing to wait for.
+                if nobody_missed && state.watcher.is_some() {
                     continue;
                 }
                 unpark(&mut state, seat);
@@ -722,3 +724,6 @@ impl Wake for Job {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
