@@ -48,9 +48,10 @@ impl Gathering {
         self.expected = self.expected.saturating_sub(1);
     }
 
-    /// One who asked waits now. How long until it has to look whether the others come, if that is up to it.
-    pub(super) fn keeps(&mut self) -> Option<Duration> {
-        if !self.holds() || self.kept {
+    /// One who asked waits now. How long until it has to look whether the others come, if that is up to it. It is up to
+    /// the first, and still is if that one was disturbed and waits again.
+    pub(super) fn keeps(&mut self, kept_before: bool) -> Option<Duration> {
+        if !self.holds() || (self.kept && !kept_before) {
             return None;
         }
         self.kept = true;
@@ -83,9 +84,14 @@ mod tests {
         assert!(!gathering.holds());
         gathering.begin(3);
         gathering.came();
-        assert_eq!(gathering.keeps(), Some(2 * WAIT_FOR_EACH));
+        assert_eq!(gathering.keeps(false), Some(2 * WAIT_FOR_EACH));
         gathering.came();
-        assert_eq!(gathering.keeps(), None, "one looks already");
+        assert_eq!(gathering.keeps(false), None, "one looks already");
+        assert_eq!(
+            gathering.keeps(true),
+            Some(WAIT_FOR_EACH),
+            "it was that one"
+        );
         assert!(gathering.holds());
         gathering.came();
         assert!(!gathering.holds());
@@ -102,7 +108,7 @@ mod tests {
         assert!(gathering.give_up());
         for _ in 0..HASTE {
             assert!(!gathering.holds());
-            assert_eq!(gathering.keeps(), None);
+            assert_eq!(gathering.keeps(false), None);
             gathering.begin(2);
         }
         assert!(!gathering.holds());

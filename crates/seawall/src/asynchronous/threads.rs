@@ -337,6 +337,7 @@ impl Threads {
         ground: Option<&dyn Ground>,
     ) -> Result<(), Interrupted> {
         self.lock().gathering.came();
+        let mut keeps = None;
         loop {
             let mut state = self.lock();
             if seat.woken.load(Ordering::Acquire) {
@@ -352,7 +353,7 @@ impl Threads {
             } else {
                 seat.place.store(place::PARKED, Ordering::Relaxed);
                 state.parked.push_back(Arc::clone(seat));
-                let keeps = state.gathering.keeps();
+                keeps = state.gathering.keeps(keeps.is_some());
                 drop(state);
                 self.park(event_loop, seat, keeps)
             };

@@ -99,3 +99,20 @@ fn one_who_waits_for_others_is_not_left_alone_by_who_is_woken_too_late() {
     });
     assert!(took < SOON, "{took:?}");
 }
+
+#[test]
+fn one_who_waits_for_others_still_does_after_it_was_woken_for_nothing() {
+    let threads = Threads::new().expect("descriptors");
+    let desk = Desk::open(&threads);
+    let took = desk.ask_while_others_are_waited_for(&threads, |threads, seat| {
+        // It was answered before, and had found that out for itself.
+        let mut state = threads.lock();
+        state.answered.push_back(Arc::clone(seat));
+        let next = threads.next_in_chain(&mut state);
+        drop(state);
+        if let Some(next) = next {
+            next.ring(rung::IN_CHAIN);
+        }
+    });
+    assert!(took < SOON, "{took:?}");
+}
