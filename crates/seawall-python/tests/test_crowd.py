@@ -77,8 +77,8 @@ def test_they_share_a_connection_and_give_it_back(server):
             working.goes_on()
         connections = admin.info("clients")["connected_clients"]
     assert working.errors == []
-    # The laboratory's own, the shared one, and those of the first fifteen callers.
-    assert connections <= 18
+    # The laboratory's own, the shared one, and those of the first seven callers.
+    assert connections <= 10
     stats = client.connection_pool.stats()
     assert (stats["in_use"], stats["waiting"]) == (0, 0)
     assert client.ping()
