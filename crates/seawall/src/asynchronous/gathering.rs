@@ -1,10 +1,12 @@
 //! What threads ask for waits for one another, where they are about to ask: one write instead of several.
 //!
 //! Threads that were answered together and do nothing but ask again would otherwise go apart: the last one woken writes what
-//! the others have asked for, and asks alone a moment later. Whether they come is a guess from the last times. If one does not, the
+//! the others have asked for, and asks alone a moment later. Whether they come is a guess from the last times. If one does not, or late, the
 //! others wait for it as long as a call takes among them, and for many times after that nobody is waited for.
 
 use std::time::Duration;
+
+use seawall_model::Moment;
 
 /// So many were answered together at most: while more ask, the server would rest for too long.
 const ANSWERED_MAX: usize = 16;
@@ -12,24 +14,35 @@ const ANSWERED_MAX: usize = 16;
 /// How long each of them is waited for: a turn of an interpreter's, on a slow core.
 const WAIT_FOR_EACH: Duration = Duration::from_micros(40);
 
-/// So often nobody is waited for after one who did not come: what that costs is not to be seen among a hundred calls.
-const HASTE: u32 = 256;
+/// Who comes this long after the one before has something else to do, at which he would hold up the others each time.
+const LATE: Duration = Duration::from_micros(100);
+
+/// So often nobody is waited for after one who did not come: something else had to be done, once.
+const HASTE_MIN: u32 = 8;
+
+/// So often where that happens again and again: what it costs is not to be seen among a hundred calls.
+const HASTE_MAX: u32 = 256;
 
 /// Who is waited for.
 #[derive(Debug, Default)]
 pub(super) struct Gathering {
     /// So many are about to ask.
     expected: usize,
+    /// When the last of those came who have asked.
+    last: Moment,
     /// One of those who asked looks whether the others come.
     kept: bool,
     /// So often nobody is waited for.
     haste: u32,
+    /// So often nobody was, the last time that one did not come; less since, if they came.
+    caution: u32,
 }
 
 impl Gathering {
     /// So many were answered together, and nobody else is owed a reply.
-    pub(super) fn begin(&mut self, answered: usize) {
+    pub(super) fn begin(&mut self, answered: usize, now: Moment) {
         self.kept = false;
+        self.last = now;
         self.expected = 0;
         if self.haste > 0 {
             self.haste -= 1;
@@ -44,7 +57,14 @@ impl Gathering {
     }
 
     /// One of them asks, or somebody else does.
-    pub(super) fn came(&mut self) {
+    pub(super) fn came(&mut self, now: Moment) {
+        if now.since(self.last) > LATE {
+            self.give_up();
+        }
+        self.last = now;
+        if self.expected == 1 {
+            self.caution -= self.caution / 8;
+        }
         self.expected = self.expected.saturating_sub(1);
     }
 
@@ -62,7 +82,8 @@ impl Gathering {
     pub(super) fn give_up(&mut self) -> bool {
         let missed = self.holds();
         if missed {
-            self.haste = HASTE;
+            self.caution = (2 * self.caution).clamp(HASTE_MIN, HASTE_MAX);
+            self.haste = self.caution;
         }
         self.end();
         missed
@@ -78,14 +99,16 @@ impl Gathering {
 mod tests {
     use super::*;
 
+    const NOW: Moment = Moment::ORIGIN;
+
     #[test]
     fn what_was_asked_for_waits_until_all_have_asked() {
         let mut gathering = Gathering::default();
         assert!(!gathering.holds());
-        gathering.begin(3);
-        gathering.came();
+        gathering.begin(3, NOW);
+        gathering.came(NOW);
         assert_eq!(gathering.keeps(false), Some(2 * WAIT_FOR_EACH));
-        gathering.came();
+        gathering.came(NOW);
         assert_eq!(gathering.keeps(false), None, "one looks already");
         assert_eq!(
             gathering.keeps(true),
@@ -93,35 +116,77 @@ mod tests {
             "it was that one"
         );
         assert!(gathering.holds());
-        gathering.came();
+        gathering.came(NOW);
         assert!(!gathering.holds());
         assert!(!gathering.give_up(), "all came");
-        gathering.begin(3);
+        gathering.begin(3, NOW);
         assert!(gathering.holds());
     }
 
     #[test]
     fn after_one_who_did_not_come_nobody_is_waited_for_for_a_while() {
         let mut gathering = Gathering::default();
-        gathering.begin(2);
-        gathering.came();
+        gathering.begin(2, NOW);
+        gathering.came(NOW);
         assert!(gathering.give_up());
-        for _ in 0..HASTE {
+        for _ in 0..HASTE_MIN {
             assert!(!gathering.holds());
             assert_eq!(gathering.keeps(false), None);
-            gathering.begin(2);
+            gathering.begin(2, NOW);
         }
         assert!(!gathering.holds());
-        gathering.begin(2);
+        gathering.begin(2, NOW);
         assert!(gathering.holds());
+    }
+
+    #[test]
+    fn the_more_often_one_does_not_come_the_longer_nobody_is_waited_for() {
+        let mut gathering = Gathering::default();
+        let mut unwaited = |comes: bool| {
+            let mut times = 0;
+            loop {
+                gathering.begin(2, NOW);
+                gathering.came(NOW);
+                if gathering.holds() {
+                    break;
+                }
+                times += 1;
+            }
+            if comes {
+                gathering.came(NOW);
+            }
+            gathering.give_up();
+            times
+        };
+        let missed: Vec<u32> = (0..8).map(|_| unwaited(false)).collect();
+        assert_eq!(missed, [0, 8, 16, 32, 64, 128, 256, 256]);
+        assert_eq!(unwaited(true), HASTE_MAX);
+        for _ in 0..12 {
+            assert_eq!(unwaited(true), 0, "they come");
+        }
+        assert_eq!(unwaited(false), 0);
+        let after = unwaited(false);
+        assert!((HASTE_MIN..HASTE_MAX).contains(&after), "{after}");
+    }
+
+    #[test]
+    fn one_who_comes_late_is_not_waited_for_again() {
+        let mut gathering = Gathering::default();
+        gathering.begin(3, NOW);
+        gathering.came(NOW + LATE);
+        assert!(gathering.holds(), "each has its time");
+        gathering.came(NOW + 3 * LATE);
+        assert!(!gathering.holds());
+        gathering.begin(3, NOW);
+        assert!(!gathering.holds());
     }
 
     #[test]
     fn many_are_not_waited_for() {
         let mut gathering = Gathering::default();
-        gathering.begin(ANSWERED_MAX + 1);
+        gathering.begin(ANSWERED_MAX + 1, NOW);
         assert!(!gathering.holds());
-        gathering.begin(ANSWERED_MAX);
+        gathering.begin(ANSWERED_MAX, NOW);
         assert!(gathering.holds());
         gathering.end();
         assert!(!gathering.holds());
@@ -130,9 +195,9 @@ mod tests {
     #[test]
     fn strangers_who_ask_are_taken_for_those_who_are_waited_for() {
         let mut gathering = Gathering::default();
-        gathering.begin(1);
-        gathering.came();
-        gathering.came();
+        gathering.begin(1, NOW);
+        gathering.came(NOW);
+        gathering.came(NOW);
         assert!(!gathering.holds());
     }
 }

@@ -19,6 +19,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
+use rustix::io::Errno;
 use rustix::thread::futex;
 use seawall_model::Moment;
 
@@ -103,15 +104,16 @@ impl Seat {
         let _ = futex::wake(&self.rung, futex::Flags::PRIVATE, 1);
     }
 
-    /// Sleeps until it is rung, no longer than so long.
-    fn sleep(&self, slice: Duration) -> u32 {
+    /// Sleeps until it is rung, no longer than so long. What was rung, and whether a signal disturbed it.
+    fn sleep(&self, slice: Duration) -> (u32, bool) {
         let slice = Timespec {
             tv_sec: 0,
             tv_nsec: i64::from(slice.subsec_nanos()),
         };
-        // Whether it slept, was rung before or was disturbed: what was rung says so.
-        let _ = futex::wait(&self.rung, futex::Flags::PRIVATE, rung::NOT, Some(&slice));
-        self.rung.swap(rung::NOT, Ordering::AcqRel)
+        let slept = futex::wait(&self.rung, futex::Flags::PRIVATE, rung::NOT, Some(&slice));
+        // Whether it slept or was rung before: what was rung says so.
+        let rung = self.rung.swap(rung::NOT, Ordering::AcqRel);
+        (rung, slept == Err(Errno::INTR))
     }
 }
 
@@ -336,7 +338,12 @@ impl Threads {
         seat: &Arc<Seat>,
         ground: Option<&dyn Ground>,
     ) -> Result<(), Interrupted> {
-        self.lock().gathering.came();
+        {
+            let mut state = self.lock();
+            if state.gathering.holds() {
+                state.gathering.came(clock::now());
+            }
+        }
         let mut keeps = None;
         loop {
             let mut state = self.lock();
@@ -379,7 +386,8 @@ impl Threads {
     ) -> bool {
         loop {
             let looks = keeps.take();
-            match seat.sleep(looks.unwrap_or(SLICE)) {
+            let (rung, disturbed) = seat.sleep(looks.unwrap_or(SLICE));
+            match rung {
                 rung::NOT => {}
                 rung::IN_CHAIN => {
                     self.pass_on(event_loop);
@@ -390,13 +398,13 @@ impl Threads {
             let mut state = self.lock();
             // Otherwise it is being rung this moment.
             if seat.place.load(Ordering::Relaxed) == place::PARKED {
-                let nobody_missed = looks.is_some() && !state.gathering.give_up();
+                let looked = looks.is_some() && !disturbed;
                 // If nobody watches, whoever ended the gathering had nothing to wait for.
-                if nobody_missed && state.watcher.is_some() {
+                if looked && !state.gathering.give_up() && state.watcher.is_some() {
                     continue;
                 }
                 unpark(&mut state, seat);
-                return looks.is_none();
+                return !looked;
             }
         }
     }
@@ -514,7 +522,7 @@ impl State {
         let parked = |seat: &&Arc<Seat>| seat.place.load(Ordering::Relaxed) == place::PARKED;
         let to_wake = self.answered.iter().filter(parked).count();
         if self.watcher.is_none() && self.parked.len() == to_wake {
-            self.gathering.begin(self.answered.len());
+            self.gathering.begin(self.answered.len(), clock::now());
         } else {
             self.gathering.end();
         }

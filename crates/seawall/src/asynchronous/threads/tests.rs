@@ -47,7 +47,7 @@ impl Desk {
     ) -> Duration {
         let began = Instant::now();
         threads.run();
-        threads.lock().gathering.begin(16);
+        threads.lock().gathering.begin(16, clock::now());
         let asks = Arc::clone(threads);
         let asking = thread::spawn(move || {
             let (sender, answer) = oneshot::channel();
