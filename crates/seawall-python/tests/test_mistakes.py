@@ -6,6 +6,7 @@ Fails with redis-py's own answers to most of these, which name its inner working
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import datetime
 import inspect
 import math
@@ -13,6 +14,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -174,6 +176,71 @@ def test_blocks_of_generators_may_end_in_another_order():
     assert _deadline.left() <= 5
     second.close()
     assert _deadline.left() is None
+
+
+async def reads():
+    with seawall.deadline(0.05):
+        yield 1
+        yield 2
+
+
+def test_a_generator_that_nobody_reads_any_more_leaves_its_deadline_nowhere():
+    async def by_the_loop() -> None:
+        async for _ in reads():
+            break
+        await asyncio.sleep(0.1)
+        assert _deadline.left() is None
+        assert await asyncio.create_task(left_of_a_task()) is None
+
+    async def by_another_task() -> None:
+        reader = reads()
+        await anext(reader)
+        assert _deadline.left() is not None
+        await asyncio.create_task(reader.aclose())
+        await asyncio.sleep(0.1)
+        assert _deadline.left() is None
+        with seawall.deadline(5):
+            assert _deadline.left() > 1
+        assert _deadline.left() is None
+
+    async def left_of_a_task() -> float | None:
+        return _deadline.left()
+
+    asyncio.run(by_the_loop())
+    asyncio.run(by_another_task())
+
+
+def test_a_generator_that_another_thread_closes_leaves_its_deadline_nowhere():
+    def block():
+        with seawall.deadline(0.05):
+            yield
+
+    held = block()
+    next(held)
+    other = threading.Thread(target=held.close)
+    other.start()
+    other.join()
+    assert _deadline.left() is None
+    assert contextvars.copy_context().run(_deadline.left) is None
+
+
+def test_a_task_that_outlives_the_block_in_which_it_was_started_is_bound_no_longer():
+    async def main() -> None:
+        went = asyncio.Event()
+
+        async def task() -> tuple[float | None, float | None]:
+            inside = _deadline.left()
+            await went.wait()
+            return inside, _deadline.left()
+
+        with seawall.deadline(60):
+            started = asyncio.create_task(task())
+            await asyncio.sleep(0)
+        went.set()
+        inside, outside = await started
+        assert inside is not None and outside is None
+
+    asyncio.run(main())
 
 
 def test_a_pool_of_the_other_kind_is_refused(url):

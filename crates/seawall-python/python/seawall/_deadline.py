@@ -38,8 +38,19 @@ def deadline(seconds: float | timedelta) -> Deadline:
     return Deadline(max(-_SPAN_MAX, min(_SPAN_MAX, span)))
 
 
-#: The blocks that this thread or task is in, and when each of them ends.
-_blocks: contextvars.ContextVar[tuple[tuple[Deadline, float], ...]] = contextvars.ContextVar("seawall_deadlines", default=())
+class _Block:
+    """A ``with`` that was entered. Whoever finds it in its context may have been given that by who left it meanwhile."""
+
+    __slots__ = ("deadline", "over", "until")
+
+    def __init__(self, deadline: Deadline, until: float) -> None:
+        self.deadline = deadline
+        self.until = until
+        self.over = False
+
+
+#: The blocks that this thread or task is in.
+_blocks: contextvars.ContextVar[tuple[_Block, ...]] = contextvars.ContextVar("seawall_deadlines", default=())
 
 
 class Deadline:
@@ -47,18 +58,24 @@ class Deadline:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
+        self._entered: set[_Block] = set()
 
     def __enter__(self) -> None:
-        _stand_in((*_blocks.get(), (self, time.monotonic() + self._seconds)))
+        block = _Block(self, time.monotonic() + self._seconds)
+        self._entered.add(block)
+        _stand_in((*_blocks.get(), block))
 
     def __exit__(self, *_: object) -> None:
-        blocks = list(_blocks.get())
-        # Not always the innermost: a generator's block ends when that goes on. Nor one of this task's: then there is none.
-        for place in reversed(range(len(blocks))):
-            if blocks[place][0] is self:
-                del blocks[place]
-                _stand_in(tuple(blocks))
-                return
+        # Not always the innermost: a generator's block ends when that goes on. Nor one of this task's or thread's: asyncio closes
+        # a generator that nobody reads any more in a task of its own.
+        blocks = _blocks.get()
+        block = next((block for block in reversed(blocks) if block.deadline is self), None)
+        if block is None and len(self._entered) == 1:
+            (block,) = self._entered
+        if block is not None:
+            block.over = True
+            self._entered.discard(block)
+            _stand_in(blocks)
 
     def __call__(self, func: _F) -> _F:
         if isinstance(func, (staticmethod, classmethod)):
@@ -89,12 +106,19 @@ class Deadline:
             return await coroutine
 
 
-def _stand_in(blocks: tuple[tuple[Deadline, float], ...]) -> None:
+def _stand_in(blocks: tuple[_Block, ...]) -> None:
+    blocks = tuple(block for block in blocks if not block.over)
     _blocks.set(blocks)
-    UNTIL.set(min((until for _, until in blocks), default=None))
+    UNTIL.set(min((block.until for block in blocks), default=None))
 
 
 def left() -> float | None:
     """Seconds left to the deadline that comes first, never below zero; ``None`` without one."""
+    if UNTIL.get() is None:
+        return None
+    blocks = _blocks.get()
+    if any(block.over for block in blocks):
+        # It was left in another task or thread.
+        _stand_in(blocks)
     until = UNTIL.get()
     return None if until is None else max(0.0, until - time.monotonic())
