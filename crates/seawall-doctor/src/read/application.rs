@@ -291,6 +291,27 @@ mod tests {
         assert_eq!(names_redis("nothing"), Some(false));
     }
 
+    /// As an application of FastAPI's on Seawall wrote it when its server was killed, and frozen.
+    #[test]
+    fn what_our_own_clients_write_is_a_failed_call() {
+        let log = "\
+            2026-11-29 15:28:52,418 4354 INFO seawall: outage.suspected endpoint=127.0.0.1:7802 cause=connection-reset\n\
+            2026-11-29 15:28:52,419 4354 ERROR seawall.contrib: request.unavailable cause=connection-refused request='GET /incr' suppressed=0: INCRBY may have run: the host is there, but no process listens on that port (127.0.0.1:7802)\n\
+            2026-11-29 15:28:53,439 4354 WARNING seawall: outage.start endpoint=127.0.0.1:7802 cause=connection-refused fails=3\n\
+            2026-11-29 15:28:54,026 4354 INFO api: profile of user 7 is shown\n\
+            2026-11-29 15:28:55,872 4354 ERROR api: get: GET may have run: the reply did not come in time (127.0.0.1:7802)\n\
+            2026-11-29 15:28:56,536 4354 WARNING seawall: outage.end endpoint=127.0.0.1:7802 cause=connection-refused lasted=3.118s answered=0 failed=309 maybe_ran=0 restarted=yes\n";
+        let server = Some("127.0.0.1:7802".to_owned());
+        assert_eq!(
+            told(log),
+            [
+                (Failure::Refused, server.clone()),
+                (Failure::Refused, server.clone()),
+                (Failure::ReadTimeout, server),
+            ]
+        );
+    }
+
     #[test]
     fn another_databases_failure_is_none_of_redis() {
         for line in [

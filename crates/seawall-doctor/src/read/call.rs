@@ -1,5 +1,6 @@
 //! What a line of an application's log tells of the call that failed, besides how.
 
+use super::our_texts::FATES;
 use super::search::Before;
 
 /// `connecting to cache:6379.`, `reading from cache:6379`, `connect ECONNREFUSED 10.0.0.1:6379`, `endpoint=10.0.0.1:6379`.
@@ -24,7 +25,14 @@ pub(super) fn server(line: &str) -> Option<String> {
         let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
         shown(&rest[..end])
     });
-    found.or_else(|| Some(ends(line)?.1))
+    found.or_else(|| ours(line)).or_else(|| Some(ends(line)?.1))
+}
+
+/// Of an error of ours: `GET did not run: the host does not answer at all (10.0.0.1:6379)`.
+fn ours(line: &str) -> Option<String> {
+    let from = FATES.iter().find_map(|fate| line.find(fate))?;
+    let (_, rest) = line[from..].split_once(" (")?;
+    shown(rest.split_once(')')?.0)
 }
 
 /// A server's name as it is shown: of a URL the host and the port, never who logs in; a path of a socket.

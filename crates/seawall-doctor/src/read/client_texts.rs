@@ -1,13 +1,15 @@
-//! What clients of Redis write when a call fails: redis-py, kombu and Django's caches, ioredis, node-redis, go-redis, Jedis,
+//! What clients of Redis write when a call fails: ours, redis-py, kombu and Django's caches, ioredis, node-redis, go-redis, Jedis,
 //! Lettuce, StackExchange.Redis, redis-rs, hiredis, Predis and phpredis.
 
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
+use super::our_texts;
 use crate::facts::Failure;
 
 /// Words, and what they mean.
+#[derive(Clone, Copy)]
 pub(super) struct Known {
     pub(super) words: &'static str,
     pub(super) failure: Failure,
@@ -15,7 +17,7 @@ pub(super) struct Known {
     pub(super) own: bool,
 }
 
-const fn own(words: &'static str, failure: Failure) -> Known {
+pub(super) const fn own(words: &'static str, failure: Failure) -> Known {
     Known {
         words,
         failure,
@@ -31,8 +33,11 @@ const fn shared(words: &'static str, failure: Failure) -> Known {
     }
 }
 
-/// The more particular first: of several in one traceback the first says what happened.
-pub(super) const TEXTS: &[Known] = &[
+/// Ours first, which say most; then the more particular: of several in one traceback the first says what happened.
+pub(super) static TEXTS: LazyLock<Vec<Known>> =
+    LazyLock::new(|| our_texts::texts().chain(OTHERS.iter().copied()).collect());
+
+const OTHERS: &[Known] = &[
     // What the server said.
     own("max number of clients reached", Failure::MaxClients),
     own("max number of clients + cluster", Failure::MaxClients),

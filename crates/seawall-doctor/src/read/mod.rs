@@ -17,6 +17,7 @@ mod kernel;
 mod log;
 mod mixed;
 mod open;
+mod our_texts;
 mod path;
 mod record;
 mod redis_log;
