@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from typing import Any
 
 import pytest
 import redis
@@ -16,6 +17,7 @@ from redis.retry import Retry
 from sync_world import Path
 
 import seawall
+import seawall.asyncio
 
 
 def cut_off_subscribers(server: Server) -> None:
@@ -120,6 +122,156 @@ def test_the_same_holds_under_asyncio(server: Server, protocol: int) -> None:
                     await subscription.get_message(timeout=5)
 
     asyncio.run(main())
+
+
+#: Ways to a client. redis-py has a default policy in the first alone; that of a URL, or on a pool, has none.
+WAYS = {
+    "arguments": lambda kind, pool, server, **more: kind(port=server.port, **more),
+    "url": lambda kind, pool, server, **more: kind.from_url(server.url, **more),
+    "pool": lambda kind, pool, server, **more: kind(connection_pool=pool(port=server.port, **more)),
+    "pool of a url": lambda kind, pool, server, **more: kind(connection_pool=pool.from_url(server.url, **more)),
+}
+
+
+def client_of(way: str, server: Server, **more: Any) -> seawall.Redis:
+    return WAYS[way](seawall.Redis, seawall.ConnectionPool, server, **more)
+
+
+def task_client_of(way: str, server: Server, **more: Any) -> seawall.asyncio.Redis:
+    return WAYS[way](seawall.asyncio.Redis, seawall.asyncio.ConnectionPool, server, **more)
+
+
+@pytest.mark.parametrize("harm", [cut_off_subscribers, restart])
+@pytest.mark.parametrize("way", WAYS)
+def test_it_goes_on_however_its_client_was_made(server: Server, way: str, harm) -> None:
+    client = client_of(way, server)
+    gaps: list[seawall.Gap] = []
+    with client.pubsub(on_gap=gaps.append, gap_messages=True) as subscription:
+        subscription.subscribe("news")
+        assert subscription.get_message(timeout=20)["type"] == "subscribe"
+        harm(server)
+        assert next(subscription.listen())["type"] == "gap"
+        server.admin().publish("news", "after")
+        assert subscription.get_message(timeout=20)["data"] == b"after"
+        assert subscription.gaps == len(gaps) == 1
+    client.connection_pool.disconnect()
+
+
+@pytest.mark.parametrize("harm", [cut_off_subscribers, restart])
+@pytest.mark.parametrize("way", WAYS)
+def test_under_asyncio_it_goes_on_too(server: Server, way: str, harm) -> None:
+    async def main() -> None:
+        client = task_client_of(way, server)
+        gaps: list[seawall.Gap] = []
+        async with client.pubsub(on_gap=gaps.append, gap_messages=True) as subscription:
+            await subscription.subscribe("news")
+            assert (await subscription.get_message(timeout=20))["type"] == "subscribe"
+            harm(server)
+            assert (await subscription.get_message(timeout=None))["type"] == "gap"
+            server.admin().publish("news", "after")
+            assert (await subscription.get_message(timeout=20))["data"] == b"after"
+            assert subscription.gaps == len(gaps) == 1
+        await client.connection_pool.disconnect()
+
+    asyncio.run(asyncio.wait_for(main(), 60))
+
+
+@pytest.mark.parametrize("way", ["arguments", "url"])
+def test_it_goes_on_after_it_waited_for_messages_longer_than_a_call_may_take(server: Server, way: str) -> None:
+    client = client_of(way, server, socket_timeout=0.5)
+    with client.pubsub() as subscription:
+        subscription.subscribe("news")
+        assert subscription.get_message(timeout=20)["type"] == "subscribe"
+        cut = threading.Timer(1.2, cut_off_subscribers, [server])
+        cut.start()
+        assert next(subscription.listen())["type"] == "subscribe"
+        cut.join()
+        assert subscription.gaps == 1
+    client.connection_pool.disconnect()
+
+
+@pytest.mark.parametrize("way", ["arguments", "url"])
+def test_under_asyncio_it_does_so_too(server: Server, way: str) -> None:
+    async def main() -> None:
+        client = task_client_of(way, server, socket_timeout=0.5)
+        async with client.pubsub() as subscription:
+            await subscription.subscribe("news")
+            assert (await subscription.get_message(timeout=20))["type"] == "subscribe"
+            cut = threading.Timer(1.2, cut_off_subscribers, [server])
+            cut.start()
+            assert (await subscription.get_message(timeout=None))["type"] == "subscribe"
+            await asyncio.to_thread(cut.join)
+            assert subscription.gaps == 1
+        await client.connection_pool.disconnect()
+
+    asyncio.run(asyncio.wait_for(main(), 60))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_users_own_policy_counts_however_the_client_was_made(server: Server, way: str) -> None:
+    client = client_of(way, server, retry=Retry(NoBackoff(), 0))
+    with client.pubsub() as subscription:
+        subscription.subscribe("news")
+        subscription.get_message(timeout=20)
+        cut_off_subscribers(server)
+        with pytest.raises(redis.ConnectionError):
+            subscription.get_message(timeout=20)
+        assert subscription.gaps == 0
+    client.connection_pool.disconnect()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_under_asyncio_it_counts_too(server: Server, way: str) -> None:
+    async def main() -> None:
+        client = task_client_of(way, server, retry=AsyncRetry(NoBackoff(), 0))
+        async with client.pubsub() as subscription:
+            await subscription.subscribe("news")
+            await subscription.get_message(timeout=20)
+            cut_off_subscribers(server)
+            with pytest.raises(redis.ConnectionError):
+                await subscription.get_message(timeout=20)
+            assert subscription.gaps == 0
+        await client.connection_pool.disconnect()
+
+    asyncio.run(asyncio.wait_for(main(), 60))
+
+
+def test_a_policy_that_is_set_later_counts_as_well(server: Server) -> None:
+    client = seawall.from_url(server.url)
+    with client.pubsub() as subscription:
+        subscription.subscribe("news")
+        subscription.get_message(timeout=20)
+        client.set_retry(Retry(NoBackoff(), 0))
+        cut_off_subscribers(server)
+        with pytest.raises(redis.ConnectionError):
+            subscription.get_message(timeout=20)
+    client.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "attempts"),
+    [({}, 10), ({"retry_on_timeout": False, "retry_on_error": []}, 10), ({"retry": None}, 0), ({"retry_on_timeout": True}, 1)],
+)
+def test_what_was_said_of_retries_on_a_pool_decides_how_often(server: Server, said: dict[str, Any], attempts: int) -> None:
+    pool = seawall.ConnectionPool.from_url(server.url, **said)
+    subscription = seawall.Redis(connection_pool=pool).pubsub()
+    subscription.subscribe("news")
+    connection, lost = subscription.connection, redis.ConnectionError("lost")
+    assert [connection._again(lost, attempt, 5.0) is not None for attempt in range(1, 13)].count(True) == attempts
+    # Only a subscription of ours has a default.
+    subscription.close()
+    theirs = redis.Redis(connection_pool=pool).pubsub()
+    theirs.subscribe("news")
+    assert theirs.connection is connection
+    assert (connection._again(lost, 1, 5.0) is not None) == (said.get("retry_on_timeout") is True)
+    theirs.close()
+    # What comes over the same connection after it must not run twice.
+    assert pool.get_connection() is connection
+    connection.send_command("BLPOP", "queue", 1)
+    connection.disconnect()
+    assert connection._again(lost, 1, 5.0) is None
+    pool.release(connection)
+    pool.disconnect()
 
 
 @pytest.mark.parametrize("protocol", [2, 3])

@@ -62,7 +62,7 @@ _TLS_OFF = ("ssl_validate_ocsp", "ssl_validate_ocsp_stapled")
 
 
 #: The policy that ``redis.Redis()`` has if nobody says another: no wish of anybody's. Pools have none at all.
-_NO_WISH = Retry(backoff=ExponentialWithJitterBackoff(base=0.01, cap=1), retries=10)
+NO_WISH = Retry(backoff=ExponentialWithJitterBackoff(base=0.01, cap=1), retries=10)
 #: As often as the engine sends anything.
 _ATTEMPTS_MAX = 10
 #: The `socket_connect_timeout` of who says none.
@@ -72,10 +72,17 @@ _POOL_SIZE_MAX = 65_535
 
 def attempts(policy: Retry | None) -> int | None:
     """How often a call may be sent, by a retry policy that somebody chose; ``None``: nobody did."""
-    if policy is None or policy == _NO_WISH:
+    if policy is None or policy == NO_WISH:
         return None
     retries = policy.get_retries()
     return _ATTEMPTS_MAX if retries < 0 else min(retries + 1, _ATTEMPTS_MAX)
+
+
+def retry_unsaid(kwargs: dict[str, Any]) -> bool:
+    """Whether a connection was made without a word about when to try again; to redis-py, too, an empty `retry_on_error` and a
+    `retry_on_timeout` that is false are none.
+    """
+    return "retry" not in kwargs and not kwargs.get("retry_on_error") and not kwargs.get("retry_on_timeout")
 
 
 def connect_unsaid(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:

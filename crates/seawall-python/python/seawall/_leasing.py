@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from redis.maint_notifications import MaintNotificationsConfig
 
 from . import _config, _ext, errors
+from ._gaps import Gapped
 
 __all__ = ["Leasing", "packed"]
 
@@ -42,6 +44,8 @@ class Leasing:
     _speaks = False
     #: How often a call is sent at most, where redis-py's arguments say so.
     _attempts: int | None = None
+    #: When it was last connected, by the monotonic clock.
+    _since = 0.0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._ours = _config.take_ours(kwargs)
@@ -49,6 +53,7 @@ class Leasing:
         self._attempts = self._attempts_of(kwargs.get("retry"))
         self._attempt = 1
         self._connect_unsaid = "socket_connect_timeout" not in kwargs
+        self._retry_unsaid = _config.retry_unsaid(kwargs)
         # Seawall looks at each connection itself; the server need not tell of its maintenance.
         if kwargs.get("maint_notifications_config") is None:
             kwargs["maint_notifications_config"] = MaintNotificationsConfig(enabled=False)
@@ -70,6 +75,7 @@ class Leasing:
     def retry(self, policy: Any) -> None:
         if hasattr(self, "_retry"):
             self._attempts = self._attempts_of(policy)
+            self._retry_unsaid = False
         self._retry = self._retry_kind(policy, self)
 
     @staticmethod
@@ -107,23 +113,34 @@ class Leasing:
 
     def _is_registered(self) -> bool:
         # Not a client-side cache, which wants to be called as well.
-        bound = (getattr(ref(), "__self__", None) for ref in self._connect_callbacks)
-        return any(isinstance(listener, self._subscription_kind) for listener in bound)
+        return any(isinstance(listener, self._subscription_kind) for listener in self._listeners())
+
+    def _listeners(self) -> Iterator[Any]:
+        """Who wants to be called when it connects."""
+        return (getattr(ref(), "__self__", None) for ref in self._connect_callbacks)
+
+    def _repeats_all(self) -> bool:
+        """Whether all that was said over it may be said again: a subscription's."""
+        return self._is_registered() or (self._listens and not self._speaks)
 
     def _again(self, error: Exception, attempt: int, left: float) -> float | None:
         """After how many seconds all of it may be sent again; ``None``: it may not."""
         if left <= 0:
             return None
         lease = self._lease
-        is_subscribed = self._is_registered() or (self._listens and not self._speaks)
+        is_subscribed = self._repeats_all()
         if lease is not None and not is_subscribed:
             return lease.again(left)
         if isinstance(error, errors.SeawallError) and not is_subscribed:
             # No connection came: the engine has waited for one as long as it was to.
             return None
         # All that was said over a subscription may be said again: it follows its user's policy alone.
-        retries = self._retry.get_retries()
-        return None if 0 <= retries < attempt else self._retry._backoff.compute(attempt)
+        policy = self._retry
+        if self._retry_unsaid and any(isinstance(listener, Gapped) for listener in self._listeners()):
+            # redis-py has a default in `Redis()` alone: a client made of a URL or on a pool would lose its subscriptions.
+            policy = _config.NO_WISH
+        retries = policy.get_retries()
+        return None if 0 <= retries < attempt else policy._backoff.compute(attempt)
 
     def _changed_nothing(self) -> bool:
         """Whether what was sent in this attempt, if it ran, has only looked."""

@@ -64,6 +64,9 @@ class SafeRetry(Retry):
 
 def rest_of(connection: Any, began: float) -> float:
     """How many seconds are left to what began then; asked only after something failed, which it seldom does."""
+    if connection._repeats_all():
+        # It may have waited for messages for hours: what counts is how long it has had no connection.
+        began = max(began, connection._since)
     rest: float = began + connection._patience() - time.monotonic()
     left = _deadline.left()
     return rest if left is None else min(rest, left)

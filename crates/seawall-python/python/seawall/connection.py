@@ -197,6 +197,7 @@ class _Leased(Leasing, _Base):
         self._lease = link.lease(_deadline.left())
         self._lease.begin(self._attempt)
         self._attempt = 1
+        self._since = time.monotonic()
         return LeasedSocket(self._lease)
 
     def connect(self) -> None:

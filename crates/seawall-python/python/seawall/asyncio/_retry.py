@@ -40,7 +40,10 @@ class SafeRetry(Retry):
                 return await do()
             except self._supported_errors as error:
                 pause = None
-                if is_retryable is None or is_retryable(error):
+                retryable = is_retryable is None or is_retryable(error)
+                # A subscription connects anew in `fail`, and is asked after that.
+                later = retryable and connection._is_registered()
+                if retryable and not later:
                     pause = connection._again(error, attempt, rest_of(connection, began))
                 try:
                     await (fail(error, attempt) if with_failure_count else fail(error))
@@ -49,6 +52,8 @@ class SafeRetry(Retry):
                     if connection._changed_nothing():
                         raise
                     raise error from None
+                if later:
+                    pause = connection._again(error, attempt, rest_of(connection, began))
                 if pause is None:
                     raise
                 attempt += 1

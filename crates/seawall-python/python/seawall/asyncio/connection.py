@@ -201,6 +201,7 @@ class _Leased(Leasing, _Base):
         self._watch = Watch(self._lease, loop)
         self._lease.begin(self._attempt)
         self._attempt = 1
+        self._since = time.monotonic()
 
     async def _spec(self) -> _config.LinkSpec:
         """What the connection asks for; a provider of credentials is asked in the way that tasks can."""
