@@ -225,7 +225,7 @@ impl Threads {
         let event_loop = Arc::clone(self) as Arc<dyn EventLoop>;
         self.lock().gathering.end();
         self.run_ready(&event_loop);
-        self.have_watcher(self.lock());
+        have_watcher(self.lock());
     }
 
     /// Does some of the loop's work, and wakes whom it answered.
@@ -313,21 +313,7 @@ impl Threads {
             drop(state);
             ourselves.run();
         } else {
-            self.have_watcher(state);
-        }
-    }
-
-    /// Has one of those who are parked watch, if nobody does; if others are about to ask, one of those will.
-    fn have_watcher(&self, mut state: MutexGuard<'_, State>) {
-        if state.watcher.is_some() || state.gathering.holds() {
-            return;
-        }
-        let waits = |seat: &&Arc<Seat>| !seat.woken.load(Ordering::Acquire);
-        let watcher = state.parked.iter().find(waits).map(Arc::clone);
-        if let Some(watcher) = watcher {
-            unpark(&mut state, &watcher);
-            drop(state);
-            watcher.ring(rung::TO_WATCH);
+            have_watcher(state);
         }
     }
 
@@ -531,6 +517,20 @@ impl State {
     /// What was asked for waits for others.
     fn gathers(&self) -> bool {
         self.chained || self.gathering.holds()
+    }
+}
+
+/// Has one of those who are parked watch, if nobody does; if others are about to ask, one of those will.
+fn have_watcher(mut state: MutexGuard<'_, State>) {
+    if state.watcher.is_some() || state.gathering.holds() {
+        return;
+    }
+    let waits = |seat: &&Arc<Seat>| !seat.woken.load(Ordering::Acquire);
+    let watcher = state.parked.iter().find(waits).map(Arc::clone);
+    if let Some(watcher) = watcher {
+        unpark(&mut state, &watcher);
+        drop(state);
+        watcher.ring(rung::TO_WATCH);
     }
 }
 
