@@ -19,6 +19,10 @@ _ANYTIME: AbstractContextManager[Any] = nullcontext()
 _OF_SUBSCRIBERS = ("PING", "QUIT", "RESET", "AUTH")
 
 
+#: Whoever called ended it: the copy of a call in a forked child, for one.
+_OURS = ("cancelled", "client-closed")
+
+
 class Leasing:
     """What makes a connection class of redis-py's a lease: how it is made, and what may be said again over it."""
 
@@ -125,7 +129,7 @@ class Leasing:
 
     def _again(self, error: Exception, attempt: int, left: float) -> float | None:
         """After how many seconds all of it may be sent again; ``None``: it may not."""
-        if left <= 0:
+        if left <= 0 or getattr(error, "cause", None) in _OURS:
             return None
         lease = self._lease
         is_subscribed = self._repeats_all()
