@@ -19,7 +19,7 @@ _ANYTIME: AbstractContextManager[Any] = nullcontext()
 _OF_SUBSCRIBERS = ("PING", "QUIT", "RESET", "AUTH")
 
 
-#: Whoever called ended it: the copy of a call in a forked child, for one.
+#: Whoever listens ended it himself: the copy of a subscription in a forked child, for one.
 _OURS = ("cancelled", "client-closed")
 
 
@@ -129,10 +129,12 @@ class Leasing:
 
     def _again(self, error: Exception, attempt: int, left: float) -> float | None:
         """After how many seconds all of it may be sent again; ``None``: it may not."""
-        if left <= 0 or getattr(error, "cause", None) in _OURS:
+        if left <= 0:
             return None
         lease = self._lease
         is_subscribed = self._repeats_all()
+        if is_subscribed and getattr(error, "cause", None) in _OURS:
+            return None
         if lease is not None and not is_subscribed:
             return lease.again(left)
         if isinstance(error, errors.SeawallError) and not is_subscribed:
