@@ -40,6 +40,7 @@ fn _ext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<guard::Ticket>()?;
     module.add_class::<guard::Notice>()?;
     module.add_function(wrap_pyfunction!(trouble::install, module)?)?;
+    module.add_function(wrap_pyfunction!(trouble::refused, module)?)?;
     module.add_function(wrap_pyfunction!(pack::pack, module)?)?;
     module.add_function(wrap_pyfunction!(many::answers, module)?)?;
     module.add_function(wrap_pyfunction!(command_line::command_line, module)?)?;

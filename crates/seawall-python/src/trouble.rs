@@ -4,7 +4,7 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
-use seawall::{Cause, Error, Kind, Provenance};
+use seawall::{Cause, Cmd, Error, Kind, Provenance};
 
 use crate::calls;
 
@@ -97,6 +97,14 @@ fn failure<'py>(
     facts.set_item("client_id", connection.and_then(|facts| facts.client_id))?;
     facts.set_item("reply", refusal.map(|text| PyString::new(py, text)))?;
     calls::call(makers.failure.bind(py), (error.to_string(), facts), None)
+}
+
+/// What an error that is the reply to a command says of the server's state: the cause, what to do, and whether the command may
+/// have run all the same. `None`: it is about the command itself.
+#[pyfunction]
+pub(crate) fn refused(command: &str, reply: &str) -> Option<(&'static str, &'static str, bool)> {
+    let (cause, may_have_run) = Cmd::new(command).refused(reply.as_bytes())?;
+    Some((cause.name(), cause.hint(), may_have_run))
 }
 
 /// The exception for a reply that cannot be read, though its end was found.

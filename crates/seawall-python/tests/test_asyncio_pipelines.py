@@ -13,7 +13,7 @@ import redis.asyncio
 import seawall
 import seawall.asyncio
 from asyncio_world import Relay, loop_kinds, run_on
-from test_pipelines import KINDS, comparable, redis_kind
+from test_pipelines import KINDS, LOADING, STATES, check_said, comparable, full, redis_kind
 
 
 @pytest.fixture(params=loop_kinds())
@@ -141,5 +141,90 @@ def test_a_cancelled_pipeline_takes_nobody_elses_reply(run: Any, url: str) -> No
                 assert await client.get("k") == b"mine"
                 await asyncio.gather(task, return_exceptions=True)
                 assert pipe.connection is None
+
+    run(main())
+
+
+async def raised(client: Any, transaction: bool, *fill: Any) -> Any:
+    """The error of a pipeline."""
+    async with client, client.pipeline(transaction=transaction) as pipe:
+        for words in fill:
+            pipe.execute_command(*words)
+        with pytest.raises(redis.RedisError) as caught:
+            await pipe.execute()
+    return caught.value
+
+
+@pytest.mark.parametrize("transaction", [False, True])
+@pytest.mark.parametrize(("make", "cause", "kind"), STATES)
+def test_a_server_that_refuses_for_its_state_says_so_in_a_pipeline(
+    run: Any, make_server: Any, make: Any, cause: str, kind: type, transaction: bool
+) -> None:
+    async def main() -> None:
+        server = make(make_server)
+        asked = ("GET", "secret"), ("INCRBY", "secret", "1")
+        theirs = await raised(redis.asyncio.Redis(port=server.port), transaction, *asked)
+        error = await raised(seawall.asyncio.Redis(port=server.port), transaction, *asked)
+        check_said(error, theirs, cause, kind)
+        assert error.may_have_run is not transaction
+        assert server.admin().get("secret") is None
+
+    run(main())
+
+
+def test_a_list_of_replies_has_each_commands_own_error(run: Any, make_server: Any) -> None:
+    async def main() -> None:
+        async with seawall.asyncio.Redis(port=full(make_server).port) as client:
+            pipe = client.pipeline(transaction=False).get("k").incr("n").llen("k")
+            got, refused, wrong = await pipe.execute(raise_on_error=False)
+            assert got == b"v"
+            assert isinstance(refused, redis.exceptions.OutOfMemoryError)
+            assert (refused.cause, refused.may_have_run, refused.command) == ("out-of-memory", False, "INCRBY")
+            assert type(wrong) is redis.ResponseError
+
+    run(main())
+
+
+def test_a_transaction_after_watch_says_why_it_was_refused(run: Any, make_server: Any) -> None:
+    async def main() -> None:
+        async with seawall.asyncio.Redis(port=full(make_server).port) as client:
+            async with client.pipeline() as pipe:
+                await pipe.watch("k")
+                pipe.multi()
+                pipe.incr("n")
+                with pytest.raises(redis.exceptions.OutOfMemoryError) as caught:
+                    await pipe.execute()
+            assert (caught.value.cause, caught.value.may_have_run) == ("out-of-memory", False)
+
+    run(main())
+
+
+@pytest.mark.parametrize("transaction", [False, True])
+def test_a_server_that_is_loading_says_so_in_a_pipeline(run: Any, url: str, transaction: bool) -> None:
+    async def main() -> None:
+        client = seawall.asyncio.Redis.from_url(url)
+        error = await raised(client, transaction, ("EVAL", LOADING, 0), ("SET", "k", "v"))
+        assert isinstance(error, redis.exceptions.BusyLoadingError)
+        assert (error.cause, error.may_have_run) == ("loading", True)
+
+    run(main())
+
+
+def test_who_may_not_say_multi_has_run_the_commands(run: Any, make_server: Any) -> None:
+    async def main() -> None:
+        server = make_server()
+        everything_else = ["+@all", "-multi", "-exec"]
+        server.admin().acl_setuser("u", enabled=True, passwords=["+p"], keys=["*"], commands=everything_else)
+        for watched in (False, True):
+            async with seawall.asyncio.Redis(port=server.port, username="u", password="p") as client:
+                async with client.pipeline() as pipe:
+                    if watched:
+                        await pipe.watch("k")
+                        pipe.multi()
+                    pipe.set("k", str(watched))
+                    with pytest.raises(redis.exceptions.NoPermissionError) as caught:
+                        await pipe.execute()
+            assert (caught.value.cause, caught.value.may_have_run) == ("permission-denied", True)
+            assert server.admin().get("k") == str(watched)
 
     run(main())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,8 +14,10 @@ import pytest
 import redis
 import seawall
 from asyncio_world import Relay
+from redis._parsers.base import BaseParser
 from redis.client import EMPTY_RESPONSE, NEVER_DECODE
-from seawall import _ext, pipeline
+from seawall import _ext, _pipelines, pipeline
+from seawall.contrib import _unavailable
 
 
 @pytest.fixture
@@ -128,7 +132,7 @@ def outcome(client: Any, fill: Callable[[Any], None], transaction: bool, raises:
 
 def redis_kind(error: BaseException) -> type:
     """The class of redis-py's that it is."""
-    return next(kind for kind in type(error).__mro__ if not kind.__module__.startswith("seawall"))
+    return next(kind for kind in type(error).__mro__ if not issubclass(kind, seawall.errors.SeawallError))
 
 
 def comparable(value: Any) -> Any:
@@ -290,6 +294,154 @@ def test_pipelines_of_many_threads_get_their_own_replies(url: str) -> None:
     for thread in threads:
         thread.join(60)
     assert not wrong and not any(thread.is_alive() for thread in threads)
+
+
+# -- what the server says of its own state --
+
+
+def full(make_server: Any) -> Any:
+    """A server without room."""
+    server = make_server("--maxmemory-policy", "noeviction")
+    server.admin().mset({"k": "v", "word": "x"})
+    server.admin().config_set("maxmemory", "100kb")
+    return server
+
+
+def replica(make_server: Any) -> Any:
+    return make_server("--replicaof", "127.0.0.1 1")
+
+
+def unsaved(make_server: Any) -> Any:
+    """A server whose last save failed."""
+    server = make_server("--save", "3600 1")
+    shutil.rmtree(server.folder)
+    admin = server.admin()
+    admin.set("k", "v")
+    admin.bgsave()
+    while admin.info("persistence")["rdb_last_bgsave_status"] == "ok":
+        time.sleep(0.01)
+    return server
+
+
+def narrow(make_server: Any) -> Any:
+    """A server that lets nobody count."""
+    server = make_server()
+    server.admin().acl_setuser("default", enabled=True, nopass=True, keys=["*"], commands=["+@all", "-incrby"])
+    return server
+
+
+STATES = [
+    (full, "out-of-memory", redis.exceptions.OutOfMemoryError),
+    (replica, "read-only", redis.exceptions.ReadOnlyError),
+    (unsaved, "save-failed", redis.ResponseError),
+    (narrow, "permission-denied", redis.exceptions.NoPermissionError),
+]
+
+
+def raised(client: Any, transaction: bool, *fill: Any) -> Any:
+    """The error of a pipeline."""
+    pipe = client.pipeline(transaction=transaction)
+    for words in fill:
+        pipe.execute_command(*words)
+    with pytest.raises(redis.RedisError) as caught:
+        pipe.execute()
+    return caught.value
+
+
+def check_said(error: Any, theirs: Any, cause: str, kind: type) -> None:
+    """It is redis-py's error, says more, and gives nothing away."""
+    assert isinstance(error, kind) and redis_kind(error) is type(theirs) and str(error) == str(theirs)
+    assert str(error).startswith("Command # ") and " of pipeline caused error: " in str(error)
+    assert isinstance(error, seawall.errors.ServerStateError) and (error.cause, error.attempts) == (cause, 1)
+    assert error.hint and error.endpoint and error.provenance == "replying" and 0 < error.elapsed < 10
+    assert _unavailable.reason(error) is error
+    said = str({**vars(error), "__notes__": getattr(error, "__notes__", "")})
+    assert "secret" in str(error) and "secret" not in said
+    if sys.version_info >= (3, 11):
+        assert f"{error.command} was refused: " in said and error.hint in said
+
+
+@pytest.mark.parametrize("transaction", [False, True])
+@pytest.mark.parametrize(("make", "cause", "kind"), STATES)
+def test_a_server_that_refuses_for_its_state_says_so_in_a_pipeline(
+    make_server: Any, make: Any, cause: str, kind: type, transaction: bool
+) -> None:
+    server = make(make_server)
+    asked = ("GET", "secret"), ("INCRBY", "secret", "1")
+    theirs = raised(redis.Redis(port=server.port), transaction, *asked)
+    error = raised(seawall.Redis(port=server.port), transaction, *asked)
+    check_said(error, theirs, cause, kind)
+    # Of a transaction nothing ran. Else the GET did.
+    assert error.may_have_run is not transaction
+    assert server.admin().get("secret") is None
+
+
+def test_a_pipeline_of_which_nothing_ran_says_so(make_server: Any) -> None:
+    server = full(make_server)
+    asked = ("INCRBY", "n", 1), ("append", "k", "x"), ("SET", "k", "w")
+    error = raised(seawall.Redis(port=server.port), False, *asked)
+    assert (error.provenance, error.may_have_run) == ("replying", False)
+    # A script may have written before it came to what was refused.
+    script = "redis.call('INCR', 'n')"
+    other = full(make_server)
+    error = raised(seawall.Redis(port=other.port), False, ("INCRBY", "n", 1), ("EVAL", script, 0))
+    assert (error.cause, error.command, error.may_have_run) == ("out-of-memory", "INCRBY", True)
+
+
+def test_a_list_of_replies_has_each_commands_own_error(make_server: Any) -> None:
+    server = full(make_server)
+    pipe = seawall.Redis(port=server.port).pipeline(transaction=False)
+    got, refused, wrong = pipe.get("k").incr("n").llen("k").execute(raise_on_error=False)
+    assert got == b"v"
+    assert isinstance(refused, redis.exceptions.OutOfMemoryError) and str(refused).startswith("command not allowed")
+    assert (refused.cause, refused.may_have_run, refused.command) == ("out-of-memory", False, "INCRBY")
+    assert type(wrong) is redis.ResponseError and str(wrong).startswith("WRONGTYPE")
+
+
+@pytest.mark.parametrize("transaction", [False, True])
+def test_an_error_about_the_command_itself_stays_redis_pys(url: str, transaction: bool) -> None:
+    client = seawall.Redis.from_url(url)
+    client.set("string", "x")
+    for words in (("LPUSH", "string", "x"), ("NOSUCH",), ("GET",)):
+        assert type(raised(client, transaction, ("GET", "k"), words)) is redis.ResponseError
+
+
+@pytest.mark.parametrize("transaction", [False, True])
+def test_a_server_that_is_loading_says_so_in_a_pipeline(url: str, transaction: bool) -> None:
+    error = raised(seawall.Redis.from_url(url), transaction, ("EVAL", LOADING, 0), ("SET", "k", "v"))
+    assert isinstance(error, redis.exceptions.BusyLoadingError)
+    assert (error.cause, error.may_have_run, error.command) == ("loading", True, "EVAL")
+
+
+def test_a_transaction_after_watch_says_why_it_was_refused(make_server: Any) -> None:
+    server = full(make_server)
+    for option in ({}, {EMPTY_RESPONSE: []}):
+        with seawall.Redis(port=server.port).pipeline() as pipe:
+            pipe.watch("k")
+            pipe.multi()
+            pipe.execute_command("INCRBY", "n", 1)
+            pipe.execute_command("GET", "k", **option)
+            with pytest.raises(redis.exceptions.OutOfMemoryError) as caught:
+                pipe.execute()
+        assert (caught.value.cause, caught.value.may_have_run) == ("out-of-memory", False)
+
+
+def test_who_may_not_say_multi_has_run_the_commands(make_server: Any) -> None:
+    server = make_server()
+    everything_else = ["+@all", "-multi", "-exec"]
+    server.admin().acl_setuser("u", enabled=True, passwords=["+p"], keys=["*"], commands=everything_else)
+    error = raised(seawall.Redis(port=server.port, username="u", password="p"), True, ("SET", "k", "v"))
+    assert (error.cause, error.may_have_run) == ("permission-denied", True)
+    assert server.admin().get("k") == "v"
+
+
+def test_a_transaction_that_exec_threw_away_says_why(url: str) -> None:
+    pipe = seawall.Redis.from_url(url).pipeline()
+    for why, cause in (("of: OOM command not allowed", "out-of-memory"), ("of previous errors.", None)):
+        abort = BaseParser.parse_error(f"EXECABORT Transaction discarded because {why}")
+        with pytest.raises(redis.exceptions.ExecAbortError) as caught:
+            _pipelines.of_transaction(pipe, [(("SET", "k", "v"), {})], [b"OK", b"QUEUED", abort])
+        assert getattr(caught.value, "cause", None) == cause and not getattr(caught.value, "may_have_run", False)
 
 
 def test_special_words_are_known_on_both_sides() -> None:

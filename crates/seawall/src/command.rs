@@ -7,9 +7,11 @@ use std::time::Duration;
 use seawall_model::{Cause, Moment};
 use seawall_policy::deadline;
 use seawall_wire::encode;
+use seawall_wire::error::ServerError;
 use seawall_wire::facts::{self, Access, Blocking, Classified, MissAnswer, Replay, SessionEffect};
 
 use crate::error::{Error, Kind};
+use crate::link::cause;
 use crate::link::connection::Connection;
 use crate::link::recent::Writes;
 
@@ -129,6 +131,25 @@ impl Cmd {
     /// Queues it on a connection, where it is owed one reply.
     pub(crate) fn queue_on(&self, connection: &mut Connection, now: Moment) {
         connection.queue(now, 1, |out| self.pack(out));
+    }
+
+    /// What an error that is the reply to this command says of the server's state, and whether the command may have run all the
+    /// same. `None`: it is about the command itself.
+    ///
+    /// ```
+    /// use seawall::{Cause, Cmd};
+    ///
+    /// let refused = |name| Cmd::new(name).refused(b"OOM command not allowed when used memory > 'maxmemory'.");
+    /// assert_eq!(refused("INCR"), Some((Cause::OutOfMemory, false)));
+    /// // It may have written before it came to what was refused.
+    /// assert_eq!(refused("EVAL"), Some((Cause::OutOfMemory, true)));
+    /// assert_eq!(Cmd::new("INCR").refused(b"ERR value is not an integer or out of range"), None);
+    /// ```
+    pub fn refused(&self, reply: &[u8]) -> Option<(Cause, bool)> {
+        let kind = ServerError::parse(reply).kind;
+        let cause = cause::of_server(&kind);
+        let may_have_run = !cause::surely_did_not_run(&kind, self.nature());
+        (cause != Cause::CommandError).then_some((cause, may_have_run))
     }
 
     fn packed_max(&self) -> usize {

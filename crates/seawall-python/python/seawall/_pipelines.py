@@ -7,7 +7,9 @@ from typing import Any, TypeVar
 from redis.exceptions import ConnectionError as _ConnectionError
 from redis.exceptions import ExecAbortError, ResponseError, WatchError
 
-__all__ = ["Keeping", "Standing", "executed", "of_transaction", "raise_lost"]
+from ._refusals import Refusals, any_may_have_run, may_have_run
+
+__all__ = ["Keeping", "Standing", "executed", "of_transaction", "raise_lost", "raise_refused"]
 
 _P = TypeVar("_P", bound="Keeping")
 
@@ -22,11 +24,25 @@ def of_transaction(pipeline: Any, commands: Any, replies: list[Any]) -> list[Any
     if isinstance(replies[0], ResponseError):
         errors.insert(0, replies[0])
     response = replies[-1]
+    refusal: Exception
     if isinstance(response, ExecAbortError) and errors:
-        raise errors[0]
-    if isinstance(response, Exception):
-        raise response
-    return executed(pipeline, commands, response)
+        refusal = errors[0]
+    elif isinstance(response, Exception):
+        refusal = response
+    else:
+        return executed(pipeline, commands, response)
+    asked = ("MULTI",) if refusal is replies[0] else ("EXEC",)
+    pipeline._tell_of_all(refusal, asked, _may_have_run(commands, replies))
+    raise refusal
+
+
+def _may_have_run(commands: Any, replies: list[Any]) -> bool:
+    """Whether anything of a transaction that was refused may have run."""
+    multi, *inner, answer = replies
+    if isinstance(multi, Exception):
+        # It was none: who may not say MULTI runs each command by itself.
+        return any_may_have_run(commands, inner)
+    return not isinstance(answer, ExecAbortError) and may_have_run(("EXEC",), answer)
 
 
 def executed(pipeline: Any, commands: Any, response: Any) -> list[Any]:
@@ -36,6 +52,7 @@ def executed(pipeline: Any, commands: Any, response: Any) -> list[Any]:
         raise WatchError("Watched variable changed.")
     if response and isinstance(response, list) and isinstance(response[0], _ConnectionError):
         # As redis-py's parser, which looks no further.
+        pipeline._tell_of_all(response[0], commands[0][0], any_may_have_run(commands, response))
         raise response[0]
     if not isinstance(response, list) or len(response) != len(commands):
         raise ResponseError("Wrong number of response items from pipeline execution")
@@ -46,6 +63,20 @@ def raise_lost(replies: list[Any]) -> None:
     """An error about the connection or the server itself ends all of it."""
     for reply in replies:
         if isinstance(reply, _ConnectionError):
+            raise reply
+
+
+def raise_refused(pipeline: Any, commands: Any, replies: list[Any], transaction: bool) -> None:
+    """As :func:`raise_lost`, of what came over the engine: the error says whether any of the commands may have run."""
+    for number, reply in enumerate(replies):
+        if isinstance(reply, _ConnectionError):
+            asked = [args for args, _ in commands]
+            if transaction:
+                asked = [("MULTI",), *asked, ("EXEC",)]
+                may_have_run = _may_have_run(commands, replies)
+            else:
+                may_have_run = any_may_have_run(commands, replies)
+            pipeline._tell_of_all(reply, asked[number], may_have_run)
             raise reply
 
 
@@ -69,7 +100,7 @@ class Standing:
         return self
 
 
-class Keeping:
+class Keeping(Refusals):
     """How a pipeline keeps its commands."""
 
     #: redis-py's class, and its ``execute_command`` and ``pipeline_execute_command`` as they were: others wrap them.

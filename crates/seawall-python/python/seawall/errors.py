@@ -33,7 +33,7 @@ class SeawallError(Exception):
     cause: str = "unclear"
     #: A second cause that was seen on the way, if any.
     also: str | None = None
-    #: Whether the command may have run. ``False`` is a proof that it did not.
+    #: Whether the command may have run. ``False`` is a proof that it did not. Raised by a pipeline: whether any of its commands.
     may_have_run: bool = False
     #: How far the request got: ``queued``, ``offered``, ``partly``, ``written``, ``replying``.
     provenance: str = "queued"
@@ -158,6 +158,14 @@ def _failure(message: str, facts: dict[str, Any]) -> Exception:
         error = ConnectionError(message)
     error.__dict__.update(facts)
     return error
+
+
+def _refused(error: Exception, facts: dict[str, Any]) -> None:
+    """Makes redis-py's error for a reply one that says what the server's state was: in place, and its text stays."""
+    said = " ".join(str(part) for part in (getattr(error, "status_code", None), *error.args[:1]) if part)
+    error.__class__ = _mix(type(error))
+    error.__dict__.update(facts)
+    _note(error, f"{facts['command']} was refused: {said} ({facts['endpoint']})\n  hint: {facts['hint']}")
 
 
 def _note(error: Exception, text: str) -> None:

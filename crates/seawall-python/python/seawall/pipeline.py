@@ -11,7 +11,7 @@ from redis.client import Pipeline as _Pipeline
 
 from . import _deadline, _ext
 from ._common import Common
-from ._pipelines import Keeping, Standing, executed, of_transaction, raise_lost
+from ._pipelines import Keeping, Standing, executed, of_transaction, raise_refused
 
 __all__ = ["Pipeline"]
 
@@ -57,6 +57,7 @@ class Pipeline(Keeping, Common, _Pipeline):
 
     def execute(self, raise_on_error: bool = True) -> list[Any]:
         """As in redis-py: sends the commands, and gives their answers."""
+        self._began = time.monotonic()
         # After WATCH, and for scripts that may have to be loaded, it has a connection or needs one.
         plain = self.connection is None and not self.scripts and type(self).parse_response is _PARSE
         if plain and self.command_stack:
@@ -77,15 +78,16 @@ class Pipeline(Keeping, Common, _Pipeline):
                 return self._apart(self._execute_pipeline, "PIPELINE", commands, raise_on_error)
             replies, errors, _ = came
             if errors:
-                raise_lost(replies)
+                raise_refused(self, commands, replies, False)
         else:
             together = getattr(connection, "exchange_many", None)
             if together is None or not is_plain(commands):
                 theirs: list[Any] = super()._execute_pipeline(connection, commands, raise_on_error)
+                self._tell(commands, theirs)
                 return theirs
             replies, errors = together([args for args, _ in commands]), True
-        if raise_on_error and errors:
-            self.raise_first_error(commands, replies)
+        if errors:
+            self._raise_or_tell(commands, replies, raise_on_error)
         return answers(self, commands, replies)
 
     def _execute_transaction(self, connection: Any, commands: Any, raise_on_error: bool) -> list[Any]:
@@ -95,18 +97,21 @@ class Pipeline(Keeping, Common, _Pipeline):
                 return self._apart(self._execute_transaction, "MULTI", commands, raise_on_error)
             response, errors, refused = came
             if refused is not None:
-                raise_lost(refused)
+                raise_refused(self, commands, refused, True)
                 response = of_transaction(self, commands, refused)
             else:
                 executed(self, commands, response)
         else:
             together = getattr(connection, "exchange_many", None)
             if together is None or not is_plain(commands):
-                return super()._execute_transaction(connection, commands, raise_on_error)
+                with self._telling():
+                    theirs: list[Any] = super()._execute_transaction(connection, commands, raise_on_error)
+                self._tell(commands, theirs)
+                return theirs
             replies = together([("MULTI",), *(args for args, _ in commands), ("EXEC",)])
             response, errors = of_transaction(self, commands, replies), True
-        if raise_on_error and errors:
-            self.raise_first_error(commands, response)
+        if errors:
+            self._raise_or_tell(commands, response, raise_on_error)
         return answers(self, commands, response)
 
     def _apart(self, execute: Callable[..., list[Any]], name: str, commands: Any, raise_on_error: bool) -> list[Any]:

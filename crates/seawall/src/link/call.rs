@@ -578,7 +578,7 @@ impl<'a> Call<'a> {
             Family::Redirect | Family::Application => {}
         }
         let close = cause == Cause::ReadOnly;
-        let ran_not = error.kind.surely_did_not_run() && !self.nature.script;
+        let ran_not = cause::surely_did_not_run(&error.kind, self.nature);
         if ran_not && self.goes_again(family, cause) {
             self.first.get_or_insert(cause);
             self.needs_since = clock::now();
@@ -617,7 +617,7 @@ impl<'a> Call<'a> {
     /// The error for a server's error that is the answer.
     pub(crate) fn answered(&self, error: ServerError) -> Error {
         let cause = cause::of_server(&error.kind);
-        let surely_not = error.kind.surely_did_not_run() && !self.nature.script;
+        let surely_not = cause::surely_did_not_run(&error.kind, self.nature);
         let error = self
             .error(Kind::Server, cause, clock::now())
             .with(|report| {

@@ -6,6 +6,8 @@ use rustix::io::Errno;
 use seawall_model::Cause;
 use seawall_wire::error::{ErrorKind, ServerError};
 
+use crate::command::Nature;
+
 /// The cause that a server's error names.
 pub(crate) fn of_server(kind: &ErrorKind) -> Cause {
     match kind {
@@ -25,6 +27,11 @@ pub(crate) fn of_server(kind: &ErrorKind) -> Cause {
         ErrorKind::Moved { .. } | ErrorKind::Ask { .. } => Cause::Redirected,
         _ => Cause::CommandError,
     }
+}
+
+/// Whether a command that is answered so certainly did not run.
+pub(crate) fn surely_did_not_run(kind: &ErrorKind, nature: Nature) -> bool {
+    kind.surely_did_not_run() && !nature.script
 }
 
 /// The cause behind a failed attempt to connect.

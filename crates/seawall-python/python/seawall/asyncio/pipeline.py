@@ -12,7 +12,7 @@ from redis.asyncio.client import Pipeline as _Pipeline
 
 from .. import _deadline, _ext, _trace
 from .._common import Common
-from .._pipelines import Keeping, Standing, executed, of_transaction, raise_lost
+from .._pipelines import Keeping, Standing, executed, of_transaction, raise_refused
 
 __all__ = ["Pipeline"]
 
@@ -49,6 +49,7 @@ class Pipeline(Keeping, Common, _Pipeline):  # type: ignore[misc]  # two of redi
 
     async def execute(self, raise_on_error: bool = True) -> list[Any]:
         """As in redis-py: sends the commands, and gives their answers."""
+        self._began = time.monotonic()
         # After WATCH, and for scripts that may have to be loaded, it has a connection or needs one.
         plain = self.connection is None and not self.scripts and type(self).parse_response is _PARSE
         if plain and self.command_stack:
@@ -68,32 +69,34 @@ class Pipeline(Keeping, Common, _Pipeline):  # type: ignore[misc]  # two of redi
     async def _execute_pipeline(self, connection: Any, commands: Any, raise_on_error: bool) -> list[Any]:
         if type(connection) is not StandIn:
             theirs: list[Any] = await super()._execute_pipeline(connection, commands, raise_on_error)
+            self._tell(commands, theirs)
             return theirs
         came = await connection.run(commands, False)
         if came is NotImplemented:
             return await self._apart(self._execute_pipeline, "PIPELINE", commands, raise_on_error)
         replies, errors, _ = came
         if errors:
-            raise_lost(replies)
-            if raise_on_error:
-                self.raise_first_error(commands, replies)
+            raise_refused(self, commands, replies, False)
+            self._raise_or_tell(commands, replies, raise_on_error)
         return await self._answers(commands, replies)
 
     async def _execute_transaction(self, connection: Any, commands: Any, raise_on_error: bool) -> list[Any]:
         if type(connection) is not StandIn:
-            theirs: list[Any] = await super()._execute_transaction(connection, commands, raise_on_error)
+            with self._telling():
+                theirs: list[Any] = await super()._execute_transaction(connection, commands, raise_on_error)
+            self._tell(commands, theirs)
             return theirs
         came = await connection.run(commands, True)
         if came is NotImplemented:
             return await self._apart(self._execute_transaction, "MULTI", commands, raise_on_error)
         response, errors, refused = came
         if refused is not None:
-            raise_lost(refused)
+            raise_refused(self, commands, refused, True)
             response = of_transaction(self, commands, refused)
         else:
             executed(self, commands, response)
-        if raise_on_error and errors:
-            self.raise_first_error(commands, response)
+        if errors:
+            self._raise_or_tell(commands, response, raise_on_error)
         return await self._answers(commands, response)
 
     async def _answers(self, commands: Any, replies: list[Any]) -> list[Any]:
