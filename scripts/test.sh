@@ -38,7 +38,8 @@ rejoin() {
 if cargo nextest --version >/dev/null 2>&1; then
     # nextest leaves examples in docs out; they go first, so that its summary comes last.
     run cargo test --locked --workspace --doc --no-fail-fast --quiet
-    run cargo nextest run --locked --workspace --no-fail-fast
+    # They wait more than they compute.
+    run cargo nextest run --locked --workspace --no-fail-fast --test-threads $((2 * $(nproc)))
 else
     run cargo test --locked --workspace --no-fail-fast --quiet
 fi

@@ -70,8 +70,10 @@ class Deadline:
         # a generator that nobody reads any more in a task of its own.
         blocks = _blocks.get()
         block = next((block for block in reversed(blocks) if block.deadline is self), None)
-        if block is None and len(self._entered) == 1:
-            (block,) = self._entered
+        if block is None:
+            # Of several it cannot be known which.
+            entered = tuple(self._entered)
+            block = entered[0] if len(entered) == 1 else None
         if block is not None:
             block.over = True
             self._entered.discard(block)

@@ -20,7 +20,7 @@ _OF_SUBSCRIBERS = ("PING", "QUIT", "RESET", "AUTH")
 
 
 #: Whoever listens ended it himself: the copy of a subscription in a forked child, for one.
-_OURS = ("cancelled", "client-closed")
+_ENDED_HERE = ("cancelled", "client-closed")
 
 
 class Leasing:
@@ -133,7 +133,7 @@ class Leasing:
             return None
         lease = self._lease
         is_subscribed = self._repeats_all()
-        if is_subscribed and getattr(error, "cause", None) in _OURS:
+        if is_subscribed and getattr(error, "cause", None) in _ENDED_HERE:
             return None
         if lease is not None and not is_subscribed:
             return lease.again(left)

@@ -39,7 +39,7 @@ pub(super) struct Gathering {
 }
 
 impl Gathering {
-    /// So many were answered together, and nobody else is owed a reply.
+    /// So many were answered together, and nobody else sits there and waits for a reply.
     pub(super) fn begin(&mut self, answered: usize, now: Moment) {
         self.kept = false;
         self.last = now;
