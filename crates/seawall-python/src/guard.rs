@@ -1,4 +1,5 @@
-//! The breaker around Python's callables: decisions only, the calls are made in `seawall/_guard.py`.
+//! The breaker around Python's callables: decisions, and the calls of plain functions. All that happens where a call does
+//! not go well is in `seawall/_guard.py`.
 //!
 //! What a call costs while all is well: `enter` answers a small number without a lock or a look at the clock, and `done`
 //! takes it back. Everything else has a [`Ticket`], which comes back by itself if an exception out of a signal's handler
@@ -8,9 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyInt};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyInt, PyTuple, PyType};
+use pyo3::{IntoPyObjectExt, PyTraverseError, PyVisit, intern};
 use seawall::Moment;
 use seawall::guard::{
     self, AgainSettings, BreakerSettings, BudgetSettings, Change, GuardSettings, Next, Outcome,
@@ -38,6 +40,23 @@ pub(crate) struct Notice {
     ticket: Result<Py<Ticket>, guard::Refused>,
     change: Option<Change>,
 }
+
+/// A plain function and the guard around it.
+#[pyclass(frozen, name = "GuardedCall", module = "seawall._ext")]
+pub(crate) struct Guarded {
+    function: Py<PyAny>,
+    guard: Py<Guard>,
+    /// `_guard.py`'s side of it: who knows of what did not go well.
+    hands: Py<PyAny>,
+}
+
+/// Leave for a call of [`Guarded`]'s, of which Python knows or not.
+enum Leave<'py> {
+    Plain(guard::Ticket),
+    Shown(Bound<'py, PyAny>),
+}
+
+type Begun = (Result<guard::Ticket, guard::Refused>, Option<Change>);
 
 /// What `_guard.py` has read and found right; seconds and shares.
 #[derive(Clone, Copy, FromPyObject)]
@@ -206,13 +225,20 @@ impl Guard {
     }
 }
 
+/// Where nothing depends on when a call began, all there is to know is the state that let it through.
+fn is_plain(ticket: &guard::Ticket) -> bool {
+    ticket.began() == Moment::ORIGIN
+}
+
 impl Guard {
     fn begin<'py>(&self, py: Python<'py>, first: bool) -> PyResult<Bound<'py, PyAny>> {
-        match self.0.begin(first) {
-            // Where nothing depends on when it began, all there is to know is the state that let it through.
-            (Ok(ticket), None) if ticket.began() == Moment::ORIGIN => {
-                ticket.epoch().into_bound_py_any(py)
-            }
+        self.shown(py, self.0.begin(first))
+    }
+
+    /// What beginning came to, as Python is shown it.
+    fn shown<'py>(&self, py: Python<'py>, begun: Begun) -> PyResult<Bound<'py, PyAny>> {
+        match begun {
+            (Ok(ticket), None) if is_plain(&ticket) => ticket.epoch().into_bound_py_any(py),
             (Ok(ticket), None) => self.ticket(ticket).into_bound_py_any(py),
             (ticket, change) => {
                 let ticket = match ticket {
@@ -244,11 +270,86 @@ impl Guard {
         } else {
             ticket.cast::<Ticket>()?.get().end(&self.0, outcome)
         };
-        match change {
-            None => Ok(None),
-            change => told(py, change),
+        told(py, change)
+    }
+}
+
+#[pymethods]
+impl Guarded {
+    #[new]
+    fn new(function: Py<PyAny>, guard: Py<Guard>, hands: Py<PyAny>) -> Self {
+        Self {
+            function,
+            guard,
+            hands,
         }
     }
+
+    /// Calls the function if it may be called.
+    fn run<'py>(
+        &self,
+        py: Python<'py>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: &Bound<'py, PyDict>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let guard = self.guard.get();
+        let hands = self.hands.bind(py);
+        let fails = |ticket, error: PyErr| {
+            let error = error.into_value(py).into_bound(py).into_any();
+            hands.call_method1(intern!(py, "_fails"), (ticket, &error))?;
+            Err(PyErr::from_value(error))
+        };
+        let leave = match guard.0.begin(true) {
+            (Ok(ticket), None) if is_plain(&ticket) => Leave::Plain(ticket),
+            begun => {
+                let ticket = guard.shown(py, begun)?;
+                if ticket.is_exact_instance_of::<Notice>() {
+                    match hands.call_method1(intern!(py, "_heed"), (&ticket,)) {
+                        Ok(ticket) => Leave::Shown(ticket),
+                        Err(error) => return fails(ticket, error),
+                    }
+                } else {
+                    Leave::Shown(ticket)
+                }
+            }
+        };
+        let kwargs = (!kwargs.is_empty()).then_some(kwargs);
+        let answer = match self.function.bind(py).call(args, kwargs) {
+            Ok(answer) => answer,
+            Err(error) => return fails(leave.shown(py)?, error),
+        };
+        if answer.get_type().is(coroutine(py)?) {
+            return hands.call_method1(intern!(py, "_awaited"), (leave.shown(py)?, answer));
+        }
+        let change = match &leave {
+            Leave::Plain(ticket) => told(py, guard.0.end(*ticket, Outcome::Good))?,
+            Leave::Shown(ticket) => guard.end(py, ticket, Outcome::Good)?,
+        };
+        if let Some(change) = change {
+            hands.call_method1(intern!(py, "_told"), (change,))?;
+        }
+        Ok(answer)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.function)?;
+        visit.call(&self.hands)
+    }
+}
+
+impl<'py> Leave<'py> {
+    fn shown(self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        match self {
+            Leave::Plain(ticket) => ticket.epoch().into_bound_py_any(py),
+            Leave::Shown(ticket) => Ok(ticket),
+        }
+    }
+}
+
+/// What calls of coroutine functions answer.
+fn coroutine(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+    static COROUTINE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    COROUTINE.import(py, "types", "CoroutineType")
 }
 
 impl Ticket {
@@ -314,11 +415,12 @@ fn reason(state: State) -> Option<String> {
     }
 }
 
-#[cold]
 fn told(py: Python<'_>, change: Option<Change>) -> PyResult<Option<Bound<'_, PyDict>>> {
-    let Some(change) = change else {
-        return Ok(None);
-    };
+    change.map(|change| as_dict(py, change)).transpose()
+}
+
+#[cold]
+fn as_dict(py: Python<'_>, change: Change) -> PyResult<Bound<'_, PyDict>> {
     let dict = PyDict::new(py);
     let kind = match change {
         Change::Opened { why, until } => {
@@ -338,5 +440,5 @@ fn told(py: Python<'_>, change: Option<Change>) -> PyResult<Option<Bound<'_, PyD
         Change::Disabled => "disable",
     };
     dict.set_item("kind", kind)?;
-    Ok(Some(dict))
+    Ok(dict)
 }

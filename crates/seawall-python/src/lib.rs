@@ -37,6 +37,7 @@ fn _ext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<aio::CallFuture>()?;
     module.add_class::<reply::Codec>()?;
     module.add_class::<guard::Guard>()?;
+    module.add_class::<guard::Guarded>()?;
     module.add_class::<guard::Ticket>()?;
     module.add_class::<guard::Notice>()?;
     module.add_function(wrap_pyfunction!(trouble::install, module)?)?;

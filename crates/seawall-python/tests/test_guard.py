@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import traceback
+import weakref
 from datetime import timedelta
 
 import pytest
@@ -139,6 +140,7 @@ def test_what_cannot_be_guarded_is_refused_with_the_way_out():
         ({"include": 5}, "include: 5 is neither"),
         ({"fallback": 5}, "fallback=5 cannot be called"),
         ({"listeners": [5]}, "listeners: 5 cannot be called"),
+        ({"listeners": print}, "is no list; give [f] for one function"),
     ],
 )
 def test_a_wrong_option_is_named(options, says):
@@ -179,6 +181,28 @@ def test_the_functions_own_exception_passes_as_it_is():
     frames = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
     assert frames == [sys._getframe().f_code.co_name, "guarded", "fails"]
     assert error.__cause__ is None and error.__context__ is None
+
+
+def test_a_listener_is_told_while_the_exception_is_handled():
+    seen = []
+    guarded = touchy(listeners=[lambda event: seen.append((event.kind, sys.exc_info()[1]))])(fails)
+    error = Broken("this one")
+    with pytest.raises(Broken):
+        guarded(error)
+    assert seen == [("failure", error), ("open", error)]
+
+
+def test_a_guarded_function_that_knows_itself_is_collected():
+    def outer():
+        @seawall.guard
+        def knows_itself():
+            return knows_itself
+
+        return weakref.ref(knows_itself())
+
+    known = outer()
+    gc.collect()
+    assert known() is None
 
 
 def test_with_blocks_are_guarded_and_nest():

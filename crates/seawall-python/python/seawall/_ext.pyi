@@ -16,6 +16,7 @@ __all__ = [
     "Guard",
     "GuardNotice",
     "GuardTicket",
+    "GuardedCall",
     "Lease",
     "Link",
     "__version__",
@@ -153,6 +154,11 @@ class Guard:
 
 @final
 class GuardTicket: ...
+
+@final
+class GuardedCall:
+    def __new__(cls, function: Callable[..., Any], guard: Guard, hands: Any) -> GuardedCall: ...
+    def run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
 
 @final
 class GuardNotice:

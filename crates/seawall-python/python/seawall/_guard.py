@@ -90,7 +90,7 @@ class Guard:
         """Calls the function if it may. A coroutine function's result is awaited by the caller, as ever."""
         code = getattr(function, "__code__", None)
         if code is not None and not code.co_flags & _NOT_PLAIN and not self._course_wanted:
-            return cast(R, self._sync(function)(*args, **kwargs))
+            return cast(R, _ext.GuardedCall(function, self._native, self).run(args, kwargs))
         return cast(R, self._guarded(function)(*args, **kwargs))
 
     def __enter__(self) -> Guard:
@@ -194,29 +194,15 @@ class Guard:
         return self._course(function) if self._course_wanted else self._sync(function)
 
     def _sync(self, function: Any) -> Any:
-        enter, done, heed, told, failed = self._hands()
+        run = _ext.GuardedCall(function, self._native, self).run
 
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            ticket = None
-            try:
-                ticket = enter()
-                if ticket.__class__ is Notice:
-                    ticket = heed(ticket)
-                result = function(*args, **kwargs)
-                if result.__class__ is CoroutineType:
-                    return self._awaited(ticket, result)
-                change = done(ticket)
-            except BaseException as error:
-                failed(ticket, error)
-                raise
-            if change is not None:
-                told(change)
-            return result
+            return run(args, kwargs)
 
         return guarded
 
     def _async(self, function: Any) -> Any:
-        enter, done, heed, told, failed = self._hands()
+        enter, done, heed, told, failed = self._native.enter, self._native.done, self._heed, self._told, self._failed
 
         async def guarded(*args: Any, **kwargs: Any) -> Any:
             ticket = None
@@ -234,9 +220,6 @@ class Guard:
             return result
 
         return guarded
-
-    def _hands(self) -> tuple[Any, ...]:
-        return self._native.enter, self._native.done, self._heed, self._told, self._failed
 
     async def _awaited(self, ticket: Any, coroutine: Any) -> Any:
         """What a plain function has answered is a coroutine: the call ends when that does."""
@@ -353,6 +336,16 @@ class Guard:
             if self._listeners:
                 self._tell("failure", error=error)
             self._told(change, error)
+
+    def _fails(self, ticket: Any, error: BaseException) -> None:
+        """The same, of a call that is made elsewhere: who is told may ask for the exception that is being handled."""
+        traceback = error.__traceback__
+        try:
+            raise error
+        except BaseException:
+            self._failed(ticket, error)
+        finally:
+            error.__traceback__ = traceback
 
     def _told(self, change: dict[str, Any] | None, error: BaseException | None = None) -> None:
         if change is None:

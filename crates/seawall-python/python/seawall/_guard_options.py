@@ -59,6 +59,8 @@ class Options:
         _nobody_repeats_unasked(self)
         if self.fallback is not None and not callable(self.fallback):
             raise TypeError(f"guard: fallback={self.fallback!r} cannot be called; give a function of the call's arguments")
+        if not isinstance(self.listeners, Iterable):
+            raise TypeError(f"guard: listeners={self.listeners!r} is no list; give [f] for one function")
         for listener in self.listeners:
             if not callable(listener):
                 raise TypeError(f"guard: listeners: {listener!r} cannot be called")
