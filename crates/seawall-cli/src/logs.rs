@@ -106,8 +106,8 @@ impl Logs {
     /// Until somebody ends it, or nobody reads any more.
     fn follow(&self, asked: Asked, given: Given) -> Exit {
         let mut logs = Vec::new();
-        for path in &self.paths {
-            match opened(path, given) {
+        for (path, name) in self.paths.iter().zip(sources::names(&self.paths)) {
+            match opened(path, &name, given) {
                 Ok(log) => logs.push(log),
                 Err(error) => {
                     let hint = "--follow takes logs as they are written, not folders, archives and standard input";
@@ -183,10 +183,9 @@ fn exit(summary: &Summary) -> Exit {
     }
 }
 
-fn opened(path: &str, given: Given) -> io::Result<Growing> {
-    let path = Path::new(path);
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    Growing::open(path, &name, given, New)?.ok_or_else(|| io::Error::other("it is no text"))
+fn opened(path: &str, name: &str, given: Given) -> io::Result<Growing> {
+    Growing::open(Path::new(path), name, given, New)?
+        .ok_or_else(|| io::Error::other("it is no text"))
 }
 
 /// Logs that are followed.

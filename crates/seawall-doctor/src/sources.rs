@@ -1,5 +1,6 @@
 //! Servers and files by their names: looks at each, whatever it is.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IsTerminal};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
@@ -108,12 +109,18 @@ pub fn nearby(looks: &[Look], nearby: &Nearby, files: &mut Files, now: Stamp) ->
         Some(Log::Auto) => {
             asked.for_each(|look| told.facts.add(nearby::server_log(look, files, given)));
         }
-        Some(Log::File(path)) => of_file(path, given, files, &mut told),
+        Some(Log::File(path)) => {
+            let name = names(std::slice::from_ref(path)).remove(0);
+            of_file(path, &name, given, files, &mut told);
+        }
         None => {}
     }
     match &nearby.kernel {
         Some(Log::Auto) => told.facts.add(nearby::kernel_log(given)),
-        Some(Log::File(path)) => of_file(path, given, files, &mut told),
+        Some(Log::File(path)) => {
+            let name = names(std::slice::from_ref(path)).remove(0);
+            of_file(path, &name, given, files, &mut told);
+        }
         None => {}
     }
     told
@@ -143,15 +150,62 @@ pub fn look_with(
 ) -> Told {
     let mut told = Told::default();
     files.begin();
-    for (place, source) in sources.iter().enumerate() {
+    for (place, (source, name)) in sources.iter().zip(names(sources)).enumerate() {
         if source.contains("://") {
             let of_several = (sources.len() > 1).then_some(place + 1);
             of_url(source, of_several, (patience, queues), now, &mut told);
         } else {
-            of_file(source, Given { now }, files, &mut told);
+            of_file(source, &name, Given { now }, files, &mut told);
         }
     }
     told
+}
+
+/// What the files among these sources are called: the ends of their paths, as much of them as tells them apart. A single
+/// folder's name is empty: its files' paths in it are enough.
+pub fn names(sources: &[String]) -> Vec<String> {
+    let is_file = |source: &str| source != "-" && !source.contains("://");
+    let parts: Vec<Vec<String>> = sources
+        .iter()
+        .map(|source| {
+            let parts = Path::new(source).components();
+            let parts = parts.map(|part| part.as_os_str().to_string_lossy().into_owned());
+            parts.collect()
+        })
+        .collect();
+    let files: Vec<usize> = (0..sources.len())
+        .filter(|&at| is_file(&sources[at]))
+        .collect();
+    let mut taken = vec![1; sources.len()];
+    let name = |at: usize, taken: &[usize]| {
+        let parts: &[String] = &parts[at];
+        parts[parts.len().saturating_sub(taken[at])..].join("/")
+    };
+    loop {
+        let mut called: BTreeMap<String, BTreeSet<&[String]>> = BTreeMap::new();
+        for &at in &files {
+            let paths = called.entry(name(at, &taken)).or_default();
+            paths.insert(&parts[at]);
+        }
+        let mut grown = false;
+        for &at in &files {
+            if called[&name(at, &taken)].len() > 1 && taken[at] < parts[at].len() {
+                taken[at] += 1;
+                grown = true;
+            }
+        }
+        if !grown {
+            break;
+        }
+    }
+    let alone = files.len() == 1;
+    (0..sources.len())
+        .map(|at| match sources[at].as_str() {
+            "-" => "standard input".to_owned(),
+            source if !is_file(source) || alone && Path::new(source).is_dir() => String::new(),
+            _ => name(at, &taken),
+        })
+        .collect()
 }
 
 fn of_url(
@@ -177,28 +231,23 @@ fn of_url(
     }
 }
 
-fn of_file(path: &str, given: Given, files: &mut Files, told: &mut Told) {
+fn of_file(path: &str, name: &str, given: Given, files: &mut Files, told: &mut Told) {
     if path == "-" {
         if io::stdin().is_terminal() {
             let hint = "redis-cli INFO | seawall doctor -";
             told.trouble("nothing is piped into standard input", hint);
             return;
         }
-        let read = files.read(Path::new(path), "standard input", given);
+        let read = files.read(Path::new(path), name, given);
         add(path, read, told);
         return;
     }
     let place = Path::new(path);
     if place.is_dir() {
-        of_folder(place, given, files, told);
+        of_folder(place, name, given, files, told);
         return;
     }
-    let name = place.file_name().unwrap_or_default();
-    add(
-        path,
-        files.read(place, &name.to_string_lossy(), given),
-        told,
-    );
+    add(path, files.read(place, name, given), told);
 }
 
 fn add(path: &str, read: io::Result<(Kind, Facts)>, told: &mut Told) {
@@ -282,7 +331,7 @@ fn hint(error: &io::Error) -> &'static str {
 }
 
 /// All files of a folder. Those that hold nothing that is known are counted, and no failure: any may lie there.
-fn of_folder(path: &Path, given: Given, files: &mut Files, told: &mut Told) {
+fn of_folder(path: &Path, name: &str, given: Given, files: &mut Files, told: &mut Told) {
     let found = match read::folder(path) {
         Ok(found) => found,
         Err(error) => {
@@ -304,7 +353,7 @@ fn of_folder(path: &Path, given: Given, files: &mut Files, told: &mut Told) {
     }
     let mut known = 0;
     for file in &found.files {
-        let name = file.strip_prefix(path).unwrap_or(file);
+        let name = Path::new(name).join(file.strip_prefix(path).unwrap_or(file));
         match files.read(file, &name.to_string_lossy(), given) {
             Ok((Kind::Unknown | Kind::Empty, _)) => {}
             Ok((_, facts)) => {
@@ -352,6 +401,27 @@ fn of_folder(path: &Path, given: Given, files: &mut Files, told: &mut Told) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_are_called_by_as_much_of_their_paths_as_tells_them_apart() {
+        let called = |sources: &[&str]| {
+            let sources: Vec<String> = sources.iter().copied().map(str::to_owned).collect();
+            names(&sources)
+        };
+        assert_eq!(called(&["/var/log/app.log"]), ["app.log"]);
+        assert_eq!(
+            called(&["/a/x/app.log", "/b/x/app.log", "/b/redis.log"]),
+            ["a/x/app.log", "b/x/app.log", "redis.log"]
+        );
+        // The same file, twice; one whose path is the other's end.
+        assert_eq!(called(&["/a/app.log", "/a/app.log"]), ["app.log"; 2]);
+        assert_eq!(called(&["app.log", "x/app.log"]), ["app.log", "x/app.log"]);
+        assert_eq!(
+            called(&["-", "redis://h", "a/-", "b/-"]),
+            ["standard input", "", "a/-", "b/-"]
+        );
+        assert_eq!(called(&["/"]), [""]);
+    }
 
     #[test]
     fn a_piece_of_a_url_that_the_shell_broke_is_not_repeated() {
