@@ -286,14 +286,13 @@ def test_rq_and_flask_as_they_are_often_found_fall_short(
     monkeypatch.chdir(tmp_path)
 
     def codes(name: str) -> set[str]:
-        return {finding.code for finding in seawall.check.run(apps=[f"app_here:{name}"])}
+        return {finding.code for finding in seawall.check.run(apps=[name])}
 
     write(
         tmp_path,
         "app_here.py",
         f"""
         import redis, rq, seawall
-        from fastapi import FastAPI
         from flask import Flask
 
         queue = rq.Queue(connection=redis.Redis.from_url({url!r}))
@@ -304,22 +303,67 @@ def test_rq_and_flask_as_they_are_often_found_fall_short(
             CACHE_TYPE="RedisCache", CACHE_REDIS_URL={url!r},
             SESSION_TYPE="redis", SESSION_REDIS=redis.Redis.from_url({url!r}),
         )
-        good_flask = Flask("here")
-        good_flask.config.update(
+        """,
+    )
+    write(
+        tmp_path,
+        "good_here.py",
+        f"""
+        import seawall
+        from fastapi import FastAPI
+        from flask import Flask
+
+        flask = Flask("here")
+        flask.config.update(
             CACHE_TYPE="seawall.contrib.flask.RedisCache", CACHE_REDIS_URL={url!r}, CACHE_KEY_PREFIX="cache:",
             SESSION_TYPE="redis", SESSION_REDIS=seawall.Redis.from_url({url!r}),
         )
         fast = FastAPI()
         """,
     )
-    assert "rq-on-redis-py" in codes("queue")
-    assert codes("good_queue") == set()
-    assert {"client-on-redis-py", "timeout-missing"} <= codes("client")
+    assert codes("good_here:flask") == set()
+    assert any("good_here:fast" in line for line in seawall.check.examine(apps=["good_here:fast"]).unseen)
+    assert "rq-on-redis-py" in codes("app_here:queue")
+    assert codes("app_here:good_queue") == set()
+    assert {"client-on-redis-py", "timeout-missing"} <= codes("app_here:client")
     assert {
-        "flask-caching-on-redis-py", "flask-session-on-redis-py", "cache-clear-empties-more",
-    } <= codes("flask")  # fmt: skip
-    assert codes("good_flask") == set()
-    assert any("app_here:fast" in line for line in seawall.check.examine(apps=["app_here:fast"]).unseen)
+        "flask-caching-on-redis-py", "flask-session-on-redis-py", "cache-clear-empties-more", "client-on-redis-py",
+    } <= codes("app_here:flask")  # fmt: skip
+
+
+def test_clients_that_stand_in_an_applications_modules_are_found_once_each(url: str, tmp_path: pathlib.Path) -> None:
+    write(
+        tmp_path,
+        "stores_here.py",
+        f"""
+        import redis, redis.asyncio, seawall
+        tasks = redis.asyncio.Redis.from_url({url!r})
+        pool = redis.ConnectionPool.from_url({url!r})
+        ours = seawall.Redis.from_url({url!r})
+        """,
+    )
+    write(
+        tmp_path,
+        "site_here.py",
+        f"""
+        import redis
+        from fastapi import FastAPI
+        from flask import Flask, request
+        from stores_here import ours, pool, tasks
+
+        client = redis.Redis(connection_pool=pool)
+        flask = Flask("here")
+        fast = FastAPI()
+        fast.state.redis = tasks
+        """,
+    )
+
+    def plain(name: str) -> set[str]:
+        report = checked(tmp_path, "--app", f"site_here:{name}")
+        return {finding["where"] for finding in report["findings"] if finding["code"] == "client-on-redis-py"}
+
+    assert plain("flask") == {"stores_here:tasks", "stores_here:pool"}
+    assert plain("fast") == {"site_here:fast.state.redis", "stores_here:pool"}
 
 
 @pytest.mark.parametrize(

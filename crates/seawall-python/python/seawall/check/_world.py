@@ -136,6 +136,8 @@ class World:
     """Everything."""
 
     places: list[Place] = dataclasses.field(default_factory=list)
+    #: The pools of clients among them.
+    pools: list[Any] = dataclasses.field(default_factory=list)
     fleets: list[Fleet] = dataclasses.field(default_factory=list)
     servers: list[Server] = dataclasses.field(default_factory=list)
     django: Django | None = None

@@ -1,4 +1,4 @@
-"""A client that was named with `--app` is redis-py's, not Seawall's."""
+"""A client that was named with `--app`, or stands in the modules of an application, is redis-py's, not Seawall's."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def look(world: World) -> Iterator[Said]:
             yield Said(
                 place.where,
                 "its connections are plain redis-py's",
-                "import seawall; seawall.Redis instead of redis.Redis",
+                "import seawall; seawall.Redis instead of redis.Redis, and so with redis.asyncio and pools",
             )

@@ -11,17 +11,21 @@ from .importing import load, of_the_application
 
 
 def read(world: World, name: str) -> None:
-    """Loads an object and brings in what it is."""
+    """Loads an object and brings in what it is, and with an application the clients that stand in its modules."""
     found = load(name, "--app")
+    module = name.partition(":")[0]
     kinds = {f"{base.__module__.split('.')[0]}.{base.__name__}" for base in type(found).__mro__}
     if "celery.Celery" in kinds:
         celery.bring(world, found, f"Celery {name}")
+        clients.bring_globals(world, module)
     elif "flask.Flask" in kinds:
         with of_the_application(f"--app {name}"):
             flask.bring(world, found, name)
+        clients.bring_globals(world, module)
     elif kinds & {"django.WSGIHandler", "django.ASGIHandler"}:
         if world.django is None:
             django.read(world, None)
+        clients.bring_globals(world, module)
     elif "rq.Queue" in kinds:
         clients.bring(world, found.connection, f"the connection of {name}", {"queue"})
     elif clients.pool_of(found) is not None:
@@ -41,5 +45,5 @@ def _state(world: World, found: Any, name: str) -> None:
     clients_found = {key: value for key, value in vars(found.state).get("_state", {}).items() if clients.pool_of(value)}
     for key, client in clients_found.items():
         clients.bring(world, client, f"{name}.state.{key}", ())
-    if not clients_found:
+    if not clients.bring_globals(world, name.partition(":")[0]) and not clients_found:
         world.unseen.append(f"{name} makes its clients when it starts: name the client or its URL (module:object)")

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
 from typing import Any
+
+import redis
+import redis.asyncio
 
 from .._target import of_pool
 from .._world import TIMEOUT_DEFAULT, Keepalive, Place, World
 from .django import is_ours
+from .importing import is_of_the_application
+
+_KINDS = (redis.Redis, redis.asyncio.Redis, redis.ConnectionPool, redis.asyncio.ConnectionPool)
 
 
 def pool_of(thing: Any) -> Any:
@@ -17,8 +24,11 @@ def pool_of(thing: Any) -> Any:
 
 
 def bring(world: World, client: Any, where: str, uses: Iterable[str]) -> None:
-    """Brings a client's or a pool's settings in."""
+    """Brings a client's or a pool's settings in: once for each thing that they are used for."""
     pool = pool_of(client)
+    if not uses and any(pool is known for known in world.pools):
+        return
+    world.pools.append(pool)
     kwargs = dict(pool.connection_kwargs)
     kind = pool.connection_class
     tls = any("SSL" in base.__name__ for base in kind.__mro__)
@@ -37,3 +47,22 @@ def bring(world: World, client: Any, where: str, uses: Iterable[str]) -> None:
             max_connections=bounded,
         )
     )
+
+
+def bring_globals(world: World, module: str) -> bool:
+    """Brings in what stands in the modules of an application; whether there is something."""
+    found = list(_globals(module))
+    for where, client in found:
+        bring(world, client, where, ())
+    return bool(found)
+
+
+def _globals(module: str) -> Iterator[tuple[str, Any]]:
+    """Each with its name where it is made, as far as that can be seen: in the module that was imported first."""
+    package = module.partition(".")[0]
+    for name, loaded in list(sys.modules.items()):
+        if name.partition(".")[0] == package or is_of_the_application(loaded):
+            for key, value in list(vars(loaded).items()):
+                # Not isinstance(): it asks things that stand for others, which may be nowhere now.
+                if issubclass(type(value), _KINDS):
+                    yield f"{name}:{key}", value

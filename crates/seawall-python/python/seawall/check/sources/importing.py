@@ -51,6 +51,12 @@ def _is_the_applications(file: str) -> bool:
     return not file.startswith(("<", *_OTHERS)) and "site-packages" not in file
 
 
+def is_of_the_application(module: Any) -> bool:
+    """Whether a module lies in this folder, in which the application is run, or below it."""
+    file = getattr(module, "__file__", None) or "<"
+    return _is_the_applications(file) and os.path.abspath(file).startswith(os.path.join(os.getcwd(), ""))
+
+
 def _is_name(words: Any) -> bool:
     return len(words) == 1 and isinstance(words[0], str) and re.fullmatch(r"[A-Z][A-Z0-9_]{0,63}", words[0]) is not None
 
