@@ -60,6 +60,39 @@ def test_a_host_may_be_what_the_name_service_takes(shared_server):
         assert seawall.Redis(host=host, port=shared_server.port).ping()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("retry", r"takes a Retry; .*attempts=3"),
+        ("retry_on_error", r"takes a list of exception classes; .*replay=reads"),
+        ("credential_provider", r"takes a CredentialProvider; "),
+        ("connection_class", r"takes a class of connections; "),
+        ("redis_connect_func", r"takes a function; "),
+        ("cache_config", r"takes a CacheConfig; "),
+        ("event_dispatcher", r"takes an EventDispatcher; "),
+        ("maint_notifications_config", r"takes a MaintNotificationsConfig; "),
+    ],
+)
+def test_what_no_url_can_carry_is_said_where_the_client_is_made(kind, name, told):
+    with pytest.raises(redis.DataError, match=rf"^{name}: .*{told}") as caught:
+        kind.from_url(f"redis://127.0.0.1:1/0?{name}=hunter2")
+    assert "hunter2" not in str(caught.value)
+    with pytest.raises(redis.DataError, match=rf"^{name}: "):
+        kind(connection_pool=kind().connection_pool.__class__(**{name: 3}))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_same_as_objects_is_taken(kind, shared_server):
+    if kind is seawall.Redis:
+        retry = redis.retry.Retry(redis.backoff.NoBackoff(), 1)
+    else:
+        retry = redis.asyncio.retry.Retry(redis.backoff.NoBackoff(), 1)
+    url = f"redis://127.0.0.1:{shared_server.port}/9"
+    for said in ({"retry": retry}, {"retry_on_error": [redis.ConnectionError]}, {"retry_on_error": []}, {"retry": None}):
+        assert get(kind.from_url(url, **said)) is None
+
+
 def test_a_socket_without_a_path_is_said_in_words():
     with pytest.raises(redis.DataError, match="unix:///"):
         seawall.Redis.from_url("unix://").ping()

@@ -61,6 +61,32 @@ _TLS_UNKNOWN = (
 _TLS_OFF = ("ssl_validate_ocsp", "ssl_validate_ocsp_stapled")
 
 
+#: Arguments of redis-py that take an object, and which.
+_OBJECTS = {
+    "retry": "a Retry",
+    "retry_on_error": "a list of exception classes",
+    "credential_provider": "a CredentialProvider",
+    "connection_class": "a class of connections",
+    "redis_connect_func": "a function",
+    "event_dispatcher": "an EventDispatcher",
+    "cache": "a cache",
+    "cache_config": "a CacheConfig",
+    "cache_factory": "a CacheFactory",
+    "driver_info": "a DriverInfo",
+    "encoder_class": "a class of encoders",
+    "command_packer": "a packer of commands",
+    "queue_class": "a class of queues",
+    "maint_notifications_config": "a MaintNotificationsConfig",
+    "socket_keepalive_options": "a dict",
+}
+#: What can be said in a URL instead.
+_INSTEAD = {
+    "retry": "attempts=3 in the URL says how often a call may be sent in all",
+    "retry_on_error": "replay=reads in the URL says what may be sent again",
+    "credential_provider": "redis://user:password@host is a URL that logs in",
+}
+
+
 #: The policy that ``redis.Redis()`` has if nobody says another: no wish of anybody's. Pools have none at all.
 NO_WISH = Retry(backoff=ExponentialWithJitterBackoff(base=0.01, cap=1), retries=10)
 #: As often as the engine sends anything.
@@ -95,6 +121,20 @@ def take_ours(kwargs: dict[str, Any]) -> dict[str, str]:
     said = {name: kwargs.pop(name) for name in OURS & kwargs.keys()}
     # `None` is no wish, but for what can be switched off.
     return {name: _text(name, value) for name, value in said.items() if value is not None or name in _CAN_BE_OFF}
+
+
+def refuse_texts(kwargs: dict[str, Any]) -> None:
+    """Says which arguments are no objects where they must be. What stands there instead is not shown: it may be a secret."""
+    for name in _OBJECTS.keys() & kwargs.keys():
+        value = kwargs[name]
+        # redis-py takes what stands in a URL apart into its letters here.
+        parts = value if name == "retry_on_error" and isinstance(value, (list, tuple)) else [value]
+        if any(isinstance(part, (str, int, float)) and not isinstance(part, bool) for part in parts):
+            instead = f"; {_INSTEAD[name]}" if name in _INSTEAD else ""
+            raise DataError(
+                f"{name}: no text and no number, it takes {_OBJECTS[name]}; "
+                f"leave it out of the URL, which cannot carry that, and give it as a keyword{instead}"
+            )
 
 
 def drop_ours(kwargs: dict[str, Any]) -> dict[str, Any]:

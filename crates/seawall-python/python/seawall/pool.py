@@ -104,6 +104,7 @@ class ConnectionPool(_ConnectionPool):
     _connection_class: type = Connection
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        _config.refuse_texts(kwargs)
         if args:
             args = (_OURS_FOR.get(args[0], args[0]), *args[1:])
         else:

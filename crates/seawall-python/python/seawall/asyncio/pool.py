@@ -39,6 +39,7 @@ class ConnectionPool(_redis.ConnectionPool):
     def __init__(
         self, connection_class: Any = Connection, max_connections: int | None = None, *args: Any, **kwargs: Any
     ) -> None:
+        _config.refuse_texts({"connection_class": connection_class, **kwargs})
         connection_class = _OURS_FOR.get(connection_class, connection_class)
         kwargs.setdefault("maint_notifications_config", MaintNotificationsConfig(enabled=False))
         self._waiting: deque[asyncio.Future[None]] = deque()
