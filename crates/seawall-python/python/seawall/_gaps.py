@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from . import errors
 from ._callables import is_async
 from ._mode import MODE, OFF
 
@@ -52,6 +53,8 @@ class Gapped:
     _due = 0
 
     def _noticed(self, error: BaseException | None) -> None:
+        if isinstance(error, errors.SeawallError) and (self.channels or self.patterns or self.shard_channels):
+            _say_lost(error)
         if self._lost is None:
             self._lost = (getattr(error, "cause", None), time.monotonic())
 
@@ -94,6 +97,22 @@ class Gapped:
 
     def _message(self, gap: Gap, instead: Any) -> Any:
         return {"type": "gap", "pattern": None, "channel": None, "data": gap} if self.gap_messages else instead
+
+
+#: How an error of the engine's begins, behind the command that was sent last.
+_FATES = ("may have run: ", "did not run: ")
+
+
+def _say_lost(error: errors.SeawallError) -> None:
+    """What became of the last SUBSCRIBE is not what its user wants to know."""
+    text = str(error)
+    name, _, rest = text.partition(" ")
+    fate = next((fate for fate in _FATES if rest.startswith(fate)), None)
+    if fate is None or name != error.command:
+        return
+    what, hint, more = rest[len(fate) :].partition("\n  hint: ")
+    missed = "\n  messages are missed from then on until it is subscribed again; the next read sees to that"
+    error.args = (f"the subscription was lost: {what}{missed}{hint}{more}",)
 
 
 def takes_gaps(kwargs: dict[str, Any]) -> dict[str, Any]:
