@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -10,6 +11,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 
 from . import _config, _ext, errors
 from ._gaps import Gapped
+from ._refusals import tell_of
 
 __all__ = ["Leasing", "packed"]
 
@@ -48,6 +50,10 @@ class Leasing:
     _speaks = False
     #: How often a call is sent at most, where redis-py's arguments say so.
     _attempts: int | None = None
+    #: Which time this is that a call is sent.
+    _tries = 1
+    #: The command that was sent last, if it was sent alone, and when.
+    _asked: tuple[Any, float] | None = None
     #: When it was last connected, by the monotonic clock.
     _since = 0.0
 
@@ -91,7 +97,7 @@ class Leasing:
         return _config.DEADLINE if timeout is None else timeout
 
     def _begin(self, attempt: int) -> None:
-        self._attempt = attempt
+        self._attempt = self._tries = attempt
         lease = self._lease
         if lease is None:
             return
@@ -153,6 +159,12 @@ class Leasing:
         return self._lease is None or self._lease.changed_nothing
 
     # -- talking --
+
+    def _tell(self, error: Exception) -> None:
+        """The server answered with an error. What a pipeline was answered it tells itself."""
+        if self._asked is not None:
+            args, began = self._asked
+            tell_of(error, args, self, began, self._tries)
 
     def pack_command(self, *args: Any) -> list[bytes]:
         return [_ext.pack((args,), self._codec)]

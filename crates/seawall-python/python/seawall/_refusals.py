@@ -1,7 +1,7 @@
-"""What the server says of its own state in the replies to a pipeline: the cause, and whether anything ran.
+"""What the server says of its own state in replies: the cause, and whether anything ran.
 
-A single command's error is the engine's and says this already. The replies of a pipeline come as redis-py's errors, of which
-the first is raised.
+A single command's error is mostly the engine's and says this already. The replies of a pipeline, of which the first error is
+raised, and those over a connection that was handed out come as redis-py's errors.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from redis.exceptions import ExecAbortError, ResponseError
 
 from . import _ext, errors
 
-__all__ = ["Refusals", "any_may_have_run", "may_have_run"]
+__all__ = ["Refusals", "any_may_have_run", "may_have_run", "tell_of"]
 
 #: EXEC's answer if the server's state changed after the commands were queued; what a single command would get follows.
 _DISCARDED = "Transaction discarded because of: "
@@ -59,6 +59,23 @@ def any_may_have_run(commands: Any, replies: Any) -> bool:
     return any(may_have_run(args, reply) for (args, _), reply in zip(commands, replies))
 
 
+def tell_of(error: Exception, args: Any, connection: Any, began: float, attempts: int) -> None:
+    """Makes the error that a command was answered with Seawall's, if it is about the server's state."""
+    said = None if isinstance(error, errors.SeawallError) else refused(args, error)
+    if said is not None:
+        facts = _shared(connection, began, attempts)
+        cause, hint, ran = said
+        facts.update(cause=cause, hint=hint, command=name_of(args), may_have_run=ran)
+        errors._refused(error, facts)
+
+
+def _shared(connection: Any, began: float, attempts: int) -> dict[str, Any]:
+    """What is the same for all the replies to a request."""
+    link = getattr(connection, "_link", None)
+    endpoint = "" if link is None else str(link.stats()["endpoint"])
+    return {"provenance": "replying", "attempts": attempts, "elapsed": time.monotonic() - began, "endpoint": endpoint}
+
+
 class Refusals:
     """How a pipeline tells of the errors among its replies. Stands before redis-py's class."""
 
@@ -74,8 +91,7 @@ class Refusals:
             if said is not None:
                 if shared is None:
                     # Once for all of them: there may be very many.
-                    elapsed = time.monotonic() - self._began
-                    shared = {"provenance": "replying", "attempts": 1, "elapsed": elapsed, "endpoint": self._endpoint()}
+                    shared = _shared(self.connection, self._began, 1)
                 cause, hint, ran = said
                 shared.update(cause=cause, hint=hint, command=name_of(args), may_have_run=ran)
                 errors._refused(reply, shared)
@@ -85,10 +101,6 @@ class Refusals:
         self._tell([(args, None)], [error])
         if isinstance(error, errors.SeawallError):
             error.may_have_run = of_all
-
-    def _endpoint(self) -> str:
-        link = getattr(self.connection, "_link", None)
-        return "" if link is None else str(link.stats()["endpoint"])
 
     def _raise_or_tell(self, commands: Any, replies: Any, raise_on_error: bool) -> None:
         """There are errors among the replies."""

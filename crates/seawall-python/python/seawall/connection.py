@@ -12,6 +12,7 @@ import redis.connection as _redis
 from redis._parsers import _RESP3Parser
 from redis.client import PubSub
 from redis.exceptions import ConnectionError as _RedisConnectionError
+from redis.exceptions import ResponseError
 from redis.utils import SENTINEL
 
 from . import _config, _deadline, _ext, errors
@@ -225,6 +226,7 @@ class _Leased(Leasing, _Base):
     # -- talking --
 
     def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        self._asked = None
         if not self._sock:
             self.connect_check_health(check_health=False)
         if check_health and self.health_check_interval:
@@ -245,7 +247,16 @@ class _Leased(Leasing, _Base):
             raise
 
     def send_command(self, *args: Any, **kwargs: Any) -> None:
+        began = time.monotonic()
         self.send_packed_command(self._pack_one(args), check_health=kwargs.get("check_health", True))
+        self._asked = args[:1], began
+
+    def read_response(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().read_response(*args, **kwargs)
+        except (ResponseError, _RedisConnectionError) as error:
+            self._tell(error)
+            raise
 
     def exchange_many(self, commands: list[tuple[Any, ...]]) -> list[Any]:
         """Sends commands in one write and reads their replies together; the server's errors stand among them."""

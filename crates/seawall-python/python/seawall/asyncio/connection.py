@@ -310,6 +310,7 @@ class _Leased(Leasing, _Base):
     # -- talking --
 
     async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        self._asked = None
         if not self.is_connected:
             await self.connect_check_health(check_health=False)
         if check_health and self.health_check_interval:
@@ -335,7 +336,9 @@ class _Leased(Leasing, _Base):
             raise
 
     async def send_command(self, *args: Any, **kwargs: Any) -> None:
+        began = time.monotonic()
         await self.send_packed_command(self._pack_one(args), check_health=kwargs.get("check_health", True))
+        self._asked = args[:1], began
 
     async def read_response(
         self,
@@ -356,13 +359,16 @@ class _Leased(Leasing, _Base):
             if disconnect_on_error:
                 self._close()
             raise errors.ConnectionError(f"Error while reading from {self.repr_pieces()}: {error.args}") from error
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, _RedisConnectionError):
+                self._tell(error)
             if disconnect_on_error:
                 self._close()
             raise
         if self.health_check_interval:
             self.next_health_check = asyncio.get_running_loop().time() + self.health_check_interval
         if isinstance(response, _RedisResponseError):
+            self._tell(response)
             raise response from None
         return response
 
