@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -226,5 +227,20 @@ def test_who_may_not_say_multi_has_run_the_commands(run: Any, make_server: Any) 
                         await pipe.execute()
             assert (caught.value.cause, caught.value.may_have_run) == ("permission-denied", True)
             assert server.admin().get("k") == str(watched)
+
+    run(main())
+
+
+def test_an_error_about_a_single_command_bears_its_name(run: Any, server: Any) -> None:
+    async def main() -> None:
+        async with seawall.asyncio.Redis(port=server.port, deadline=0.3) as client:
+            await client.ping()
+            server.kill()
+            with contextlib.suppress(redis.ConnectionError):
+                await client.ping()
+            error = await raised(client, False, ("LPUSH", "l", "x"))
+            assert error.command == "LPUSH" and str(error).startswith("LPUSH did not run: ")
+            error = await raised(client, False, ("LPUSH", "l", "x"), ("LPUSH", "l", "y"))
+            assert error.command == "PIPELINE" and str(error).startswith("PIPELINE did not run: ")
 
     run(main())

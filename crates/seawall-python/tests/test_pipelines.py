@@ -444,6 +444,22 @@ def test_a_transaction_that_exec_threw_away_says_why(url: str) -> None:
         assert getattr(caught.value, "cause", None) == cause and not getattr(caught.value, "may_have_run", False)
 
 
+def test_an_error_about_a_single_command_bears_its_name(make_server: Any) -> None:
+    server = replica(make_server)
+    client = seawall.Redis(port=server.port, deadline=0.3)
+    for _ in range(2):
+        # Refused by the server at first, then mostly by ourselves.
+        error = raised(client, False, ("APPEND", "k", "w"))
+        assert error.command == "APPEND" and "PIPELINE" not in str(error)
+    server.kill()
+    with pytest.raises(redis.ConnectionError):
+        client.ping()
+    error = raised(client, False, ("LLEN", "l"))
+    assert error.command == "LLEN" and str(error).startswith("LLEN did not run: ")
+    error = raised(client, False, ("LLEN", "l"), ("LLEN", "m"))
+    assert error.command == "PIPELINE" and str(error).startswith("PIPELINE did not run: ")
+
+
 def test_special_words_are_known_on_both_sides() -> None:
     """What Python leaves to redis-py the native side does too."""
     link_side = {"WATCH", "UNWATCH", "MULTI", "EXEC", "DISCARD"}

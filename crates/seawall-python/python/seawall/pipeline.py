@@ -11,7 +11,8 @@ from redis.client import Pipeline as _Pipeline
 
 from . import _deadline, _ext
 from ._common import Common
-from ._pipelines import Keeping, Standing, executed, of_transaction, raise_refused
+from ._pipelines import Keeping, Standing, executed, of_transaction, put_name, raise_refused
+from .errors import SeawallError
 
 __all__ = ["Pipeline"]
 
@@ -46,7 +47,11 @@ class StandIn(Standing):
         return do()
 
     def run(self, commands: Any, transaction: bool) -> Any:
-        return self._link.execute_many(commands, self._codec, transaction, _deadline.left())
+        try:
+            return self._link.execute_many(commands, self._codec, transaction, _deadline.left())
+        except SeawallError as error:
+            put_name(error, commands)
+            raise
 
 
 class Pipeline(Keeping, Common, _Pipeline):

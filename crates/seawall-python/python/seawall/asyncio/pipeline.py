@@ -12,7 +12,8 @@ from redis.asyncio.client import Pipeline as _Pipeline
 
 from .. import _deadline, _ext, _trace
 from .._common import Common
-from .._pipelines import Keeping, Standing, executed, of_transaction, raise_refused
+from .._pipelines import Keeping, Standing, executed, of_transaction, put_name, raise_refused
+from ..errors import SeawallError
 
 __all__ = ["Pipeline"]
 
@@ -35,6 +36,9 @@ class StandIn(Standing):
             return call.result()
         except asyncio.CancelledError:
             call.give_up()
+            raise
+        except SeawallError as error:
+            put_name(error, commands)
             raise
         finally:
             if _trace.hook is not None:
