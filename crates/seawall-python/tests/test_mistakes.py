@@ -148,6 +148,26 @@ def test_a_deadline_decorates_functions_and_coroutine_functions(url):
             yield
 
 
+def test_a_deadline_bounds_what_stands_in_an_async_with_as_in_any_other(url):
+    shared = seawall.deadline(0.2)
+
+    async def one(client: redis.asyncio.Redis) -> None:
+        with pytest.raises(seawall.errors.TimeoutError):
+            async with shared:
+                async with seawall.deadline(60):
+                    assert 0 < _deadline.left() <= 0.2
+                    await client.blpop("nothing", timeout=60)
+        assert _deadline.left() is None
+
+    async def main() -> None:
+        async with seawall.asyncio.Redis.from_url(url) as client:
+            await asyncio.gather(one(client), one(client))
+
+    began = time.monotonic()
+    asyncio.run(main())
+    assert time.monotonic() - began < 30
+
+
 class Awaited:
     """Is called as a coroutine function is."""
 

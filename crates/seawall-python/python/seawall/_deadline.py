@@ -26,9 +26,9 @@ def deadline(seconds: float | timedelta) -> Deadline:
     """Every call to Redis inside the block ends by then, whatever its own timeout says.
 
     ``seconds`` count from the start of the block; blocks nest, and the earliest end counts. Works in threads and in
-    tasks of asyncio alike, and as a decorator of functions and coroutine functions. What is left of a budget may be
-    nothing, or less: calls fail at once then, unsent. Over a connection that was taken before (``WATCH``, ``client()``, a
-    subscription) they are sent, and nobody waits for their replies.
+    tasks of asyncio alike (``async with`` is the same), and as a decorator of functions and coroutine functions. What is
+    left of a budget may be nothing, or less: calls fail at once then, unsent. Over a connection that was taken before
+    (``WATCH``, ``client()``, a subscription) they are sent, and nobody waits for their replies.
     """
     span = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
     if isinstance(span, bool) or not isinstance(span, (int, float)):
@@ -78,6 +78,13 @@ class Deadline:
             block.over = True
             self._entered.discard(block)
             _stand_in(blocks)
+
+    # Nothing is waited for.
+    async def __aenter__(self) -> None:
+        self.__enter__()
+
+    async def __aexit__(self, *_: object) -> None:
+        self.__exit__()
 
     def __call__(self, func: _F) -> _F:
         if isinstance(func, (staticmethod, classmethod)):

@@ -49,6 +49,13 @@ async def reads() -> None:
 
 with seawall.deadline(1.0):
     pass
+
+
+async def bounded() -> None:
+    async with seawall.deadline(1.0):
+        pass
+
+
 with seawall.deadline("1s"):  # type: ignore[arg-type]
     pass
 assert_type(seawall.stats(), "dict[str, Any]")
