@@ -225,6 +225,38 @@ def test_each_attempt_is_an_event_on_the_span_of_its_task(server, told, tracer) 
     check(tracer.exporter.get_finished_spans())
 
 
+def check_refused(span: Any, error: Any) -> None:
+    told = attempts(span)
+    assert error.cause == "read-only" and len(told) == error.attempts > 1
+    assert [one["seawall.attempt"] for one in told] == list(range(1, error.attempts + 1))
+    assert {one["error.type"] for one in told[:-1]} == {"read-only"}
+    assert told[-1] == {"seawall.attempt": error.attempts, "error.type": "_OTHER"}
+
+
+def test_a_write_that_is_refused_again_has_an_event_for_each_attempt(server, told, tracer) -> None:
+    seawall.otel.install(metrics=False)
+    r = seawall.Redis.from_url(server.url)
+    r.ping()
+    server.admin().replicaof("127.0.0.1", 1)
+    with tracer.start_as_current_span("call") as span, pytest.raises(redis.exceptions.ReadOnlyError) as caught:
+        r.incr("a")
+    check_refused(span, caught.value)
+
+
+def test_a_write_of_a_task_that_is_refused_again_has_an_event_for_each_attempt(server, told, tracer) -> None:
+    seawall.otel.install(metrics=False)
+
+    async def main() -> None:
+        async with seawall.asyncio.Redis.from_url(server.url) as r:
+            await r.ping()
+            server.admin().replicaof("127.0.0.1", 1)
+            with tracer.start_as_current_span("call") as span, pytest.raises(redis.exceptions.ReadOnlyError) as caught:
+                await r.incr("a")
+            check_refused(span, caught.value)
+
+    asyncio.run(main())
+
+
 @pytest.fixture
 def spanning(told) -> Iterator[Any]:
     """A provider by which our own spans are made, and its exporter."""

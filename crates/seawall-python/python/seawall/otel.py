@@ -67,6 +67,9 @@ def uninstall() -> None:
 
 # -- spans --
 
+#: OpenTelemetry's word for an error that has no name.
+_OTHER = "_OTHER"
+
 
 def _attempts(span: Any, attempts: list[Any], answered: bool | None) -> None:
     if not span.is_recording():
@@ -82,8 +85,10 @@ def _attempts(span: Any, attempts: list[Any], answered: bool | None) -> None:
             facts["seawall.retry_refused"] = why
             refused = True
         span.add_event("seawall.attempt", facts)
-    if answered and not refused:
-        span.add_event("seawall.attempt", {"seawall.attempt": number + 1})
+    if answered is not None and not refused:
+        # It was sent, and is told of here alone. Why it failed is not known here: the call's own error says it.
+        last: dict[str, Any] = {"seawall.attempt": number + 1}
+        span.add_event("seawall.attempt", last if answered else {**last, "error.type": _OTHER})
 
 
 # -- metrics --
