@@ -5,11 +5,15 @@ Fails where what they came to at first is kept whatever becomes of them.
 
 from __future__ import annotations
 
+import asyncio
+import re
 from typing import Any
 
 import pytest
+import redis
 import seawall
 import seawall.asyncio
+from real_servers import REPOSITORY
 from redis.driver_info import DriverInfo
 from seawall import _config
 
@@ -75,3 +79,32 @@ def test_a_provider_of_credentials_is_part_of_it():
         connection.credential_provider = EqualToAll()
         assert asked(connection) != before
         before = asked(connection)
+
+
+def test_the_defaults_that_are_not_those_of_the_settings_page_are_written_down(shared_server) -> None:
+    page = (REPOSITORY / "docs" / "python.md").read_text()
+    _, _, table = page.partition("| setting | here | since |")
+    rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \|", table.partition("\n\n")[0], re.MULTILINE)
+    written = {name: re.findall(r"`([^` ]+)`", text) for name, text in rows}
+
+    def said(pool: Any) -> dict[str, str]:
+        sample = pool.connection_class(**pool.connection_kwargs)
+        size = None if isinstance(pool, redis.asyncio.ConnectionPool) else pool.max_connections
+        return dict(_config.spec_of(sample, sample._ours, size).settings)
+
+    async def size_of_tasks() -> int:
+        async with seawall.asyncio.Redis.from_url(shared_server.url) as client:
+            await client.ping()
+            return int(client.connection_pool.stats()["size"])
+
+    threads, blocking, tasks = map(
+        said, (seawall.ConnectionPool(), seawall.BlockingConnectionPool(), seawall.asyncio.ConnectionPool())
+    )
+    # The engine's own version is the page's default.
+    del threads["lib_version"]
+    assert written.keys() == threads.keys()
+    assert written["deadline"] == [f"{int(threads['deadline'].removesuffix('ms')) // 1000}s"] == ["5s"]
+    assert written["protocol"] == [threads["protocol"]] == [tasks["protocol"]]
+    assert written["lib_name"][0].partition("_v")[0] == threads["lib_name"].partition("_v")[0]
+    sizes = [threads["pool_size"], blocking["pool_size"], str(asyncio.run(size_of_tasks()))]
+    assert [text for text in written["pool_size"] if text.isdigit()] == sizes
