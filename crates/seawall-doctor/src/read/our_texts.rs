@@ -6,7 +6,12 @@ use super::client_texts::{Known, own};
 use crate::facts::Failure;
 
 /// In an error's text, before what happened; it stands in tracebacks, in `request.unavailable` and wherever an error is logged.
-pub(super) const FATES: &[&str] = &["did not run: ", "may have run: ", "could not be had: "];
+pub(super) const FATES: &[&str] = &[
+    "did not run: ",
+    "may have run: ",
+    "could not be had: ",
+    "subscription was lost: ",
+];
 
 /// Every text that names a cause, and the line that an outage begins with.
 pub(super) fn texts() -> impl Iterator<Item = Known> {
@@ -85,6 +90,9 @@ mod tests {
                     "seawall.errors.TimeoutError: INCRBY may have run: {says} (127.0.0.1:6379)"
                 ),
                 format!("a connection could not be had: {says} (db:6379)"),
+                format!(
+                    "seawall.errors.ConnectionError: the subscription was lost: {says} (db:6379)"
+                ),
             ] {
                 let known = meaning(&text).map(|(_, known)| known.failure);
                 assert_eq!(known, failure(cause), "{text}");

@@ -11,7 +11,7 @@ This page is generated from the table of settings in `seawall-model`.
 A value comes from the first of these that has it: a call in the program, an option of the URL
 (`redis://host:6379/0?deadline=2s`), the environment variable, the default. Spans carry their unit (`250ms`, `5s`,
 `2m`, `1h`); under redis-py's names a plain number is seconds. An option that nobody knows, and a value that does not
-fit, are errors that name what was expected.
+fit, are errors that name what was expected. In Python some defaults are redis-py's: [python.md](python.md#settings).
 
 ";
 
