@@ -11,7 +11,7 @@ use super::direct::Standing;
 use super::park::{self, Acquired, sleep_until};
 use super::replies::Replies;
 use super::runtime;
-use super::shared::{NotTaken, Shared, Ticket, Vain, Waiter};
+use super::shared::{NotTaken, Shared, Ticket, Waiter};
 use crate::clock;
 use crate::error::Error;
 use crate::link::call::{Again, Call};
@@ -209,7 +209,8 @@ async fn submit(
         let shared = match acquired {
             Acquired::Own(lent) => {
                 let established = lent.established;
-                let shared = Shared::put_up(link, lent).map_err(|error| no_driver(call, &error))?;
+                let shared = Shared::put_up(link, lent, call.silence_max())
+                    .map_err(|error| no_driver(call, &error))?;
                 board.put(Arc::clone(&shared));
                 link.decide(|ledger, now| ledger.shared_up(now, established));
                 now = clock::now();
@@ -357,12 +358,11 @@ async fn late(
     if shared.retract(request.ticket.id) {
         return End::Late(loss, Provenance::Queued);
     }
-    let overdue = call.overdue_at(sent_at) <= clock::now();
+    let now = clock::now();
+    shared.look(now);
     let vain = shared.is_vain(request.ticket.id, sent_at);
-    if vain.is_some_and(|vain| overdue || vain == Vain::Alone) {
-        // Silence for a whole deadline condemns the connection: what it still holds must not run later. How far the
-        // request got is final only when it is closed. Where others wait on it, it has as long as any reply has: a
-        // call in a hurry is no reason to leave theirs in doubt.
+    if vain.is_some_and(|vain| vain.condemns(call, shared, sent_at, now)) {
+        // How far the request got is final only when it is closed.
         shared.abandon();
         return match runtime::timeout(LAST_WORD, &mut request.ticket.fate).await {
             Ok(Ok(Fate::Lost(lost))) => {

@@ -17,6 +17,7 @@ mod readiness;
 mod replies;
 mod runtime;
 mod shared;
+mod silence;
 #[cfg(feature = "tokio")]
 mod subscribe;
 #[cfg(test)]

@@ -50,6 +50,8 @@ pub(super) struct Shared {
     pub(super) server: Server,
     link: Weak<Link>,
     generation: u64,
+    /// Silence that lasts so long condemns it.
+    pub(super) silence_max: Duration,
     /// It takes no more requests, and ends once nobody waits for an answer on it. Set under the lock.
     retired: AtomicBool,
     /// Rung where a call without a task is to be looked at earlier than all others.
@@ -68,13 +70,13 @@ pub(super) struct State {
     ended: Option<Loss>,
     pub(super) asked: VecDeque<Asked>,
     next: u64,
-    last_heard: Moment,
+    pub(super) last_heard: Moment,
     /// When the last whole reply came.
-    last_replied: Moment,
+    pub(super) last_replied: Moment,
     /// When it was last seen to move, though nothing was heard.
-    last_moved: Moment,
+    pub(super) last_moved: Moment,
     /// The overdue request that looks often what a probe found.
-    watcher: Option<u64>,
+    pub(super) watcher: Option<u64>,
     /// Callers who wait until less is to be written.
     waiting: usize,
     /// The driver has been rung for, and has not looked at what is queued since.
@@ -154,18 +156,6 @@ pub(super) enum NotTaken {
     Full,
 }
 
-/// Why a connection is given up by a call whose deadline has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Vain {
-    /// Not a byte came since the call was sent.
-    Silent,
-    /// Something came, but no whole reply, and nobody waits any more for the one that would be next: it may have no end,
-    /// and all others stand behind it.
-    Stuck,
-    /// One of both, and nobody else waits on it.
-    Alone,
-}
-
 /// A caller's side of one request.
 pub(super) struct Ticket {
     pub(super) id: u64,
@@ -174,7 +164,11 @@ pub(super) struct Ticket {
 
 impl Shared {
     /// Puts a connection up for all tasks of this runtime.
-    pub(super) fn put_up(link: &Arc<Link>, mut lent: Lent<Box<Live>>) -> io::Result<Arc<Self>> {
+    pub(super) fn put_up(
+        link: &Arc<Link>,
+        mut lent: Lent<Box<Live>>,
+        silence_max: Duration,
+    ) -> io::Result<Arc<Self>> {
         let watched = match Watched::new(&lent.connection) {
             Ok(watched) => watched,
             Err(error) => {
@@ -191,6 +185,7 @@ impl Shared {
             server: lent.connection.server.clone(),
             link: Arc::downgrade(link),
             generation: fork::generation(),
+            silence_max,
             retired: AtomicBool::new(false),
             state: Mutex::new(State {
                 lent: Some(lent),
@@ -253,6 +248,11 @@ impl Shared {
         let (id, rung, sooner) = {
             let mut state = self.lock();
             if self.retired.load(Ordering::Relaxed) {
+                return Err((NotTaken::Over, caller));
+            }
+            if state.is_dead(wanted.now, self.silence_max) {
+                drop(state);
+                self.abandon();
                 return Err((NotTaken::Over, caller));
             }
             let state = &mut *state;
@@ -327,24 +327,6 @@ impl Shared {
         retracted
     }
 
-    /// When something last moved on it, in either direction, as far as that was looked at.
-    pub(super) fn last_moved(&self) -> Moment {
-        let state = self.lock();
-        state.last_heard.max(state.last_moved)
-    }
-
-    /// Looks whether it is silent after all: it may drain what is written to it, and be slow, or something may have come
-    /// that its driver had no time to read yet.
-    pub(super) fn look(&self, now: Moment) {
-        let mut state = self.lock();
-        let state = &mut *state;
-        if let Some(lent) = &mut state.lent
-            && (lent.connection.is_draining() || lent.connection.has_news())
-        {
-            state.last_moved = now;
-        }
-    }
-
     /// Whether something came, or it ended, and its driver has not read that yet.
     pub(super) fn has_news(&self) -> bool {
         let state = self.lock();
@@ -362,48 +344,6 @@ impl Shared {
         if let Err(loss) = self.read_by(&mut Done::new(), Live::read_some) {
             self.end_now(&loss);
         }
-    }
-
-    /// Whether nothing has come since then, read or unread.
-    pub(super) fn is_silent_since(&self, moment: Moment) -> bool {
-        let state = self.lock();
-        let lent = state.lent.as_ref();
-        state.last_heard <= moment && lent.is_some_and(|lent| !lent.connection.has_news())
-    }
-
-    /// Whether a request whose deadline has come was sent in vain, and the connection is of no more use: see [`Vain`].
-    pub(super) fn is_vain(&self, id: u64, sent_at: Moment) -> Option<Vain> {
-        let state = self.lock();
-        let waits = |asked: &Asked| !asked.caller.is_gone();
-        let alone = || {
-            !state
-                .asked
-                .iter()
-                .any(|asked| asked.id != id && waits(asked))
-        };
-        let mut before = state.asked.iter().take_while(|asked| asked.id < id);
-        if state.last_heard <= sent_at {
-            Some(if alone() { Vain::Alone } else { Vain::Silent })
-        } else if state.last_replied <= sent_at && !before.any(waits) {
-            Some(if alone() { Vain::Alone } else { Vain::Stuck })
-        } else {
-            None
-        }
-    }
-
-    /// Whether this overdue request is the one that looks often what a probe found: thousands of them would only be in
-    /// each other's way. One that could not leave does not watch.
-    pub(super) fn watches(&self, id: u64, could_leave: bool) -> bool {
-        let mut state = self.lock();
-        let watcher = state.watcher.filter(|&watcher| {
-            let index = state.find(watcher).map(|(index, _)| index);
-            index.is_some_and(|index| !state.asked[index].caller.is_gone())
-        });
-        state.watcher = match watcher {
-            Some(watcher) if watcher != id => return false,
-            _ => Some(id).filter(|_| could_leave),
-        };
-        could_leave
     }
 
     /// It leads to the wrong server: it takes no more requests, and ends when those under way are answered. They are

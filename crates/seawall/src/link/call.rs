@@ -325,6 +325,17 @@ impl<'a> Call<'a> {
         self.deadline.overdue_at(since, self.conduct.overdue_after)
     }
 
+    /// Silence that lasts as long as calls usually may take shows that a connection is dead.
+    pub(crate) fn silence_max(&self) -> Duration {
+        self.conduct.deadline
+    }
+
+    /// Whether it has less time for its reply than calls usually have: its caller gave it less, or it was sent late.
+    pub(crate) fn is_hasty(&self, sent_at: Moment) -> bool {
+        let late = sent_at.since(self.started) > self.conduct.overdue_after;
+        late || self.deadline.send_by() < self.started + self.conduct.deadline
+    }
+
     /// Whether it could go elsewhere if its connection were given up now.
     pub(crate) fn could_leave(&self, provenance: Provenance) -> bool {
         let replay = self.nature.replay;

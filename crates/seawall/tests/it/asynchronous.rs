@@ -3,6 +3,7 @@
 mod calls;
 mod cancelled;
 mod demoted;
+mod hasty;
 mod outage;
 mod runtimes;
 mod sizes;

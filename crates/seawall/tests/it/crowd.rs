@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use seawall::blocking::{Client, Ground, Interest, Interrupted};
-use seawall::{Cause, Cmd, Event, Moment};
+use seawall::{Cause, Cmd, Event, Kind, Moment};
 use seawall_lab::world::{Fault, Lost};
 
 use crate::ground::{client, ends, number, relay, server, until, url};
@@ -167,6 +167,36 @@ fn a_server_that_stands_still_costs_each_no_more_than_its_deadline() {
     server.thaw().expect("it goes on");
     until("an answer", || client.ping().is_ok());
     ends("a crowd afterwards", || crowd(&client, 200, &no_error));
+}
+
+#[test]
+fn whose_own_time_is_up_leaves_the_connection_to_the_others() {
+    let server = server();
+    let client = client(server.addr(), "deadline=8s&ride_out=8s");
+    let (over, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
+    ends("all", || {
+        thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| {
+                    while !over.load(Ordering::Relaxed) {
+                        client.incr("count").expect("it has the time");
+                        answered.fetch_add(1, Ordering::Relaxed);
+                    }
+                });
+            }
+            until("a crowd", || answered.load(Ordering::Relaxed) > 2_000);
+            server.freeze().expect("it stands still");
+            let hasty = client.within(Duration::from_millis(300));
+            let error = hasty.incr("count").expect_err("nobody answers");
+            server.thaw().expect("it goes on");
+            over.store(true, Ordering::Relaxed);
+            assert_eq!(error.kind(), Kind::TimedOut, "{error}");
+            assert!(error.may_have_run(), "{error}");
+        });
+    });
+    let count: usize = client.get("count").expect("an answer");
+    let answered = answered.load(Ordering::Relaxed);
+    assert_eq!(count, answered + 1, "what was skipped ran");
 }
 
 /// A ground from which a thread is called away after a while.

@@ -1,0 +1,93 @@
+//! Calls with less time than their client gives, beside others on one connection.
+
+use std::time::{Duration, Instant};
+
+use seawall::asynchronous::Client;
+use seawall::{Cmd, Kind};
+use seawall_lab::world::{Fault, Lost};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::{client, ends, until};
+use crate::ground::{relay, server};
+
+async fn id(client: &Client) -> u64 {
+    let id = client.call(&Cmd::new("CLIENT").arg("ID")).await;
+    id.expect("it has one")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whose_own_time_is_up_leaves_the_connection_to_the_others() {
+    let server = server();
+    let client = client(server.addr(), "deadline=8s&ride_out=8s");
+    let before = id(&client).await;
+    for hurry in [50, 300, 600] {
+        server.freeze().expect("it stops");
+        let hasty = client.within(Duration::from_millis(hurry));
+        let calls = async {
+            let error = hasty.ping().await.expect_err("nobody answers");
+            assert_eq!(error.kind(), Kind::TimedOut, "{error}");
+            server.thaw().expect("it goes on");
+        };
+        let other = client.clone();
+        let other = tokio::spawn(async move { other.incr("count").await });
+        ends("the call in a hurry", calls).await;
+        let count = ends("the other", other).await.expect("no panic");
+        assert!(count.is_ok(), "{hurry}: {count:?}");
+        assert_eq!(id(&client).await, before, "{hurry}");
+    }
+}
+
+/// Tasks that call without end, so that somebody waits at any time, each for so long or a little longer. Their errors are their own.
+fn call_on(client: &Client, term: Duration, cancelled: bool) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    for task in 0..8 {
+        let client = client.clone();
+        tasks.spawn(async move {
+            let term = term + term / 8 * task;
+            loop {
+                if cancelled {
+                    let _ = timeout(term, client.incr("count")).await;
+                } else {
+                    let _ = client.within(term).incr("count").await;
+                }
+                sleep(Duration::from_millis(1)).await;
+            }
+        });
+    }
+    tasks
+}
+
+/// How long nobody is answered after a connection has fallen silent for ever.
+async fn silence(options: &str, term: Duration, cancelled: bool) -> Duration {
+    let server = server();
+    let relay = relay(&server);
+    let client = client(relay.addr(), options);
+    let answered = || client.stats().answered;
+    let _tasks = call_on(&client, term, cancelled);
+    until("an answer", || answered() > 100).await;
+    relay.set(Fault::LoseReply {
+        every: 1,
+        then: Lost::Silence,
+        only: None,
+    });
+    sleep(Duration::from_millis(30)).await;
+    relay.clear();
+    let (since, before) = (Instant::now(), answered());
+    until("an answer", || answered() > before).await;
+    since.elapsed()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_connection_is_found_though_all_have_little_time() {
+    for term in [60, 400] {
+        let lasted = silence("deadline=5s", Duration::from_millis(term), false).await;
+        assert!(lasted < Duration::from_secs(3), "{term}: {lasted:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_connection_is_given_up_though_all_go_before_their_time() {
+    let lasted = silence("deadline=1s", Duration::from_millis(60), true).await;
+    assert!(lasted < Duration::from_secs(4), "{lasted:?}");
+}
