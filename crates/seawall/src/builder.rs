@@ -84,7 +84,11 @@ impl Builder {
         self
     }
 
-    /// Hears of what happens on the link, on the thread on which it happens.
+    /// Hears of what happens on the link, on the thread on which it happens: it must not block.
+    ///
+    /// That may be the thread of whoever calls, or the one that makes and probes the connections of all clients in the
+    /// process, for which they all wait then. What takes its time belongs on a thread of your own; a call over a blocking
+    /// client that is made there all the same has 100 ms, and is refused where there is no connection for it at once.
     #[must_use]
     pub fn on_event(self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
         self.on_event_at(move |_, event| listener(event))

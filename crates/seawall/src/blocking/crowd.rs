@@ -19,6 +19,7 @@ use crate::fork;
 use crate::link::call::Call;
 use crate::link::shared::Link;
 use crate::link::sink::Word;
+use crate::tender;
 
 /// So many calls at once make a crowd. Fewer gain little: a thread that waits for another's reading is woken once more.
 const CROWD: u64 = 8;
@@ -91,7 +92,8 @@ impl Crowd {
             && self.reply_size.load(Ordering::Relaxed) < REPLY_MAX
             && ground.is_none_or(Ground::may_block)
             // Of an event's listener, on a thread that does the work for all: nobody would do it while this one waits.
-            && !Threads::work_here();
+            && !Threads::work_here()
+            && !tender::is_here();
         if !fit {
             return UnderWay {
                 crowd: self,

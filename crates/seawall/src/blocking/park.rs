@@ -13,6 +13,7 @@ use crate::link::call::Call;
 use crate::link::ledger::{Answer, Lent};
 use crate::link::live::Live;
 use crate::link::shared::{Parker, Told};
+use crate::tender;
 
 /// Where a decision is left for a waiting thread.
 struct Slot {
@@ -129,6 +130,13 @@ pub(super) fn acquire(call: &mut Call<'_>, ground: Option<&dyn Ground>) -> Resul
         let outcome = match (answer, slot) {
             (Answer::Ready(lent), _) => Some(Told::Granted(lent)),
             (Answer::Refused(refusal), _) => Some(Told::Refused(refusal)),
+            (Answer::Wait { ticket, .. }, Some(slot)) if tender::is_here() => {
+                let told = await_told(call, ground, ticket, &slot, now)?;
+                if told.is_none() {
+                    return Err(call.cannot_wait_here());
+                }
+                told
+            }
             (Answer::Wait { ticket, until }, Some(slot)) => {
                 let told = await_told(call, ground, ticket, &slot, until)?;
                 now = clock::now();

@@ -25,6 +25,7 @@ use crate::command::Nature;
 use crate::error::{ConnectionFacts, Error, Kind};
 use crate::events::{Event, refusal_of};
 use crate::stats::Failed;
+use crate::tender;
 
 /// How a client treats its calls.
 #[derive(Clone, Debug)]
@@ -169,6 +170,11 @@ impl<'a> Call<'a> {
             Term::Usual => usual(conduct.deadline),
             Term::For(span) => usual(span),
             Term::Until(end) => usual(conduct.deadline).min(Deadline::at(end)),
+        };
+        let deadline = if tender::is_here() {
+            deadline.min(Deadline::after(started, tender::LISTENER_MAX))
+        } else {
+            deadline
         };
         Self {
             link,
@@ -660,6 +666,15 @@ impl<'a> Call<'a> {
         error.with(|report| {
             report.attempts = self.attempts;
             report.elapsed = clock::now().since(self.started);
+        })
+    }
+
+    /// It would wait on the thread that does what it would wait for.
+    pub(crate) fn cannot_wait_here(&self) -> Error {
+        self.nothing_came().with(|report| {
+            report.detail = "a listener made the call on the thread that makes connections, \
+                and there was none for it at once: call from a thread of your own"
+                .into();
         })
     }
 

@@ -8,6 +8,7 @@ mod attempt;
 mod resolver;
 mod spread;
 
+use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -30,6 +31,18 @@ use spread::{Adopted, spread, tell_anew};
 
 /// How often connections at rest are looked at: a server's `timeout` has a grain of one second too.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// How long a call may take that an event's listener makes on the tender's thread: everybody's probes and dials wait for it.
+pub(crate) const LISTENER_MAX: Duration = Duration::from_millis(100);
+
+thread_local! {
+    static IS_HERE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this is its thread, and whoever calls is a listener: what it waited for would never be done meanwhile.
+pub(crate) fn is_here() -> bool {
+    IS_HERE.get()
+}
 
 /// The handle that links and callers hold.
 pub(crate) struct Tender {
@@ -120,6 +133,7 @@ struct Round {
 
 impl Round {
     fn run(mut self) {
+        IS_HERE.set(true);
         loop {
             let mut until = self.begin();
             // What has just begun has its first step to take; only then there is something to wait for.

@@ -14,6 +14,7 @@ mod hostile;
 mod journal;
 mod last_words;
 mod leases;
+mod listeners;
 mod logins;
 mod malformed;
 mod many;
