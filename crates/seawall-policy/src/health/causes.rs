@@ -41,6 +41,21 @@ pub(super) fn cannot_serve(cause: Cause) -> bool {
     is_word(cause) && cause != Cause::MaxClients
 }
 
+/// A server that is there, or this host, lets no new connection through: those that stand hear nothing of it.
+pub(super) fn shuts_the_door(cause: Cause) -> bool {
+    matches!(
+        cause,
+        Cause::MaxClients
+            | Cause::AuthFailed
+            | Cause::AuthRequired
+            | Cause::PermissionDenied
+            | Cause::ProtectedMode
+            | Cause::CommandError
+            | Cause::TlsCertificate
+            | Cause::LocalLimit
+    )
+}
+
 /// One connection's end that tells nothing of its neighbours, which are looked at before they are used.
 pub(super) fn leaves_others_alone(cause: Cause) -> bool {
     matches!(

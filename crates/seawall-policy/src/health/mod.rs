@@ -13,7 +13,7 @@
 //!   [`encouraged`](Health::encouraged);
 //! - timers: [`next_probe`](Health::next_probe), [`next_gate_check`](Health::next_gate_check);
 //! - the question: [`admit`](Health::admit), and [`admit_established`](Health::admit_established) for a call that
-//!   already has a connection;
+//!   already has a connection; [`ends_waits`](Health::ends_waits) for one that waits on it without an end;
 //! - getters: [`state`](Health::state), [`write_gate`](Health::write_gate),
 //!   [`outage_began`](Health::outage_began), [`attached`](Health::attached), [`advice`](Health::advice).
 //!
@@ -171,6 +171,12 @@ impl Health {
         }
     }
 
+    /// Whether a wait without an end, on an established connection, ends: the endpoint is down, and not only for those who
+    /// want to come in. What was turned away last shows that there is a server, and nothing of the connections it has.
+    pub fn ends_waits(&self) -> bool {
+        self.outage.as_ref().is_some_and(Outage::ends_waits)
+    }
+
     // -- getters --
 
     /// How the endpoint is.
@@ -212,7 +218,7 @@ impl Health {
 
 #[cfg(test)]
 mod tests {
-    use super::fixtures::{at, health};
+    use super::fixtures::{at, fail_probe, health};
     use super::*;
 
     const RIDE_OUT: Duration = Duration::from_millis(500);
@@ -267,6 +273,21 @@ mod tests {
         };
         health.replied(at(23), reply);
         assert_eq!(established(&health), Admission::Send, "answered after all");
+    }
+
+    #[test]
+    fn a_shut_door_ends_no_wait_of_those_inside() {
+        let mut health = health();
+        health.dial_failed(at(10), at(9), Cause::MaxClients);
+        fail_probe(&mut health, at(20), Cause::MaxClients);
+        fail_probe(&mut health, at(40), Cause::AuthFailed);
+        assert!(matches!(health.state(), State::Down { .. }));
+        assert!(!health.ends_waits());
+        fail_probe(&mut health, at(60), Cause::ConnectTimeout);
+        assert!(
+            health.ends_waits(),
+            "nothing is known of the server any more"
+        );
     }
 
     #[test]

@@ -1,3 +1,4 @@
+use super::causes::shuts_the_door;
 use super::{Admission, Change, HealthSettings, Probe, State};
 use crate::backoff::Rng;
 use seawall_model::{Cause, Moment};
@@ -175,6 +176,11 @@ impl Outage {
             cause: self.cause,
             retry_at,
         }
+    }
+
+    /// Whether it is down for those too who are connected.
+    pub(super) fn ends_waits(&self) -> bool {
+        matches!(self.phase, Phase::Down { .. }) && !shuts_the_door(self.latest)
     }
 
     pub(super) fn state(&self, settings: &HealthSettings) -> State {

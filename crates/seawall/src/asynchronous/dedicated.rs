@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use seawall_model::Close;
-use seawall_policy::health::State;
 use seawall_wire::Value;
 
 use super::exchange::{self, Request};
@@ -124,7 +123,7 @@ async fn converse(
             Ok(Ok(())) => None,
             Ok(Err(close)) => Some(close),
             Err(_) => {
-                let down = matches!(call.link.ledger().health.state(), State::Down { .. });
+                let down = call.link.ledger().health.ends_waits();
                 if call.deadline.too_late_to_answer(clock::now())
                     || (call.deadline.ends_when_down() && down)
                 {

@@ -4,7 +4,6 @@ use std::io;
 use std::time::Duration;
 
 use seawall_model::{Cause, Close, Moment, Provenance};
-use seawall_policy::health::State;
 use seawall_wire::error::ServerError;
 
 use super::ground::{self, Ground, Interest, Interrupted};
@@ -318,7 +317,7 @@ fn overdue(
 ) -> Result<(), End> {
     let loss = || live.state.loss(Close::Abandoned, now);
     if call.deadline.ends_when_down() {
-        let down = matches!(call.link.ledger().health.state(), State::Down { .. });
+        let down = call.link.ledger().health.ends_waits();
         return if down { Err(End::Down) } else { Ok(()) };
     }
     if asked_at.is_none() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use seawall_model::journal::{CommandName, RetryRefusal};
 use seawall_model::{Cause, Close, Fault, Moment, Provenance, Sent};
 use seawall_policy::deadline::{Blocking as Hold, Deadline};
-use seawall_policy::health::{Answered, State};
+use seawall_policy::health::Answered;
 use seawall_policy::retry::{self, Attempted, Verdict};
 use seawall_wire::error::{ErrorKind, Family, ServerError};
 use seawall_wire::facts::{Access, Blocking, Replay};
@@ -186,9 +186,9 @@ impl Lease {
         Ok(())
     }
 
-    /// Whether the endpoint is down; a forked child does not ask, with its parent's locks.
+    /// Whether the endpoint is down, and not only for new connections; a forked child does not ask, with its parent's locks.
     pub fn is_down(&self) -> bool {
-        !self.link.is_inherited() && matches!(self.link.ledger().health.state(), State::Down { .. })
+        !self.link.is_inherited() && self.link.ledger().health.ends_waits()
     }
 
     /// How long a reader waits for what is owed by default: the client's deadline, and a blocking command's own timeout
@@ -320,8 +320,11 @@ impl Lease {
             if looked && deadline.too_late_to_answer(now) {
                 return Ok(None);
             }
+            if looked && deadline.ends_when_down() && self.is_down() {
+                return Err(self.late());
+            }
             looked = true;
-            let owed = live.state.owed() > 0 && self.wait.is_none();
+            let owed = self.live()?.state.owed() > 0 && self.wait.is_none();
             let overdue = began + self.conduct.overdue_after;
             let look = if deadline.ends_when_down() {
                 now + GLANCE
@@ -353,9 +356,6 @@ impl Lease {
                 // The reply is overdue: is it the server, or this connection?
                 asked = true;
                 self.overdue(began)?;
-            }
-            if deadline.ends_when_down() && self.is_down() {
-                return Err(self.late());
             }
         }
     }

@@ -27,6 +27,7 @@ mod refusals;
 mod replies;
 mod restarts;
 mod session;
+mod shut_doors;
 mod sizes;
 mod slow_writes;
 mod stopped;
