@@ -295,7 +295,9 @@ fn who_is_called_away_while_the_reason_is_looked_for_hears_that_it_may_have_run(
 fn a_reply_that_does_not_come_ends_the_lease_at_its_deadline() {
     let server = server();
     let client = client(server.addr(), "deadline=200ms");
-    let mut lease = client.lease().expect("a connection");
+    // Only what is read over it has so little time.
+    let patient = client.within(Duration::from_secs(5));
+    let mut lease = patient.lease().expect("a connection");
     lease
         .send(&Cmd::new("BLPOP").arg("queue").arg(0))
         .expect("it is sent");

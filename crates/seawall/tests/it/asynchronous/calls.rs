@@ -262,7 +262,7 @@ async fn what_changes_a_connection_is_refused_beside_a_lease() {
 #[tokio::test]
 async fn a_server_that_became_a_replica_loses_the_shared_connection() {
     let server = server();
-    let client = client(server.addr(), "deadline=300ms");
+    let client = client(server.addr(), "deadline=300ms&ride_out=5s");
     client.set("key", "x").await.expect("the server is well");
     assert_eq!(client.stats().dialled, 1);
     server
