@@ -25,6 +25,28 @@ _OF_SUBSCRIBERS = ("PING", "QUIT", "RESET", "AUTH")
 _ENDED_HERE = ("cancelled", "client-closed")
 
 
+#: What a connection is made and spoken over through; what `disconnect` closes is the engine's anyway, and kombu has one.
+_WAYS = (
+    "_connect",
+    "connect",
+    "connect_check_health",
+    "on_connect_check_health",
+    "pack_command",
+    "pack_commands",
+    "read_response",
+    "send_command",
+    "send_packed_command",
+)
+
+
+def has_ways_of_its_own(kind: type) -> bool:
+    """Whether somebody's class of connections has another way to connect or to talk than the class of ours under it: the
+    engine, which knows nothing of it, must not speak in its stead.
+    """
+    ours = next(base for base in kind.__mro__ if base.__module__.startswith("seawall."))
+    return any(getattr(kind, name) is not getattr(ours, name) for name in _WAYS)
+
+
 class Leasing:
     """What makes a connection class of redis-py's a lease: how it is made, and what may be said again over it."""
 
@@ -44,6 +66,8 @@ class Leasing:
     _lease: _ext.Lease | None = None
     #: Whether its pool gives the connection back to the engine's while nobody uses it.
     _rests = True
+    #: See `has_ways_of_its_own`.
+    _own_ways = False
     #: Whether a subscription was asked for over it.
     _listens = False
     #: Whether anything else was said since.
@@ -69,7 +93,8 @@ class Leasing:
             kwargs["maint_notifications_config"] = MaintNotificationsConfig(enabled=False)
         kwargs["parser_class"] = self._parser_kind
         super().__init__(*args, **kwargs)
-        if self.redis_connect_func is not None:
+        self._own_ways = has_ways_of_its_own(type(self))
+        if self.redis_connect_func is not None or self._own_ways:
             # What it does to a connection is kept with it.
             self._rests = False
         encoder = self.encoder
@@ -157,6 +182,13 @@ class Leasing:
     def _changed_nothing(self) -> bool:
         """Whether what was sent in this attempt, if it ran, has only looked."""
         return self._lease is None or self._lease.changed_nothing
+
+    def _refuse_a_stranger(self) -> None:
+        """Where a class of somebody's has dialled by itself: what is said here goes over leases."""
+        if self._own_ways and self._lease is None:
+            raise TypeError(
+                f"{type(self).__name__} makes connections of its own: derive it from redis-py's class, which Seawall's pools take too"
+            )
 
     # -- talking --
 

@@ -211,6 +211,7 @@ class _Leased(Leasing, _Base):
 
     def on_connect_check_health(self, check_health: bool = True) -> None:
         # HELLO, AUTH, SETNAME and SELECT are done.
+        self._refuse_a_stranger()
         self._reset_himport_state()
         self._parser.on_connect(self)
         lease = self._lease

@@ -85,7 +85,7 @@ class Pipeline(Keeping, Common, _Pipeline):
             if errors:
                 raise_refused(self, commands, replies, False)
         else:
-            together = getattr(connection, "exchange_many", None)
+            together = _all_at_once(connection)
             if together is None or not is_plain(commands):
                 theirs: list[Any] = super()._execute_pipeline(connection, commands, raise_on_error)
                 self._tell(commands, theirs)
@@ -107,7 +107,7 @@ class Pipeline(Keeping, Common, _Pipeline):
             else:
                 executed(self, commands, response)
         else:
-            together = getattr(connection, "exchange_many", None)
+            together = _all_at_once(connection)
             if together is None or not is_plain(commands):
                 with self._telling():
                     theirs: list[Any] = super()._execute_transaction(connection, commands, raise_on_error)
@@ -128,6 +128,11 @@ class Pipeline(Keeping, Common, _Pipeline):
             lambda error, count: self._disconnect_raise_on_watching(conn, error, count, began, name),
             with_failure_count=True,
         )
+
+
+def _all_at_once(connection: Any) -> Callable[[list[tuple[Any, ...]]], list[Any]] | None:
+    """How it sends many commands and reads their replies together; ``None`` where each is to pass through its methods."""
+    return None if getattr(connection, "_own_ways", False) else getattr(connection, "exchange_many", None)
 
 
 _PARSE = _Pipeline.parse_response

@@ -126,7 +126,7 @@ class ConnectionPool(_ConnectionPool):
         link = self._link_known
         if link is None and issubclass_of_ours(self.connection_class) and self.cache is None:
             sample = self.connection_class(**self.connection_kwargs)
-            if sample.redis_connect_func is None:
+            if sample.redis_connect_func is None and not sample._own_ways:
                 link = self._link_known = sample._find_link(self.max_connections)
         return link
 

@@ -252,6 +252,7 @@ class _Leased(Leasing, _Base):
 
     async def on_connect_check_health(self, check_health: bool = True) -> None:
         # HELLO, AUTH, SETNAME and SELECT are done.
+        self._refuse_a_stranger()
         self._reset_himport_state()
         self._parser.on_connect(self)
         await self.activate_maint_notifications_handling_if_enabled(check_health=check_health)

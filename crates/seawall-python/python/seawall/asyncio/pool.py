@@ -73,8 +73,8 @@ class ConnectionPool(_redis.ConnectionPool):
         if not _is_ours(self.connection_class):
             return None
         sample: Any = self.connection_class(**self.connection_kwargs)
-        if sample.redis_connect_func or sample.credential_provider is not None:
-            # Each new connection asks anew what to log in with.
+        if sample.redis_connect_func or sample._own_ways or sample.credential_provider is not None:
+            # With a provider each new connection asks anew what to log in with.
             return None
         link = _loops.link_for(loop, _config.spec_of(sample, sample._ours))
         _loops.join(loop, link, self)
