@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IsTerminal};
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use seawall_model::Target;
@@ -179,7 +179,8 @@ pub fn names(sources: &[String]) -> Vec<String> {
     let mut taken = vec![1; sources.len()];
     let name = |at: usize, taken: &[usize]| {
         let parts: &[String] = &parts[at];
-        parts[parts.len().saturating_sub(taken[at])..].join("/")
+        let end = &parts[parts.len().saturating_sub(taken[at])..];
+        end.iter().collect::<PathBuf>().display().to_string()
     };
     loop {
         let mut called: BTreeMap<String, BTreeSet<&[String]>> = BTreeMap::new();
@@ -419,6 +420,10 @@ mod tests {
         assert_eq!(
             called(&["-", "redis://h", "a/-", "b/-"]),
             ["standard input", "", "a/-", "b/-"]
+        );
+        assert_eq!(
+            called(&["/app.log", "/data/app.log"]),
+            ["/app.log", "data/app.log"]
         );
         assert_eq!(called(&["/"]), [""]);
     }

@@ -256,7 +256,7 @@ causes! {
     /// A URL, option or argument is wrong. Example: an unknown URL option.
     BadSettings = 85, "bad-settings", Settings,
         "a setting is wrong",
-        "see the message for which, and the documentation for its values";
+        "docs/settings.md has the values of each setting";
     /// A subscriber did not keep up, and its queue is full.
     SubscriberSlow = 86, "subscriber-slow", Application,
         "the subscriber did not take its messages in time, and its queue is full",

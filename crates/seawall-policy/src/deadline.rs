@@ -10,7 +10,8 @@ pub enum Blocking {
     No,
     /// Up to this long, by the command's own timeout. Example: `BLPOP queue 5`.
     For(Duration),
-    /// Until something comes: timeout 0. The wait ends when the endpoint goes down.
+    /// Until something comes: timeout 0. The wait ends when the endpoint goes down for those too who
+    /// are connected.
     UntilDown,
 }
 
@@ -75,7 +76,7 @@ impl Deadline {
         self.answer_by
     }
 
-    /// Whether the wait for the reply ends when the endpoint goes down, and only then.
+    /// Whether the wait for the reply ends when the endpoint goes down for those who are connected, and only then.
     pub const fn ends_when_down(self) -> bool {
         matches!(self.blocking, Blocking::UntilDown) && self.answer_by.is_never()
     }

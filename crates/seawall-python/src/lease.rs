@@ -181,7 +181,8 @@ impl Lease {
     }
 
     /// Reads the next reply: `(value, is_push)`, or `None` if nothing came within `within` seconds. A negative `within`
-    /// is the pool's own deadline, `None` waits until something comes or the endpoint goes down.
+    /// is the pool's own deadline, `None` waits until something comes or the endpoint goes down, not for new
+    /// connections alone.
     #[pyo3(signature = (codec, decode, within))]
     fn read<'py>(
         &self,

@@ -126,6 +126,17 @@ def test_the_password_of_redis_url_is_not_shown_either(make_server: Any) -> None
     assert "url-option-refused" in done.stdout and "max_idle" in done.stdout
 
 
+def test_a_url_with_which_no_client_can_be_made_is_found(url: str) -> None:
+    [finding] = seawall.check.run(f"{url}?retry=3")
+    assert finding.code == "url-option-refused" and "`retry`" in finding.what and "attempts=3" in finding.fix
+
+
+def test_a_variable_with_a_wrong_value_is_named_with_what_was_expected(url: str) -> None:
+    done = process(url, "--json", SEAWALL_JOURNAL_BYTES="lots")
+    [finding] = json.loads(done.stdout)["findings"]
+    assert "`SEAWALL_JOURNAL_BYTES` cannot be" in finding["what"] and "docs/settings.md" in finding["fix"]
+
+
 def test_a_user_without_info_and_config_learns_what_that_costs(make_server: Any) -> None:
     server = make_server()
     server.admin().execute_command("ACL", "SETUSER", "app", "on", f">{SECRET}", "~*", "+@all", "-info", "-config")
@@ -401,7 +412,7 @@ def test_gunicorn_and_uwsgi_say_how_many_they_are(url: str, tmp_path: pathlib.Pa
     done = command(url, "--gunicorn", str(gunicorn), "--json")
     found = {finding["code"]: finding for finding in json.loads(done.stdout)["findings"]}
     assert set(found) == {"maxclients-too-low", "timeout-beyond-worker"}
-    assert "3000 x 12" in found["maxclients-too-low"]["what"]
+    assert "3000 x 8" in found["maxclients-too-low"]["what"]
     uwsgi = tmp_path / "uwsgi.ini"
     uwsgi.write_text("[uwsgi]\nprocesses = 4\nthreads = 2\nharakiri = 3\n")
     assert codes(seawall.check.run(url, uwsgi=str(uwsgi))) == ["timeout-beyond-worker"]

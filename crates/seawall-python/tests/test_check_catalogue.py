@@ -132,7 +132,7 @@ SPEAKS: dict[str, Callable[[], World]] = {
     "idle-closed-by-server": lambda: with_config(world("redis://app:pw@127.0.0.1:6379/0"), timeout="60"),
     "keepalive-off": lambda: world("redis://127.0.0.1:6379/0?socket_keepalive=false"),
     "maxclients-near": lambda: with_info(connected_clients="9000"),
-    "maxclients-too-low": lambda: with_config(maxclients="10"),
+    "maxclients-too-low": lambda: with_config(maxclients="7"),
     "open-files-low": lambda: with_host(open_files=64),
     "password-in-clear": lambda: world("redis://:pw@192.0.2.1:6379/0"),
     "pool-below-threads": lambda: world(max_connections=1),

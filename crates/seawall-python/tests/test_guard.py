@@ -112,6 +112,8 @@ def test_what_cannot_be_guarded_is_refused_with_the_way_out():
         seawall.guard(Broken)
     with pytest.raises(TypeError, match="5 cannot be called"):
         seawall.guard(5)
+    with pytest.raises(TypeError, match=r"'payments' cannot be called; write guard\(name='payments'\)"):
+        seawall.guard("payments")
     with pytest.raises(TypeError, match="5 cannot be called"):
         touchy().call(5)
 
@@ -123,18 +125,21 @@ def test_what_cannot_be_guarded_is_refused_with_the_way_out():
         ({"fail_max": 0}, "fail_max=0: give 1 to 1000000"),
         ({"fail_max": "5"}, "fail_max='5' is no whole number"),
         ({"fail_max": True}, "fail_max=True is no whole number"),
-        ({"reset_timeout": -1}, "reset_timeout=-1: give 0 to"),
+        ({"reset_timeout": -1}, "reset_timeout=-1: give 0 seconds to a year"),
         ({"reset_timeout": float("nan")}, "reset_timeout=nan"),
         ({"reset_timeout": float("inf")}, "reset_timeout=inf"),
         ({"reset_timeout": "5s"}, "reset_timeout='5s' is no number of seconds"),
         ({"reset_timeout": 30, "reset_timeout_max": 10}, "reset_timeout_max=10 is below reset_timeout=30"),
-        ({"failure_rate": 50}, "failure_rate=50: give 0 to 1"),
+        ({"failure_rate": 50}, "failure_rate=50: give a share of calls above 0 and up to 1"),
+        ({"slow_after": 0}, "slow_after=0 would find every call slow"),
+        ({"timeout": 3}, "timeout=3 without on="),
+        ({"exclude": "ValueError"}, "exclude: 'ValueError' is neither"),
         ({"failure_rate": 0}, "failure_rate=0 would open at every call"),
         ({"window": 0}, "window=0"),
         ({"attempts": 3}, "attempts=3 without on="),
         ({"on": Broken, "attempts": 0}, "attempts=0: give 1"),
         ({"on": Broken, "wait_exp_base": 0.5}, "wait_exp_base=0.5: give 1 to"),
-        ({"on": "Broken"}, "on: 'B' is neither a class of exceptions nor a function"),
+        ({"on": "Broken"}, "on: 'Broken' is neither a class of exceptions nor a function"),
         ({"exclude": [5]}, "exclude: 5 is neither"),
         ({"exclude": [int]}, "exclude: <class 'int'> is neither"),
         ({"include": 5}, "include: 5 is neither"),

@@ -330,10 +330,16 @@ def narrow(make_server: Any) -> Any:
     return server
 
 
+def lonely(make_server: Any) -> Any:
+    """A server that wants a replica, and has none."""
+    return make_server("--min-replicas-to-write", "1")
+
+
 STATES = [
     (full, "out-of-memory", redis.exceptions.OutOfMemoryError),
     (replica, "read-only", redis.exceptions.ReadOnlyError),
     (unsaved, "save-failed", redis.ResponseError),
+    (lonely, "no-replicas", redis.ResponseError),
     (narrow, "permission-denied", redis.exceptions.NoPermissionError),
 ]
 
@@ -446,13 +452,17 @@ def test_a_transaction_that_exec_threw_away_says_why(url: str) -> None:
 
 def test_an_error_about_a_single_command_bears_its_name(make_server: Any) -> None:
     server = replica(make_server)
-    client = seawall.Redis(port=server.port, deadline=0.3)
+    client = seawall.Redis(port=server.port, deadline=2)
     for _ in range(2):
         # Refused by the server at first, then mostly by ourselves.
         error = raised(client, False, ("APPEND", "k", "w"))
         assert error.command == "APPEND" and "PIPELINE" not in str(error)
+    server.admin().acl_setuser("default", enabled=True, nopass=True, keys=["*"], commands=["+@all", "-getex"])
+    error = raised(client, False, ("GETEX", "k"))
+    assert error.command == "GETEX" and error.cause == "permission-denied"
+    assert not any("PIPELINE" in note for note in getattr(error, "__notes__", ()))
     server.kill()
-    with pytest.raises(redis.ConnectionError):
+    with pytest.raises(redis.RedisError):
         client.ping()
     error = raised(client, False, ("LLEN", "l"))
     assert error.command == "LLEN" and str(error).startswith("LLEN did not run: ")

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import redis
 import redis.asyncio
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from test_pipelines import LOADING, STATES, full, redis_kind
 
 import seawall
@@ -118,6 +120,20 @@ def test_an_error_about_the_command_itself_stays_redis_pys(shared_server: Any, r
         with refused() as caught:
             run(shared_server.port, *words)
         assert type(caught.value) is redis.ResponseError
+
+
+def test_a_write_that_is_refused_unsent_is_refused_as_by_the_server(make_server: Any) -> None:
+    for make, cause, kind in STATES:
+        if cause == "permission-denied":
+            continue  # Of the command, not of the server: each is sent.
+        with seawall.Redis(port=make(make_server).port, ride_out=0.001, retry=Retry(NoBackoff(), 0)) as one:
+            errors = []
+            while not errors or "did not run" not in str(errors[-1]):
+                with pytest.raises(kind) as caught:
+                    one.append("k", "v" * 100)
+                errors.append(caught.value)
+            for error in errors:
+                assert isinstance(error, seawall.errors.ServerStateError) and error.cause == cause
 
 
 def test_what_came_before_a_pipeline_is_not_taken_for_its_own(make_server: Any) -> None:

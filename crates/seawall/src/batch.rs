@@ -16,9 +16,14 @@ use crate::error::{Error, Kind};
 pub struct Batch {
     packed: Vec<u8>,
     ends: Vec<usize>,
+    /// The name of the first command.
+    first: String,
     nature: Option<Nature>,
     nameless: bool,
 }
+
+/// What errors and logs call commands that are sent together.
+pub(crate) const TOGETHER: &str = "PIPELINE";
 
 /// Above this, the room that a large batch took is given back as it is cleared.
 const KEEP_MAX: usize = 64 * 1024;
@@ -43,6 +48,9 @@ impl Batch {
     }
 
     fn pushed(&mut self, cmd: &Cmd) {
+        if self.ends.is_empty() {
+            self.first.push_str(&cmd.name());
+        }
         self.ends.push(self.packed.len());
         let nature = cmd.nature();
         self.nature = Some(match self.nature {
@@ -59,6 +67,7 @@ impl Batch {
             self.packed = Vec::new();
         }
         self.ends.clear();
+        self.first.clear();
         self.nature = None;
         self.nameless = false;
     }
@@ -99,8 +108,17 @@ impl Batch {
         } else {
             return Ok(());
         };
-        let error = Error::new(Kind::Settings, Cause::BadSettings, "PIPELINE", endpoint);
+        let error = Error::new(Kind::Settings, Cause::BadSettings, TOGETHER, endpoint);
         Err(error.with(|report| report.detail = why.into()))
+    }
+
+    /// What errors and logs call it: a command that is alone by its own name.
+    pub(crate) fn name(&self) -> &str {
+        if self.len() == 1 {
+            &self.first
+        } else {
+            TOGETHER
+        }
     }
 
     pub(crate) fn nature(&self) -> Nature {
@@ -141,6 +159,17 @@ mod tests {
         for special in ["SELECT 1", "WATCH k", "MULTI", "BLPOP q 0", "SUBSCRIBE c"] {
             assert!(!batch(&["GET k", special]).is_plain(), "{special}");
         }
+    }
+
+    #[test]
+    fn a_command_that_is_alone_has_its_own_name() {
+        let mut batch = batch(&["GET k"]);
+        assert_eq!(batch.name(), "GET");
+        batch.push(&Cmd::new("INCR n"));
+        assert_eq!(batch.name(), TOGETHER);
+        batch.clear();
+        batch.push(&Cmd::new("INCR n"));
+        assert_eq!(batch.name(), "INCR");
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! Several commands at once.
 
+use std::borrow::Cow;
+
 use seawall_model::{Cause, Provenance, Sent};
 use seawall_wire::error::ErrorKind;
 use seawall_wire::{Value, encode};
 
+use crate::batch::TOGETHER;
 use crate::command::{Cmd, Nature};
 use crate::error::{Error, Kind};
 use crate::link::call::Call;
@@ -50,6 +53,14 @@ impl Pipeline {
 
     pub(crate) fn commands(&self) -> &[Cmd] {
         &self.commands
+    }
+
+    /// What errors and logs call it: a command that is alone by its own name.
+    pub(crate) fn name(&self) -> Cow<'_, str> {
+        match &*self.commands {
+            [alone] => alone.name(),
+            _ => TOGETHER.into(),
+        }
     }
 
     /// The most careful of what its commands are.

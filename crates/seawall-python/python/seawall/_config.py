@@ -62,7 +62,7 @@ _TLS_OFF = ("ssl_validate_ocsp", "ssl_validate_ocsp_stapled")
 
 
 #: Arguments of redis-py that take an object, and which.
-_OBJECTS = {
+OBJECTS = {
     "retry": "a Retry",
     "retry_on_error": "a list of exception classes",
     "credential_provider": "a CredentialProvider",
@@ -80,7 +80,7 @@ _OBJECTS = {
     "socket_keepalive_options": "a dict",
 }
 #: What can be said in a URL instead.
-_INSTEAD = {
+INSTEAD = {
     "retry": "attempts=3 in the URL says how often a call may be sent in all",
     "retry_on_error": "replay=reads in the URL says what may be sent again",
     "credential_provider": "redis://user:password@host is a URL that logs in",
@@ -125,15 +125,14 @@ def take_ours(kwargs: dict[str, Any]) -> dict[str, str]:
 
 def refuse_texts(kwargs: dict[str, Any]) -> None:
     """Says which arguments are no objects where they must be. What stands there instead is not shown: it may be a secret."""
-    for name in _OBJECTS.keys() & kwargs.keys():
+    for name in OBJECTS.keys() & kwargs.keys():
         value = kwargs[name]
         # redis-py takes what stands in a URL apart into its letters here.
         parts = value if name == "retry_on_error" and isinstance(value, (list, tuple)) else [value]
         if any(isinstance(part, (str, int, float)) and not isinstance(part, bool) for part in parts):
-            instead = f"; {_INSTEAD[name]}" if name in _INSTEAD else ""
+            instead = f"; {INSTEAD[name]}" if name in INSTEAD else ""
             raise DataError(
-                f"{name}: no text and no number, it takes {_OBJECTS[name]}; "
-                f"leave it out of the URL, which cannot carry that, and give it as a keyword{instead}"
+                f"{name}: it takes {OBJECTS[name]}; a text or a number is none, so no URL can carry it: give it as a keyword{instead}"
             )
 
 

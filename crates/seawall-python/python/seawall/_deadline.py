@@ -30,11 +30,12 @@ def deadline(seconds: float | timedelta) -> Deadline:
     left of a budget may be nothing, or less: calls fail at once then, unsent. Over a connection that was taken before
     (``WATCH``, ``client()``, a subscription) they are sent, and nobody waits for their replies.
     """
-    span = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
+    span: Any = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
     if isinstance(span, bool) or not isinstance(span, (int, float)):
-        raise TypeError(f"deadline: {seconds!r} is no number of seconds")
+        hint = "write @seawall.deadline(1.0)" if callable(span) else "give 1.0 or a timedelta"
+        raise TypeError(f"deadline: {seconds!r} is no number of seconds; {hint}")
     if math.isnan(span):
-        raise ValueError(f"deadline: {seconds!r} is no number of seconds")
+        raise ValueError(f"deadline: {seconds!r} is no number of seconds; give 1.0 or a timedelta")
     return Deadline(max(-_SPAN_MAX, min(_SPAN_MAX, span)))
 
 

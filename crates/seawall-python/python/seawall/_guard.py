@@ -183,7 +183,8 @@ class Guard:
 
     def _guarded(self, function: Any) -> Any:
         if not callable(function):
-            raise TypeError(f"guard: {function!r} cannot be called")
+            named = f"; write guard(name={function!r})" if isinstance(function, str) else ""
+            raise TypeError(f"guard: {function!r} cannot be called{named}")
         if is_generator(function):
             raise TypeError(
                 f"guard: {_name_of(function)} is a generator: its work is done while it is iterated, outside of the call; "

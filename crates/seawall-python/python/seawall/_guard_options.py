@@ -73,7 +73,7 @@ class Options:
             "window": _seconds(self, "window", above=0.001),
             "calls_min": _count(self, "calls_min"),
             "failure_rate": None if self.failure_rate is None else _share(self, "failure_rate"),
-            "slow_after": None if self.slow_after is None else _seconds(self, "slow_after"),
+            "slow_after": None if self.slow_after is None else _above_nothing(self, "slow_after"),
             "slow_rate": _share(self, "slow_rate"),
             "reset_timeout": reset,
             "reset_timeout_max": longest,
@@ -106,7 +106,7 @@ def read(options: dict[str, Any]) -> Options:
 
 def matcher(option: str, errors: Errors, broken: bool = False) -> Callable[[BaseException], Any]:
     """A test whether an exception is one of these; what a predicate answers is answered, or `broken` if it raises."""
-    if isinstance(errors, type) or callable(errors):
+    if isinstance(errors, (type, str)) or callable(errors):
         errors = (errors,)
     try:
         given: tuple[Any, ...] = tuple(errors)
@@ -146,6 +146,8 @@ def pause_of(answer: Any) -> float | None:
 
 
 def _nobody_repeats_unasked(options: Options) -> None:
+    if options.on is None and options.timeout not in (None, Options.timeout):
+        raise ValueError(f"guard: timeout={options.timeout!r} without on=: it bounds how long a call is made again, and ends none")
     if options.on is None and options.attempts not in (None, 1):
         raise ValueError(
             f"guard: attempts={options.attempts!r} without on=: say which exceptions may be followed by another call, "
@@ -168,8 +170,15 @@ def _seconds(options: Options, name: str, above: float = 0.0) -> float:
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
         raise TypeError(f"guard: {name}={value!r} is no number of seconds")
     if not (above <= seconds <= _SPAN_MAX) or math.isnan(seconds):
-        raise ValueError(f"guard: {name}={value!r}: give {above:g} to {_SPAN_MAX:g} seconds")
+        raise ValueError(f"guard: {name}={value!r}: give {above:g} seconds to a year")
     return float(seconds)
+
+
+def _above_nothing(options: Options, name: str) -> float:
+    seconds = _seconds(options, name)
+    if seconds == 0:
+        raise ValueError(f"guard: {name}=0 would find every call slow; give seconds above 0, or None")
+    return seconds
 
 
 def _count(options: Options, name: str, least: int = 1) -> int:
@@ -182,6 +191,9 @@ def _count(options: Options, name: str, least: int = 1) -> int:
 
 
 def _share(options: Options, name: str) -> float:
+    value = getattr(options, name)
+    if isinstance(value, (int, float)) and not 0 <= value <= 1:
+        raise ValueError(f"guard: {name}={value!r}: give a share of calls above 0 and up to 1, as 0.5 for half of them")
     value = _number(options, name, 0.0, 1.0)
     if value == 0:
         raise ValueError(f"guard: {name}=0 would open at every call; give a share of calls above 0 and up to 1, or None")

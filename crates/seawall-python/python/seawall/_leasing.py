@@ -82,6 +82,7 @@ class Leasing:
     _since = 0.0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        _config.refuse_texts(kwargs)
         self._ours = _config.take_ours(kwargs)
         self._tls_asked = {name: value for name, value in kwargs.items() if name.startswith("ssl_")}
         self._attempts = self._attempts_of(kwargs.get("retry"))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, TypeVar
 
 from redis.exceptions import ConnectionError as _ConnectionError
 from redis.exceptions import ExecAbortError, ResponseError, WatchError
 
-from . import errors
-from ._refusals import Refusals, any_may_have_run, may_have_run, name_of
+from ._refusals import Refusals, any_may_have_run, may_have_run
 
-__all__ = ["Keeping", "Standing", "executed", "of_transaction", "put_name", "raise_lost", "raise_refused"]
+__all__ = ["Keeping", "Standing", "executed", "of_transaction", "raise_lost", "raise_refused"]
 
 _P = TypeVar("_P", bound="Keeping")
 
@@ -80,19 +78,6 @@ def raise_refused(pipeline: Any, commands: Any, replies: list[Any], transaction:
                 may_have_run = any_may_have_run(commands, replies)
             pipeline._tell_of_all(reply, asked[number], may_have_run)
             raise reply
-
-
-#: The engine's name for commands that are sent together.
-_TOGETHER = "PIPELINE"
-
-
-def put_name(error: errors.SeawallError, commands: Any) -> None:
-    """An error about a single command is to bear its name."""
-    if len(commands) == 1 and error.command == _TOGETHER:
-        error.command = name_of(commands[0][0])
-        # The server's words may stand before it.
-        said = re.sub(rf"^{_TOGETHER} ", lambda _: f"{error.command} ", str(error), count=1, flags=re.MULTILINE)
-        error.args = (said,)
 
 
 class Standing:

@@ -107,6 +107,7 @@ _BY_CAUSE: dict[str, str] = {
     "save-failed": "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.",
     "master-down": "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
     "cluster-down": "CLUSTERDOWN The cluster is down",
+    "no-replicas": "NOREPLICAS Not enough good replicas to write.",
 }
 
 _mixed: dict[type, type] = {}

@@ -11,8 +11,7 @@ from redis.client import Pipeline as _Pipeline
 
 from . import _deadline, _ext
 from ._common import Common
-from ._pipelines import Keeping, Standing, executed, of_transaction, put_name, raise_refused
-from .errors import SeawallError
+from ._pipelines import Keeping, Standing, executed, of_transaction, raise_refused
 
 __all__ = ["Pipeline"]
 
@@ -47,11 +46,7 @@ class StandIn(Standing):
         return do()
 
     def run(self, commands: Any, transaction: bool) -> Any:
-        try:
-            return self._link.execute_many(commands, self._codec, transaction, _deadline.left())
-        except SeawallError as error:
-            put_name(error, commands)
-            raise
+        return self._link.execute_many(commands, self._codec, transaction, _deadline.left())
 
 
 class Pipeline(Keeping, Common, _Pipeline):

@@ -363,6 +363,9 @@ def test_clients_that_stand_in_an_applications_modules_are_found_once_each(url: 
         return {finding["where"] for finding in report["findings"] if finding["code"] == "client-on-redis-py"}
 
     assert plain("flask") == {"stores_here:tasks", "stores_here:pool"}
+    write(tmp_path, "hidden_here.py", f"import redis, flask\napp = flask.Flask('here')\napp.redis = redis.Redis.from_url({url!r})")
+    report = checked(tmp_path, url, "--app", "hidden_here:app")
+    assert any("clients of hidden_here:app" in line for line in report["unseen"])
     assert plain("fast") == {"site_here:fast.state.redis", "stores_here:pool"}
 
 
@@ -374,6 +377,9 @@ def test_clients_that_stand_in_an_applications_modules_are_found_once_each(url: 
         (["--app", "raises_here"], "not of the form module:object"),
         (["--app", "os:nothing"], "os has no 'nothing'"),
         (["--app", "os:sep"], "has no settings of Redis's"),
+        (["--app", "whole_here.py:app"], "whole_here.py is a file"),
+        (["--app", "unreadable_here:app"], "unreadable_here.py:2"),
+        (["--celery", "os:path"], "a module is no Celery application"),
     ],
 )
 def test_an_application_that_cannot_be_read_exits_with_2_and_shows_no_words_of_its_own(
@@ -384,6 +390,8 @@ def test_an_application_that_cannot_be_read_exits_with_2_and_shows_no_words_of_i
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     write(tmp_path, "raises_here.py", f"raise RuntimeError({SECRET!r})")
+    write(tmp_path, "whole_here.py", "app = None")
+    write(tmp_path, "unreadable_here.py", f"one = 1\nif {SECRET!r}\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.delenv("DJANGO_SETTINGS_MODULE", raising=False)

@@ -141,7 +141,7 @@ impl Client {
                 }
             },
         };
-        self.exchange_many(batch, "PIPELINE", nature, &request)
+        self.exchange_many(batch, batch.name(), nature, &request)
             .await
     }
 
@@ -217,8 +217,8 @@ impl Client {
         if pipeline.is_empty() {
             return Ok(Vec::new());
         }
-        let nature = pipeline.nature();
-        let mut call = Call::new(&link, self.home.conduct(), "PIPELINE", nature, self.term);
+        let (nature, name) = (pipeline.nature(), pipeline.name());
+        let mut call = Call::new(&link, self.home.conduct(), &name, nature, self.term);
         let request = Request {
             replies: pipeline.len(),
             whole: false,

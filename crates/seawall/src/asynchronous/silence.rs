@@ -11,9 +11,9 @@ use crate::link::call::Call;
 /// Why a connection is of no more use to a call whose deadline has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Vain {
-    /// Not a byte came since the call was sent, nor to anybody else since then.
+    /// Not a byte came since the call was sent, nor has anybody heard anything over it from then on.
     Silent(Moment),
-    /// Something came, but no whole reply since then, and nobody waits any more for the one that would be next: it may
+    /// Something came, but no whole reply from then on, and nobody waits any more for the one that would be next: it may
     /// have no end, and all others stand behind it.
     Stuck(Moment),
     /// One of both, and nobody else waits on it.
@@ -30,14 +30,16 @@ impl Vain {
         sent_at: Moment,
         now: Moment,
     ) -> bool {
-        let (Self::Silent(since) | Self::Stuck(since)) = self else {
-            return true;
-        };
         let had_its_time = !call.is_hasty(sent_at) && call.overdue_at(sent_at) <= now;
-        if had_its_time || now.since(since) >= shared.silence_max {
-            return true;
-        }
-        if self != Self::Silent(since) || now < call.overdue_at(since) {
+        let lasts = |since| now.since(since) >= shared.silence_max;
+        let since = match self {
+            Self::Alone => return true,
+            // A probe that is answered says nothing against a connection over which something comes.
+            Self::Stuck(since) => return had_its_time || lasts(since),
+            Self::Silent(since) if had_its_time || lasts(since) => return true,
+            Self::Silent(since) => since,
+        };
+        if now < call.overdue_at(since) {
             return false;
         }
         // Nobody may have the time to find out, if all are in a hurry: each asks, and the next one has the answer.

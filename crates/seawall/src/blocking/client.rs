@@ -147,7 +147,7 @@ impl Client {
         frames.begin(false);
         let link = self.home.link()?;
         batch.refuse_session(&link.name)?;
-        let (nature, name) = (batch.nature(), "PIPELINE");
+        let (nature, name) = (batch.nature(), batch.name());
         let mut call = Call::new(&link, self.home.conduct(), name, nature, self.term);
         exchange::drive(
             &mut call,
@@ -203,13 +203,8 @@ impl Client {
         if pipeline.commands().is_empty() {
             return Ok(Vec::new());
         }
-        let mut call = Call::new(
-            &link,
-            self.home.conduct(),
-            "PIPELINE",
-            pipeline.nature(),
-            self.term,
-        );
+        let (nature, name) = (pipeline.nature(), pipeline.name());
+        let mut call = Call::new(&link, self.home.conduct(), &name, nature, self.term);
         let mut replies: Vec<Value> = Vec::with_capacity(pipeline.commands().len());
         let outcome = exchange::drive(
             &mut call,

@@ -9,7 +9,7 @@ pub enum Patience {
     Default,
     /// This long.
     For(Duration),
-    /// Until something comes, or the endpoint goes down.
+    /// Until something comes, or the endpoint goes down, not for new connections alone.
     Forever,
 }
 

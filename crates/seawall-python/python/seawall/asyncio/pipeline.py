@@ -12,8 +12,7 @@ from redis.asyncio.client import Pipeline as _Pipeline
 
 from .. import _deadline, _ext, _trace
 from .._common import Common
-from .._pipelines import Keeping, Standing, executed, of_transaction, put_name, raise_refused
-from ..errors import SeawallError
+from .._pipelines import Keeping, Standing, executed, of_transaction, raise_refused
 
 __all__ = ["Pipeline"]
 
@@ -36,9 +35,6 @@ class StandIn(Standing):
             return call.result()
         except asyncio.CancelledError:
             call.give_up()
-            raise
-        except SeawallError as error:
-            put_name(error, commands)
             raise
         finally:
             if _trace.hook is not None:

@@ -83,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="MODULE:OBJECT",
         action="append",
         default=[],
-        help="a Flask, Django, Celery or FastAPI application, an RQ queue, or a Redis client",
+        help="a Flask, Django, Celery or FastAPI application and the clients in its modules, an RQ queue, or a Redis client",
     )
     parser.add_argument("--gunicorn", metavar="FILE", help="gunicorn.conf.py: its workers, threads and timeout")
     parser.add_argument("--uwsgi", metavar="FILE", help="uwsgi.ini: its processes, threads and harakiri")
@@ -95,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         "--pool",
         type=_positive,
         metavar="N",
-        help="connections of each process, at most [default: 8, and one a thread]",
+        help="connections of each process, at most [default: two a thread]",
     )
     parser.add_argument("--uses", choices=USES, action="append", default=[], help="what the URL's server is for")
     parser.add_argument(

@@ -82,10 +82,11 @@ def examine(
     :param url: a server's URL; without it ``REDIS_URL``, unless a framework brings one.
     :param django: a module of Django's settings; without it ``DJANGO_SETTINGS_MODULE``, where that is set.
     :param celery: Celery applications, as ``module:app``.
-    :param apps: other objects, as ``module:object``: a Flask application, an RQ queue, a Redis client, ..
+    :param apps: other objects, as ``module:object``: a Flask application (with the clients that stand in its modules), an RQ
+        queue, a Redis client, ..
     :param gunicorn: the path of a ``gunicorn.conf.py``; ``uwsgi`` that of an ``uwsgi.ini``.
     :param workers: processes, in all, that use the server; ``threads`` in each of them.
-    :param pool: connections that one process opens at most; by default the pool's 8 and one a thread.
+    :param pool: connections that one process opens at most; by default two for each of its threads.
     :param uses: what the URL's server is for: ``cache``, ``sessions``, ``broker``, ``results``, ``queue``, ``locks``.
     :param deadline: seconds after which a server that keeps silent is given up.
     :raises CheckError: a URL cannot be read, or a module cannot be imported.

@@ -101,7 +101,8 @@ def _look(target: Target, deadline: float, protocol: int) -> Server:
         # Without a cause: redis-py's own under SEAWALL=off, or settings that do not fit, such as a file that is not there.
         theirs = isinstance(error, redis.RedisError) and not isinstance(error, redis.DataError)
         cause = getattr(error, "cause", "unclear" if theirs else "bad-settings")
-        server.trouble = Trouble(cause, _first_line(error), getattr(error, "hint", ""))
+        text = _reason(error) if cause == "bad-settings" else _first_line(error)
+        server.trouble = Trouble(cause, text, getattr(error, "hint", ""))
     return server
 
 
@@ -172,6 +173,12 @@ def _parsed(answer: Any) -> dict[str, str]:
         return {str(name): str(value) for name, value in text.items()}
     pairs = (line.partition(":") for line in str(text).splitlines() if line and not line.startswith("#"))
     return {name: value for name, _, value in pairs}
+
+
+def _reason(error: BaseException) -> str:
+    """Which setting is wrong, and what was expected."""
+    _, found, rest = str(error).partition("\n  caused by: ")
+    return rest.partition("\n")[0] if found else _first_line(error)
 
 
 def _first_line(error: BaseException) -> str:

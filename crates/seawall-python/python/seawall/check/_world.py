@@ -12,8 +12,8 @@ from .. import _mode
 from ._server import Server
 from ._target import Target
 
-#: Connections for plain commands that a client of ours opens at most, by default.
-POOL_SIZE = 8
+#: Connections for plain commands that a client of ours opens at most, by default: one for each of as many threads.
+POOL_SIZE = 100
 #: redis-py's own default for ``socket_timeout``, and ours for ``deadline``.
 TIMEOUT_DEFAULT = 5.0
 
@@ -69,7 +69,7 @@ class Fleet:
     processes: int
     threads: int = 1
     #: Connections that one process opens at most.
-    connections: int = POOL_SIZE
+    connections: int = 2
     #: Whose places it uses, by the end of their `where`; all of them if it is not known.
     only: str = ""
     #: Seconds after which its master kills a worker that is busy.

@@ -1,7 +1,7 @@
 """All processes together may open more connections than the server lets in.
 
-Counted are processes times the connections that each opens at most: the pool, and one for each thread inside a
-pipeline, a lock or a subscription. `--pool` says another number for each process.
+Counted are processes times the connections that each opens at most: one for each thread's plain calls (100 at most), and
+one more for each thread inside `WATCH`, a lock or a subscription. `--pool` says another number for each process.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def look(world: World) -> Iterator[Said]:
             yield Said(
                 server.target.server,
                 f"up to {needed} connections ({parts}) against maxclients {most}",
-                f"CONFIG SET maxclients {_rounded(needed)}, or smaller pools: pool_size in the URL",
+                f"CONFIG SET maxclients {_rounded(needed)}, or smaller pools: max_connections in the URL",
             )
 
 

@@ -10,7 +10,7 @@ from redis.connection import URL_QUERY_ARGUMENT_PARSERS
 
 import seawall
 
-from ..._config import OURS
+from ..._config import INSTEAD, OBJECTS, OURS
 from .._finding import Said, Severity
 from .._world import World
 
@@ -20,6 +20,11 @@ SEVERITY = Severity.ERROR
 def look(world: World) -> Iterator[Said]:
     for place in world.places:
         for name, value in place.target.options:
+            if name in OBJECTS:
+                if place.ours:
+                    instead = INSTEAD.get(name, f"give it as a keyword: it takes {OBJECTS[name]}")
+                    yield Said(place.where, f"`{name}` cannot stand in the URL: the client cannot be made", instead)
+                continue
             if name not in OURS and name not in URL_QUERY_ARGUMENT_PARSERS:
                 continue
             if not place.ours and name in OURS:

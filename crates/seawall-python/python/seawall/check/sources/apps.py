@@ -13,25 +13,32 @@ from .importing import load, of_the_application
 def read(world: World, name: str) -> None:
     """Loads an object and brings in what it is, and with an application the clients that stand in its modules."""
     found = load(name, "--app")
-    module = name.partition(":")[0]
     kinds = {f"{base.__module__.split('.')[0]}.{base.__name__}" for base in type(found).__mro__}
     if "celery.Celery" in kinds:
         celery.bring(world, found, f"Celery {name}")
-        clients.bring_globals(world, module)
+        _bring_clients(world, name)
     elif "flask.Flask" in kinds:
         with of_the_application(f"--app {name}"):
             flask.bring(world, found, name)
-        clients.bring_globals(world, module)
+        _bring_clients(world, name)
     elif kinds & {"django.WSGIHandler", "django.ASGIHandler"}:
         if world.django is None:
             django.read(world, None)
-        clients.bring_globals(world, module)
+        _bring_clients(world, name)
     elif "rq.Queue" in kinds:
         clients.bring(world, found.connection, f"the connection of {name}", {"queue"})
     elif clients.pool_of(found) is not None:
         clients.bring(world, found, name, ())
     else:
         _state(world, found, name)
+
+
+def _bring_clients(world: World, name: str) -> None:
+    if not clients.bring_globals(world, name.partition(":")[0]):
+        world.unseen.append(
+            f"clients of {name} that stand in objects, dictionaries and functions: none stands by itself in its modules; "
+            "name one, or its URL (module:object)"
+        )
 
 
 def _state(world: World, found: Any, name: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from .._finding import CheckError
 from .._target import parse, seconds
 from .._world import Celery, Fleet, Keepalive, Place, World
 from .django import is_ours
@@ -20,6 +21,8 @@ def read(world: World, name: str) -> None:
 
 def bring(world: World, app: Any, where: str) -> None:
     """Brings an application's settings in; what is set by a module is read by this."""
+    if not hasattr(app, "conf") or not hasattr(app, "loader"):
+        raise CheckError(f"{where}: a {type(app).__name__} is no Celery application", "give it as --app")
     with of_the_application(where):
         conf = app.conf
         app.loader.import_default_modules()

@@ -29,6 +29,8 @@ def of_the_application(what: str) -> Iterator[None]:
     except (CheckError, KeyboardInterrupt):
         raise
     except ModuleNotFoundError as error:
+        if error.name and error.name.endswith(".py"):
+            raise CheckError(f"{what}: {error.name} is a file", f"name its module: {error.name[:-3]}") from None
         raise CheckError(
             f"{what}: no module named {error.name!r}",
             f"run it in the application's folder and environment (now {folder}, {sys.executable})",
@@ -37,10 +39,13 @@ def of_the_application(what: str) -> Iterator[None]:
         frames = traceback.extract_tb(error.__traceback__)
         theirs = [frame for frame in frames if _is_the_applications(frame.filename)] or frames
         name, hint = type(error).__name__, "does it start in this environment? its variables may be missing"
+        place = f"{theirs[-1].filename}:{theirs[-1].lineno}"
+        if isinstance(error, SyntaxError):
+            place, hint = f"{error.filename}:{error.lineno}", "it cannot be imported until that is mended"
         if isinstance(error, KeyError) and frames[-1].name == "__getitem__" and _is_name(error.args):
             # Of `os.environ`.
             hint = f"set the variable {error.args[0]}, as where the application runs"
-        raise CheckError(f"{what}: {name} at {theirs[-1].filename}:{theirs[-1].lineno}", hint) from None
+        raise CheckError(f"{what}: {name} at {place}", hint) from None
 
 
 #: Where nobody's application is: Python's library, what was installed, and Seawall.

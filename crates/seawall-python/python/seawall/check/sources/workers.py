@@ -48,8 +48,8 @@ def given(world: World, workers: int, threads: int, pool: int | None) -> None:
 
 
 def _fleet(where: str, processes: int, threads: int, pool: int | None, killed: float | None) -> Fleet:
-    # As many as the pool has, and one for each thread inside a pipeline, a lock or a subscription.
-    connections = pool if pool is not None else POOL_SIZE + threads
+    # One for each thread's plain calls, and one more for each inside WATCH, a lock or a subscription.
+    connections = pool if pool is not None else min(threads, POOL_SIZE) + threads
     return Fleet(where, processes, threads, connections, killed_after=killed)
 
 
