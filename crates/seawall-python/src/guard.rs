@@ -296,7 +296,7 @@ impl Guarded {
         let hands = self.hands.bind(py);
         let fails = |ticket, error: PyErr| {
             let error = error.into_value(py).into_bound(py).into_any();
-            hands.call_method1(intern!(py, "_fails"), (ticket, &error))?;
+            hands.call_method1(intern!(py, "_failed_natively"), (ticket, &error))?;
             Err(PyErr::from_value(error))
         };
         let leave = match guard.0.begin(true) {

@@ -338,8 +338,8 @@ class Guard:
                 self._tell("failure", error=error)
             self._told(change, error)
 
-    def _fails(self, ticket: Any, error: BaseException) -> None:
-        """The same, of a call that is made elsewhere: who is told may ask for the exception that is being handled."""
+    def _failed_natively(self, ticket: Any, error: BaseException) -> None:
+        """The same, of a call that `GuardedCall` made: who is told may ask for the exception that is being handled."""
         traceback = error.__traceback__
         try:
             raise error
