@@ -19,6 +19,7 @@ use seawall::guard::{
     Slow, Spent, State,
 };
 
+use crate::calls;
 use crate::link::span;
 
 /// A guard's decisions.
@@ -296,7 +297,7 @@ impl Guarded {
         let hands = self.hands.bind(py);
         let fails = |ticket, error: PyErr| {
             let error = error.into_value(py).into_bound(py).into_any();
-            hands.call_method1(intern!(py, "_failed_natively"), (ticket, &error))?;
+            calls::method(hands, intern!(py, "_failed_natively"), (ticket, &error))?;
             Err(PyErr::from_value(error))
         };
         let leave = match guard.0.begin(true) {
@@ -304,7 +305,7 @@ impl Guarded {
             begun => {
                 let ticket = guard.shown(py, begun)?;
                 if ticket.is_exact_instance_of::<Notice>() {
-                    match hands.call_method1(intern!(py, "_heed"), (&ticket,)) {
+                    match calls::method(hands, intern!(py, "_heed"), (&ticket,)) {
                         Ok(ticket) => Leave::Shown(ticket),
                         Err(error) => return fails(ticket, error),
                     }
@@ -314,19 +315,19 @@ impl Guarded {
             }
         };
         let kwargs = (!kwargs.is_empty()).then_some(kwargs);
-        let answer = match self.function.bind(py).call(args, kwargs) {
+        let answer = match calls::call(self.function.bind(py), args.clone(), kwargs) {
             Ok(answer) => answer,
             Err(error) => return fails(leave.shown(py)?, error),
         };
         if answer.get_type().is(coroutine(py)?) {
-            return hands.call_method1(intern!(py, "_awaited"), (leave.shown(py)?, answer));
+            return calls::method(hands, intern!(py, "_awaited"), (leave.shown(py)?, answer));
         }
         let change = match &leave {
             Leave::Plain(ticket) => told(py, guard.0.end(*ticket, Outcome::Good))?,
             Leave::Shown(ticket) => guard.end(py, ticket, Outcome::Good)?,
         };
         if let Some(change) = change {
-            hands.call_method1(intern!(py, "_told"), (change,))?;
+            calls::method(hands, intern!(py, "_told"), (change,))?;
         }
         Ok(answer)
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import functools
 import gc
 import inspect
@@ -195,6 +196,32 @@ def test_a_listener_is_told_while_the_exception_is_handled():
     with pytest.raises(Broken):
         guarded(error)
     assert seen == [("failure", error), ("open", error)]
+
+
+def test_an_exceptions_own_context_stays_though_another_one_is_handled():
+    @seawall.guard(fail_max=None, failure_rate=None)
+    def loses(error):
+        try:
+            raise ValueError("root")
+        except ValueError:
+            raise error
+
+    def handled(error):
+        try:
+            raise OSError("handled where it is called")
+        except OSError:
+            with pytest.raises(type(error)) as caught:
+                loses(error)
+            return caught.value
+
+    assert isinstance(handled(Broken("with a root")).__context__, ValueError)
+
+    @dataclasses.dataclass(frozen=True)
+    class Frozen(Exception):
+        code: int
+
+    error = Frozen(5)
+    assert handled(error) is error
 
 
 def test_a_guarded_function_that_knows_itself_is_collected():

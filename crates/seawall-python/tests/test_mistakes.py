@@ -148,6 +148,15 @@ def test_a_deadline_decorates_functions_and_coroutine_functions(url):
             yield
 
 
+def test_a_deadline_whose_with_never_came_about_bounds_nothing():
+    # An exception out of a signal's handler comes between the entry and the block.
+    seawall.deadline(60).__enter__()
+    assert _deadline.left() is None
+    with seawall.deadline(60):
+        assert _deadline.left() is not None
+    assert _deadline.left() is None
+
+
 def test_a_deadline_bounds_what_stands_in_an_async_with_as_in_any_other(url):
     shared = seawall.deadline(1)
 

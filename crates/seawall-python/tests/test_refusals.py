@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -134,6 +135,9 @@ def test_a_write_that_is_refused_unsent_is_refused_as_by_the_server(make_server:
                 errors.append(caught.value)
             for error in errors:
                 assert isinstance(error, seawall.errors.ServerStateError) and error.cause == cause
+                again = pickle.loads(pickle.dumps(error))
+                assert type(again) is type(error) and str(again) == str(error)
+                assert (again.cause, again.may_have_run) == (cause, error.may_have_run)
 
 
 def test_what_came_before_a_pipeline_is_not_taken_for_its_own(make_server: Any) -> None:

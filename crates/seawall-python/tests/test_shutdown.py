@@ -77,6 +77,28 @@ ENDS = {
         0,
         "end\n",
     ),
+    "daemon threads inside guarded functions": (
+        """
+        guard = seawall.guard(fail_max=None, failure_rate=None)
+        sleeps = guard(lambda: time.sleep(0.001))
+        counts = guard(lambda: sum(range(1000)))
+        @guard
+        def fails():
+            time.sleep(0.001)
+            raise ValueError
+        def go_on(call):
+            while True:
+                try:
+                    call()
+                except ValueError:
+                    pass
+        keep = Slow()
+        in_threads(*[lambda call=call: go_on(call) for call in (sleeps, counts, fails) * 2])
+        print("end")
+        """,
+        0,
+        "end\n",
+    ),
     "daemon threads whose calls fail": (
         """
         client = native("redis://127.0.0.1:1/0", ride_out=0.001)

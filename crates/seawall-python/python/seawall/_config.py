@@ -76,6 +76,7 @@ OBJECTS = {
     "encoder_class": "a class of encoders",
     "command_packer": "a packer of commands",
     "queue_class": "a class of queues",
+    "parser_class": "a class of parsers",
     "maint_notifications_config": "a MaintNotificationsConfig",
     "socket_keepalive_options": "a dict",
 }

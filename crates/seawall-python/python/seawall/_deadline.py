@@ -6,6 +6,7 @@ import contextvars
 import functools
 import math
 import time
+import weakref
 from collections.abc import Callable
 from datetime import timedelta
 from types import CoroutineType
@@ -42,12 +43,21 @@ def deadline(seconds: float | timedelta) -> Deadline:
 class _Block:
     """A ``with`` that was entered. Whoever finds it in its context may have been given that by who left it meanwhile."""
 
-    __slots__ = ("deadline", "over", "until")
+    __slots__ = ("_deadline", "left", "until")
 
     def __init__(self, deadline: Deadline, until: float) -> None:
-        self.deadline = deadline
+        # The ``with`` holds it. An exception out of a signal's handler may come before that is entered, and nobody leaves it then.
+        self._deadline = weakref.ref(deadline)
         self.until = until
-        self.over = False
+        self.left = False
+
+    @property
+    def deadline(self) -> Deadline | None:
+        return self._deadline()
+
+    @property
+    def over(self) -> bool:
+        return self.left or self._deadline() is None
 
 
 #: The blocks that this thread or task is in.
@@ -76,7 +86,7 @@ class Deadline:
             entered = tuple(self._entered)
             block = entered[0] if len(entered) == 1 else None
         if block is not None:
-            block.over = True
+            block.left = True
             self._entered.discard(block)
             _stand_in(blocks)
 

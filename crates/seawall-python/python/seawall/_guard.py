@@ -340,13 +340,15 @@ class Guard:
 
     def _failed_natively(self, ticket: Any, error: BaseException) -> None:
         """The same, of a call that `GuardedCall` made: who is told may ask for the exception that is being handled."""
-        traceback = error.__traceback__
+        context, traceback = _CONTEXT.__get__(error), _TRACEBACK.__get__(error)
         try:
             raise error
         except BaseException:
+            # What is handled where the call was made is no reason for this one.
+            _CONTEXT.__set__(error, context)
             self._failed(ticket, error)
         finally:
-            error.__traceback__ = traceback
+            _TRACEBACK.__set__(error, traceback)
 
     def _told(self, change: dict[str, Any] | None, error: BaseException | None = None) -> None:
         if change is None:
@@ -571,6 +573,8 @@ def _name_of(function: Any) -> str:
 
 
 _NOT_PLAIN = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_ITERABLE_COROUTINE
+#: As the interpreter has them: an exception's own class may not let them be set.
+_CONTEXT, _TRACEBACK = BaseException.__dict__["__context__"], BaseException.__dict__["__traceback__"]
 _LEVELS = {"open": logging.WARNING, "isolate": logging.WARNING, "disable": logging.WARNING, "half-open": logging.DEBUG}
 
 

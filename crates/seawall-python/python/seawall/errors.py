@@ -96,6 +96,10 @@ class ServerStateError(SeawallError):
     Mixed into redis-py's class for that error.
     """
 
+    def __reduce__(self) -> Any:
+        # Its class is made here, and stands nowhere by a name.
+        return _unpickled, (type(self).__bases__[1], self.args, self.__dict__)
+
 
 _TIMEOUTS = frozenset({"deadline-exceeded", "connect-timeout", "reply-timeout", "server-unresponsive", "idle-swallowed"})
 _AUTH = frozenset({"auth-failed", "auth-required"})
@@ -111,6 +115,13 @@ _BY_CAUSE: dict[str, str] = {
 }
 
 _mixed: dict[type, type] = {}
+
+
+def _unpickled(kind: type, args: tuple[Any, ...], facts: dict[str, Any]) -> Exception:
+    error: Exception = _mix(kind).__new__(_mix(kind), *args)
+    error.args = args
+    error.__dict__.update(facts)
+    return error
 
 
 def _mix(kind: type) -> type:

@@ -369,6 +369,37 @@ def test_clients_that_stand_in_an_applications_modules_are_found_once_each(url: 
     assert plain("fast") == {"site_here:fast.state.redis", "stores_here:pool"}
 
 
+def test_what_is_no_module_or_no_whole_client_ends_no_check(url: str, tmp_path: pathlib.Path) -> None:
+    write(
+        tmp_path,
+        "odd_here.py",
+        f"""
+        import sys, redis
+        from flask import Flask
+
+        class Refuses:
+            def __getattr__(self, name):
+                raise RuntimeError({SECRET!r})
+
+        class Client(redis.Redis):
+            connection_pool = property(lambda self: 1 / 0, lambda self, pool: None)
+
+        sys.modules["odd_here.none"] = None
+        sys.modules["odd_here.number"] = sys.modules[5] = 5
+        sys.modules["settings"] = Refuses()
+        half = redis.Redis.__new__(redis.Redis)
+        strange = Client.__new__(Client)
+        client = redis.Redis.from_url({url!r})
+        primary = redis.Sentinel([("192.0.2.1", 26379)]).master_for("primary", password={SECRET!r})
+        app = Flask("here")
+        """,
+    )
+    report = checked(tmp_path, "--app", "odd_here:app")
+    assert [server.split(": ")[0] for server in report["servers"]] == [url]
+    for name in ("half", "strange", "primary"):
+        assert any(f"odd_here:{name}" in line for line in report["unseen"]), name
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

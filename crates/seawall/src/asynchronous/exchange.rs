@@ -12,6 +12,7 @@ use super::park::{self, Acquired, sleep_until};
 use super::replies::Replies;
 use super::runtime;
 use super::shared::{NotTaken, Shared, Ticket, Waiter};
+use super::silence::Patience;
 use crate::clock;
 use crate::error::Error;
 use crate::link::call::{Again, Call};
@@ -209,7 +210,7 @@ async fn submit(
         let shared = match acquired {
             Acquired::Own(lent) => {
                 let established = lent.established;
-                let shared = Shared::put_up(link, lent, call.silence_max())
+                let shared = Shared::put_up(link, lent, Patience::of(call.conduct()))
                     .map_err(|error| no_driver(call, &error))?;
                 board.put(Arc::clone(&shared));
                 link.decide(|ledger, now| ledger.shared_up(now, established));

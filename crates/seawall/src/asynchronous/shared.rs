@@ -22,6 +22,7 @@ use super::exchange::{End, examine};
 use super::own::Breath;
 use super::replies::Replies;
 use super::runtime::{self, Bell, Turns, Watched, Woken};
+use super::silence::Patience;
 use crate::clock;
 use crate::command::Nature;
 use crate::fork;
@@ -48,10 +49,9 @@ pub(super) struct Shared {
     room: Turns,
     pub(super) established: Moment,
     pub(super) server: Server,
-    link: Weak<Link>,
+    pub(super) link: Weak<Link>,
     generation: u64,
-    /// Silence that lasts so long condemns it.
-    pub(super) silence_max: Duration,
+    pub(super) patience: Patience,
     /// It takes no more requests, and ends once nobody waits for an answer on it. Set under the lock.
     retired: AtomicBool,
     /// Rung where a call without a task is to be looked at earlier than all others.
@@ -75,6 +75,8 @@ pub(super) struct State {
     pub(super) last_replied: Moment,
     /// When it was last seen to move, though nothing was heard.
     pub(super) last_moved: Moment,
+    /// When the peer's host was last seen to acknowledge something, or all.
+    pub(super) last_acknowledged: Moment,
     /// The overdue request that looks often what a probe found.
     pub(super) watcher: Option<u64>,
     /// Callers who wait until less is to be written.
@@ -167,7 +169,7 @@ impl Shared {
     pub(super) fn put_up(
         link: &Arc<Link>,
         mut lent: Lent<Box<Live>>,
-        silence_max: Duration,
+        patience: Patience,
     ) -> io::Result<Arc<Self>> {
         let watched = match Watched::new(&lent.connection) {
             Ok(watched) => watched,
@@ -185,7 +187,7 @@ impl Shared {
             server: lent.connection.server.clone(),
             link: Arc::downgrade(link),
             generation: fork::generation(),
-            silence_max,
+            patience,
             retired: AtomicBool::new(false),
             state: Mutex::new(State {
                 lent: Some(lent),
@@ -195,6 +197,7 @@ impl Shared {
                 last_heard: clock::now(),
                 last_replied: Moment::ORIGIN,
                 last_moved: Moment::ORIGIN,
+                last_acknowledged: Moment::ORIGIN,
                 watcher: None,
                 waiting: 0,
                 rung: false,
@@ -250,10 +253,14 @@ impl Shared {
             if self.retired.load(Ordering::Relaxed) {
                 return Err((NotTaken::Over, caller));
             }
-            if state.is_dead(wanted.now, self.silence_max) {
+            let overdue_after = self.patience.overdue_after;
+            if state.forsaken_since(wanted.now, overdue_after).is_some() {
                 drop(state);
-                self.abandon();
-                return Err((NotTaken::Over, caller));
+                if self.is_forsaken(wanted.now) {
+                    self.abandon();
+                    return Err((NotTaken::Over, caller));
+                }
+                state = self.lock();
             }
             let state = &mut *state;
             let Some(lent) = state.lent.as_mut() else {

@@ -6,7 +6,27 @@ use seawall_model::Moment;
 
 use super::asked::Asked;
 use super::shared::{Shared, State};
-use crate::link::call::Call;
+use crate::link::call::{Call, Conduct};
+use crate::link::shared::Link;
+
+/// How long its silence is borne.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// What lasts so long is looked into.
+    pub(super) overdue_after: Duration,
+    /// What lasts so long is enough by itself.
+    pub(super) silence_max: Duration,
+}
+
+impl Patience {
+    /// Silence that lasts as long as calls usually may take shows that a connection is dead.
+    pub(super) fn of(conduct: &Conduct) -> Self {
+        Self {
+            overdue_after: conduct.overdue_after,
+            silence_max: conduct.deadline,
+        }
+    }
+}
 
 /// Why a connection is of no more use to a call whose deadline has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +51,7 @@ impl Vain {
         now: Moment,
     ) -> bool {
         let had_its_time = !call.is_hasty(sent_at) && call.overdue_at(sent_at) <= now;
-        let lasts = |since| now.since(since) >= shared.silence_max;
+        let lasts = |since| now.since(since) >= shared.patience.silence_max;
         let since = match self {
             Self::Alone => return true,
             // A probe that is answered says nothing against a connection over which something comes.
@@ -42,13 +62,7 @@ impl Vain {
         if now < call.overdue_at(since) {
             return false;
         }
-        // Nobody may have the time to find out, if all are in a hurry: each asks, and the next one has the answer.
-        let served = call.link.ledger().served_after(since);
-        if !served && let Some(loss) = shared.loss_if_abandoned(now) {
-            call.link
-                .decide(|ledger, now| ledger.overdue(now, since, loss.cause));
-        }
-        served && shared.is_silent_since(since)
+        shared.is_shown_dead(call.link, since, now)
     }
 }
 
@@ -62,25 +76,23 @@ impl State {
     /// It may drain what is written to it, and be slow, or something may have come that its driver had no time to read
     /// yet.
     fn look(&mut self, now: Moment) {
-        if let Some(lent) = &mut self.lent
-            && (lent.connection.is_draining() || lent.connection.has_news())
-        {
+        let Some(lent) = &mut self.lent else {
+            return;
+        };
+        if lent.connection.is_draining() || lent.connection.has_news() {
             self.last_moved = now;
+        }
+        if lent.connection.is_acknowledged() {
+            self.last_acknowledged = now;
         }
     }
 
-    /// Whether it has been silent for so long under a request whose caller has gone: nobody may be left who would find that
-    /// out at his deadline.
-    pub(super) fn is_dead(&mut self, now: Moment, silence_max: Duration) -> bool {
-        let lasts = |state: &Self| {
-            let since = state.silent_since();
-            since.is_some_and(|since| now.since(since) >= silence_max)
-        };
-        if !lasts(self) || !self.asked[0].caller.is_gone() {
-            return false;
-        }
-        self.look(now);
-        lasts(self)
+    /// Since when, if it has been silent for so long under a request whose caller has gone: nobody may be left who would find
+    /// that out at his deadline.
+    pub(super) fn forsaken_since(&self, now: Moment, overdue_after: Duration) -> Option<Moment> {
+        let since = self.silent_since()?;
+        let forsaken = now.since(since) >= overdue_after && self.asked[0].caller.is_gone();
+        forsaken.then_some(since)
     }
 }
 
@@ -94,6 +106,46 @@ impl Shared {
     /// Looks whether it is silent after all.
     pub(super) fn look(&self, now: Moment) {
         self.lock().look(now);
+    }
+
+    /// Whether it is given up, which has been silent for a while, before another request joins it.
+    pub(super) fn is_forsaken(&self, now: Moment) -> bool {
+        let since = {
+            let mut state = self.lock();
+            state.look(now);
+            state.forsaken_since(now, self.patience.overdue_after)
+        };
+        let (Some(since), Some(link)) = (since, self.link.upgrade()) else {
+            return false;
+        };
+        if now.since(since) < self.patience.silence_max {
+            return self.is_shown_dead(&link, since, now);
+        }
+        self.ask_elsewhere(&link, since, now);
+        true
+    }
+
+    /// Whether its silence since then shows that it is dead: the server answered what was sent elsewhere since, and has
+    /// not even acknowledged what was sent here. A server that has may be at work on it, or hold it back (CLIENT PAUSE).
+    fn is_shown_dead(&self, link: &Link, since: Moment, now: Moment) -> bool {
+        let served = link.ledger().served_after(since);
+        if !served {
+            // Nobody may have the time to find out, if all are in a hurry: each asks, and the next one has the answer.
+            self.ask_elsewhere(link, since, now);
+        }
+        served && self.is_silent_since(since) && self.is_unacknowledged(now)
+    }
+
+    /// Has the server asked over another connection whether it is there.
+    fn ask_elsewhere(&self, link: &Link, since: Moment, now: Moment) {
+        if let Some(loss) = self.loss_if_abandoned(now) {
+            link.decide(|ledger, now| ledger.overdue(now, since, loss.cause));
+        }
+    }
+
+    /// Whether the peer's host has acknowledged nothing for as long as any reply has, by the looks that were taken.
+    fn is_unacknowledged(&self, now: Moment) -> bool {
+        now.since(self.lock().last_acknowledged) >= self.patience.overdue_after
     }
 
     /// Whether nothing has come since then, read or unread.

@@ -331,9 +331,9 @@ impl<'a> Call<'a> {
         self.deadline.overdue_at(since, self.conduct.overdue_after)
     }
 
-    /// Silence that lasts as long as calls usually may take shows that a connection is dead.
-    pub(crate) fn silence_max(&self) -> Duration {
-        self.conduct.deadline
+    /// How its client treats its calls.
+    pub(crate) fn conduct(&self) -> &'a Conduct {
+        self.conduct
     }
 
     /// Whether it has less time for its reply than calls usually have: its caller gave it less, or it was sent late.

@@ -43,6 +43,8 @@ pub(crate) struct Live {
     reset: bool,
     /// The most bytes that were known to have reached the peer's kernel.
     arrived: u64,
+    /// What the peer's host had acknowledged when that was last asked.
+    acknowledged: u64,
     /// More had, when that was last looked at.
     draining: bool,
 }
@@ -67,6 +69,7 @@ impl Live {
             patience: Patience::default(),
             reset: false,
             arrived: 0,
+            acknowledged: 0,
             draining: false,
         }
     }
@@ -129,6 +132,15 @@ impl Live {
         self.draining = large && arrived > self.arrived;
         self.arrived = self.arrived.max(arrived);
         self.draining
+    }
+
+    /// Whether the peer's host has said that it has all that was written, or more of it than when this was last asked.
+    pub(crate) fn is_acknowledged(&mut self) -> bool {
+        let held = unacknowledged(self.stream.fd());
+        let arrived = self.state.bytes_out().saturating_sub(held as u64);
+        let more = arrived > self.acknowledged;
+        self.acknowledged = self.acknowledged.max(arrived);
+        more || held == 0
     }
 
     /// Whether something came, or it ended, and nobody has read that yet.

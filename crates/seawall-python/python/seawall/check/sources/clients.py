@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from types import ModuleType
 from typing import Any
 
 import redis
@@ -26,6 +27,12 @@ def pool_of(thing: Any) -> Any:
 def bring(world: World, client: Any, where: str, uses: Iterable[str]) -> None:
     """Brings a client's or a pool's settings in: once for each thing that they are used for."""
     pool = pool_of(client)
+    if pool is None:
+        world.unseen.append(f"{where}: it has no pool of connections")
+        return
+    if hasattr(pool, "sentinel_manager"):
+        world.unseen.append(f"the server of {where}, which Sentinels name: --app with a client of its own, or its URL")
+        return
     if not uses and any(pool is known for known in world.pools):
         return
     world.pools.append(pool)
@@ -53,7 +60,11 @@ def bring_globals(world: World, module: str) -> bool:
     """Brings in what stands in the modules of an application; whether there is something."""
     found = list(_globals(module))
     for where, client in found:
-        bring(world, client, where, ())
+        try:
+            bring(world, client, where, ())
+        except Exception as error:
+            # Somebody's own class, or one that is half made.
+            world.unseen.append(f"{where}: it cannot be looked at ({type(error).__name__})")
     return bool(found)
 
 
@@ -61,8 +72,11 @@ def _globals(module: str) -> Iterator[tuple[str, Any]]:
     """Each with its name where it is made, as far as that can be seen: in the module that was imported first."""
     package = module.partition(".")[0]
     for name, loaded in list(sys.modules.items()):
+        # Anything may stand there; what is no module is not asked.
+        if not isinstance(name, str) or not issubclass(type(loaded), ModuleType):
+            continue
         if name.partition(".")[0] == package or is_of_the_application(loaded):
-            for key, value in list(vars(loaded).items()):
+            for key, value in list(object.__getattribute__(loaded, "__dict__").items()):
                 # Not isinstance(): it asks things that stand for others, which may be nowhere now.
                 if issubclass(type(value), _KINDS):
                     yield f"{name}:{key}", value

@@ -58,8 +58,8 @@ def _is_the_applications(file: str) -> bool:
 
 def is_of_the_application(module: Any) -> bool:
     """Whether a module lies in this folder, in which the application is run, or below it."""
-    file = getattr(module, "__file__", None) or "<"
-    return _is_the_applications(file) and os.path.abspath(file).startswith(os.path.join(os.getcwd(), ""))
+    file = module.__dict__.get("__file__")
+    return isinstance(file, str) and _is_the_applications(file) and os.path.abspath(file).startswith(os.path.join(os.getcwd(), ""))
 
 
 def _is_name(words: Any) -> bool:
