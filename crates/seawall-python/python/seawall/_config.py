@@ -69,7 +69,6 @@ OBJECTS = {
     "connection_class": "a class of connections",
     "redis_connect_func": "a function",
     "event_dispatcher": "an EventDispatcher",
-    "cache": "a cache",
     "cache_config": "a CacheConfig",
     "cache_factory": "a CacheFactory",
     "driver_info": "a DriverInfo",
