@@ -88,6 +88,22 @@ def test_an_outage_is_told_from_its_start_to_its_end(server, heard, caplog) -> N
     assert record.levelno == logging.WARNING and record.seawall.facts["restarted"] == "yes"  # type: ignore[attr-defined]
 
 
+def test_each_client_tells_what_became_of_its_calls(server, heard, caplog) -> None:
+    caplog.set_level(logging.INFO, logger="seawall")
+    # Two that share what they know of the server, and no connections.
+    idle, busy = client(server, deadline=1.0), client(server, deadline=2.0)
+    for one in (idle, busy):
+        one.ping()
+    server.kill()
+    for _ in range(2):
+        with pytest.raises(redis.RedisError):
+            busy.get("a")
+    server.start()
+    assert until(lambda: names(heard, at(server)).count("outage.end") == 2)
+    lines = [record.getMessage() for record in caplog.records if record.getMessage().startswith("outage.end")]
+    assert sorted(re.search(r"failed=\d+", line)[0] for line in lines) == ["failed=0", "failed=2"]  # type: ignore[index]
+
+
 def test_retries_are_told_with_their_number_and_a_storm_of_them_once_a_second(server, heard, caplog) -> None:
     caplog.set_level(logging.INFO, logger="seawall")
     r = client(server, deadline=5.0, retry_budget=100, attempts=10)

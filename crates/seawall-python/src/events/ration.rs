@@ -1,4 +1,4 @@
-//! One line a second of each name, endpoint and cause; the engine's own log does the same for Rust.
+//! One line a second of each name, endpoint and cause, and a few more of an outage's end; the engine's own log does the same for Rust.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,6 +8,8 @@ use seawall::{Cause, Moment};
 use super::told::Told;
 
 const EVERY: Duration = Duration::from_secs(1);
+/// Clients of one server with settings of their own each tell what became of their calls in an outage, all at its end.
+const ENDS: u8 = 8;
 /// Beyond so many all is forgotten, and told anew: endpoints come and go.
 const KNOWN_MAX: usize = 4_096;
 
@@ -16,6 +18,8 @@ pub(super) struct Ration(HashMap<(&'static str, Box<str>, Option<Cause>), Portio
 
 struct Portion {
     told: Moment,
+    /// Lines that may follow in the same second.
+    left: u8,
     suppressed: u64,
 }
 
@@ -26,10 +30,15 @@ impl Ration {
         let key = (told.name, told.endpoint.clone(), told.cause);
         if let Some(portion) = self.0.get_mut(&key) {
             if now.since(portion.told) < EVERY {
-                portion.suppressed += 1;
-                return None;
+                let Some(left) = portion.left.checked_sub(1) else {
+                    portion.suppressed += 1;
+                    return None;
+                };
+                portion.left = left;
+                return Some(0);
             }
             portion.told = now;
+            portion.left = more(told);
             return Some(std::mem::take(&mut portion.suppressed));
         }
         if self.0.len() >= KNOWN_MAX {
@@ -37,9 +46,17 @@ impl Ration {
         }
         let portion = Portion {
             told: now,
+            left: more(told),
             suppressed: 0,
         };
         self.0.insert(key, portion);
         Some(0)
+    }
+}
+
+fn more(told: &Told) -> u8 {
+    match told.name {
+        "outage.end" => ENDS - 1,
+        _ => 0,
     }
 }
