@@ -2,8 +2,8 @@
 //! not go well is in `seawall/_guard.py`.
 //!
 //! What a call costs while all is well: `enter` answers a small number without a lock or a look at the clock, and `done`
-//! takes it back. Everything else has a [`Ticket`], which comes back by itself if an exception out of a signal's handler
-//! strikes between two lines of Python.
+//! takes it back; [`Guarded::run`] does both, and the number stays here. Everything else has a [`Ticket`], which comes back by
+//! itself if an exception out of a signal's handler strikes between two lines of Python.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -278,12 +278,19 @@ impl Guard {
 #[pymethods]
 impl Guarded {
     #[new]
-    fn new(function: Py<PyAny>, guard: Py<Guard>, hands: Py<PyAny>) -> Self {
-        Self {
+    fn new(
+        py: Python<'_>,
+        function: Py<PyAny>,
+        guard: Py<Guard>,
+        hands: Py<PyAny>,
+    ) -> PyResult<Self> {
+        // Known before a call needs it: none is to fail for that, as the interpreter ends.
+        coroutine(py)?;
+        Ok(Self {
             function,
             guard,
             hands,
-        }
+        })
     }
 
     /// Calls the function if it may be called.

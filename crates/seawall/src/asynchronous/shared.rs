@@ -250,9 +250,6 @@ impl Shared {
     ) -> Result<u64, (NotTaken, C)> {
         let (id, rung, sooner) = {
             let mut state = self.lock();
-            if self.retired.load(Ordering::Relaxed) {
-                return Err((NotTaken::Over, caller));
-            }
             let overdue_after = self.patience.overdue_after;
             if state.forsaken_since(wanted.now, overdue_after).is_some() {
                 drop(state);
@@ -261,6 +258,9 @@ impl Shared {
                     return Err((NotTaken::Over, caller));
                 }
                 state = self.lock();
+            }
+            if self.retired.load(Ordering::Relaxed) {
+                return Err((NotTaken::Over, caller));
             }
             let state = &mut *state;
             let Some(lent) = state.lent.as_mut() else {

@@ -31,7 +31,7 @@ def bring(world: World, client: Any, where: str, uses: Iterable[str]) -> None:
         world.unseen.append(f"{where}: it has no pool of connections")
         return
     if hasattr(pool, "sentinel_manager"):
-        world.unseen.append(f"the server of {where}, which Sentinels name: --app with a client of its own, or its URL")
+        world.unseen.append(f"the server of {where}: Sentinels know its address, and they are not asked; give its URL")
         return
     if not uses and any(pool is known for known in world.pools):
         return

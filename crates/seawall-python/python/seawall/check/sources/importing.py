@@ -58,7 +58,8 @@ def _is_the_applications(file: str) -> bool:
 
 def is_of_the_application(module: Any) -> bool:
     """Whether a module lies in this folder, in which the application is run, or below it."""
-    file = module.__dict__.get("__file__")
+    # As it is: a module that loads itself when it is asked for something is left alone.
+    file = object.__getattribute__(module, "__dict__").get("__file__")
     return isinstance(file, str) and _is_the_applications(file) and os.path.abspath(file).startswith(os.path.join(os.getcwd(), ""))
 
 
