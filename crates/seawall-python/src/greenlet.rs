@@ -11,7 +11,7 @@ use std::time::Duration;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyModule, PyTuple};
+use pyo3::types::{PyDict, PyTuple};
 use rustix::event::{PollFd, Timespec, poll};
 use seawall::Moment;
 use seawall::blocking::{Ground, Interest, Interrupted};
@@ -45,14 +45,18 @@ pub(crate) fn is_one(py: Python<'_>) -> PyResult<bool> {
 
 /// Asked at each call, since a process may be patched at any time; its sockets are looked into when they have changed.
 fn hubs(py: Python<'_>) -> PyResult<Option<&'static Hubs>> {
-    static SOCKET: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
+    /// The names of the module of sockets.
+    static SOCKET: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
     /// The address of the class of sockets that was looked into last. It is kept alive.
     static SEEN: AtomicUsize = AtomicUsize::new(0);
     if let Some(hubs) = HUBS.get(py) {
         return Ok(Some(hubs));
     }
-    let socket = SOCKET.get_or_try_init(py, || py.import("socket").map(Bound::unbind))?;
-    let class = socket.bind(py).getattr(intern!(py, "socket"))?;
+    let names = || PyResult::Ok(py.import("socket")?.dict().unbind());
+    let socket = SOCKET.get_or_try_init(py, names)?.bind(py);
+    let Some(class) = socket.get_item(intern!(py, "socket"))? else {
+        return Ok(None);
+    };
     let address = class.as_ptr() as usize;
     if SEEN.load(Ordering::Relaxed) == address {
         return Ok(None);

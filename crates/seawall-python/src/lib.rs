@@ -8,6 +8,7 @@ mod aio;
 mod attempts;
 mod calls;
 mod command_line;
+mod direct;
 mod doctor;
 mod events;
 mod greenlet;
@@ -41,6 +42,8 @@ fn _ext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<guard::Ticket>()?;
     module.add_class::<guard::Notice>()?;
     module.add_function(wrap_pyfunction!(trouble::install, module)?)?;
+    module.add_function(wrap_pyfunction!(direct::install_direct, module)?)?;
+    module.add_function(wrap_pyfunction!(direct::run_directly, module)?)?;
     module.add_function(wrap_pyfunction!(trouble::refused, module)?)?;
     module.add_function(wrap_pyfunction!(pack::pack, module)?)?;
     module.add_function(wrap_pyfunction!(many::answers, module)?)?;

@@ -35,9 +35,10 @@ impl Default for Desk {
 }
 
 thread_local! {
+    #[expect(clippy::vec_box, reason = "one is of 300 bytes, and is moved several times a call")]
     /// The buffers of calls that have ended. A call inside a call (a finalizer makes one), or of another greenlet
     /// meanwhile, has others.
-    static DESKS: RefCell<Vec<Desk>> = const { RefCell::new(Vec::new()) };
+    static DESKS: RefCell<Vec<Box<Desk>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// As many buffers are kept for a thread: so many greenlets are usually under way at once on a busy one.
@@ -50,12 +51,12 @@ const LARGE: usize = 4 * 1024 * 1024;
 /// The room of the others.
 const SMALL: usize = 64 * 1024;
 
-fn desk() -> Desk {
+fn desk() -> Box<Desk> {
     let desk = DESKS.with(|desks| desks.borrow_mut().pop());
     desk.unwrap_or_default()
 }
 
-fn put_back(desk: Desk) {
+fn put_back(desk: Box<Desk>) {
     DESKS.with(|desks| {
         let mut desks = desks.borrow_mut();
         let room = desk.cmd.room() + desk.batch.room() + desk.frames.room();
@@ -104,7 +105,7 @@ impl Link {
 
     /// Runs one command and returns its reply; `NotImplemented` for one that needs a connection of its own.
     #[pyo3(signature = (args, codec, decode, within))]
-    fn execute<'py>(
+    pub(crate) fn execute<'py>(
         &self,
         py: Python<'py>,
         args: &Bound<'py, PyTuple>,
@@ -116,7 +117,8 @@ impl Link {
         let mut desk = desk();
         desk.cmd.clear();
         pack::words(&mut desk.cmd, args, codec)?;
-        if desk.cmd.name().eq_ignore_ascii_case("HIMPORT") {
+        let name = desk.cmd.get(0).unwrap_or_default();
+        if name.eq_ignore_ascii_case(b"HIMPORT") {
             // What it prepares stays with one connection, and no server of the facts' knows it yet.
             put_back(desk);
             return Ok(py.NotImplemented().into_bound(py));
@@ -126,7 +128,7 @@ impl Link {
         let footing = Footing::here(py)?;
         let client = self.client_on(&footing, within);
         let outcome = footing.run(py, || {
-            let Desk { cmd, frames, .. } = &mut desk;
+            let Desk { cmd, frames, .. } = &mut *desk;
             client.exchange(cmd, frames)
         });
         let answered = outcome.is_ok();
@@ -161,7 +163,7 @@ impl Link {
         let codec = codec.get();
         let within = within.map(span).transpose()?;
         let mut desk = desk();
-        let Desk { cmd, batch, .. } = &mut desk;
+        let Desk { cmd, batch, .. } = &mut *desk;
         if !many::fill(batch, cmd, commands, codec)? {
             put_back(desk);
             return Ok(py.NotImplemented().into_bound(py));
@@ -170,7 +172,7 @@ impl Link {
         let footing = Footing::here(py)?;
         let client = self.client_on(&footing, within);
         let outcome = footing.run(py, || {
-            let Desk { batch, frames, .. } = &mut desk;
+            let Desk { batch, frames, .. } = &mut *desk;
             if transaction {
                 client.exchange_transaction(batch, frames)
             } else {

@@ -85,10 +85,24 @@ pub(crate) fn build<'py>(
     codec: &Codec,
     decode: bool,
 ) -> Result<PyResult<Built<'py>>, WireError> {
+    let decode = decode && codec.decode;
+    if let Some(content) = string(frame) {
+        // Most replies are one.
+        let value = if decode {
+            codec.text(py, content)
+        } else {
+            bytes_of(py, content)
+        };
+        return Ok(value.map(|value| Built {
+            value,
+            push: false,
+            errors: false,
+        }));
+    }
     let mut builder = Builder {
         py,
         codec,
-        decode: decode && codec.decode,
+        decode,
         open: Vec::new(),
         done: None,
         failed: None,
@@ -111,6 +125,22 @@ pub(crate) fn build<'py>(
         }),
     })
 }
+
+/// What stands in a whole frame that is a string of known length.
+fn string(frame: &[u8]) -> Option<&[u8]> {
+    let [b'$', b'0'..=b'9', ..] = frame else {
+        return None;
+    };
+    let head = frame
+        .iter()
+        .take(LENGTH_MAX)
+        .position(|&byte| byte == b'\n')?
+        + 1;
+    frame.get(head..frame.len() - 2)
+}
+
+/// A length's digits, and what stands before and behind them.
+const LENGTH_MAX: usize = 23;
 
 /// An aggregate that is not whole yet.
 enum Open<'py> {

@@ -73,8 +73,12 @@ impl Cmd {
 
     /// The command's first word, as written; for logs and errors.
     pub fn name(&self) -> Cow<'_, str> {
-        self.get(0)
-            .map_or(Cow::Borrowed(""), String::from_utf8_lossy)
+        let name = self.get(0).unwrap_or_default();
+        // Of the two this is the quick one.
+        match std::str::from_utf8(name) {
+            Ok(name) => Cow::Borrowed(name),
+            Err(_) => String::from_utf8_lossy(name),
+        }
     }
 
     /// How many words it has, its name included.

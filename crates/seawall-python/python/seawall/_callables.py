@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import types
 from typing import Any
 
 
@@ -16,3 +17,19 @@ def is_async(function: Any) -> bool:
 def is_generator(function: Any) -> bool:
     """Whether its work is done while what it returns is iterated, outside of the call."""
     return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+
+
+def is_of(module: types.ModuleType, function: Any) -> bool:
+    """Whether it is the module's own, and not somebody's wrapper around that."""
+    return (
+        isinstance(function, types.FunctionType)
+        and function.__globals__ is vars(module)
+        and not hasattr(function, "__wrapped__")
+    )
+
+
+def unwrapped(module: types.ModuleType, function: Any) -> Any:
+    """The module's own function within wrappers that tell what they wrap; ``None`` if there is none."""
+    while function is not None and not is_of(module, function):
+        function = getattr(function, "__wrapped__", None)
+    return function

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from redis.observability import recorder
 from redis.observability.providers import get_observability_instance
 
-from . import _deadline, _ext
-
-_instance = get_observability_instance()
+#: Where it shows that somebody counts: `src/direct.rs` looks there too.
+RECORDER = vars(recorder)
+PROVIDERS = get_observability_instance()
 
 
 def on() -> bool:
     """Whether anybody counts."""
-    return recorder._metrics_collector is not None or _instance._provider_manager is not None
+    return recorder._metrics_collector is not None or PROVIDERS._provider_manager is not None
 
 
-def execute(link: _ext.Link, args: tuple[Any, ...], codec: _ext.Codec, decode: bool, kwargs: dict[str, Any]) -> Any:
+def execute(run: Callable[..., Any], client: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
     """Runs a plain command, and records as redis-py does how long it took, or how it failed."""
+    kwargs: dict[str, Any] = client.connection_pool.connection_kwargs
     host, port = kwargs.get("host", kwargs.get("path")), kwargs.get("port")
     began = time.monotonic()
     try:
-        response = link.execute(args, codec, decode, _deadline.left())
+        response = run(client, args, options, True)
     except Exception as error:
         recorder.record_error_count(
             server_address=host,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import redis
 import redis.asyncio
-from redis.client import EMPTY_RESPONSE, NEVER_DECODE
+import redis.client
 from redis.connection import ConnectionPool as _ForeignPool
 from redis.event import AfterPooledConnectionsInstantiationEvent, AfterSingleConnectionInstantiationEvent, ClientType
 from redis.maint_notifications import MaintNotificationsConfig
 
-from . import _config, _deadline, _metrics
+from . import _config, _deadline, _ext, _metrics
+from ._callables import unwrapped
 from ._common import Common
 from ._mode import ENGINE, keep_constructors
 from ._signature import takes_what
@@ -87,58 +89,48 @@ class Redis(Common, redis.Redis):
         """
         return PubSub(self.connection_pool, event_dispatcher=self._event_dispatcher, **kwargs)
 
-    def _execute_command(self, *args: Any, **options: Any) -> Any:
-        pool = self.connection_pool
-        kind = type(self)
-        if (
-            self.connection is not None
-            or not isinstance(pool, ConnectionPool)
-            # Somebody reads replies in a way of their own, or watches that.
-            or kind.parse_response is not _PARSE
-            or kind._send_command_parse_response is not _SEND
-            or "parse_response" in self.__dict__
-        ):
-            return super()._execute_command(*args, **options)
-        link = pool._link_known or pool._link()
-        if link is None:
-            return super()._execute_command(*args, **options)
-        codec = pool._codec_known or pool._codec()
-        try:
-            if _metrics.on():
-                response = _metrics.execute(link, args, codec, NEVER_DECODE not in options, pool.connection_kwargs)
-            else:
-                response = link.execute(args, codec, NEVER_DECODE not in options, _deadline.left())
-        except redis.ResponseError:
-            if EMPTY_RESPONSE in options:
-                return options[EMPTY_RESPONSE]
-            raise
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        """As in redis-py: runs a command, and returns its reply."""
+        response = _run_directly(self, args, options, False)
         if response is NotImplemented:
-            # It needs a connection of its own: SELECT, WATCH, MONITOR, ..
+            return super().execute_command(*args, **options)
+        return response
+
+    def _execute_command(self, *args: Any, **options: Any) -> Any:
+        # Who wraps redis-py's `execute_command` has seen the command by now.
+        if _metrics.on():
+            response = _metrics.execute(_run_directly, self, args, options)
+        else:
+            response = _run_directly(self, args, options, True)
+        if response is NotImplemented:
             return super()._execute_command(*args, **options)
-        name, callbacks = args[0], self.response_callbacks
-        # Looked up as it is written first: the dictionary's own `get` turns each name into capitals.
-        callback = _as_written(callbacks, name)
-        if callback is None:
-            if name.isupper():
-                return response
-            callback = callbacks.get(name)
-            if callback is None:
-                return response
-        if options:
-            options.pop(NEVER_DECODE, None)
-            options.pop(EMPTY_RESPONSE, None)
-            options.pop("keys", None)
-        return callback(response, **options)
+        return response
 
 
-_as_written = dict.get
-_PARSE = redis.Redis.parse_response
-_SEND = redis.Redis._send_command_parse_response
+_run_directly = _ext.run_directly
 
 
 if not ENGINE:
     # Of ours only the constructors remain, which make pools that bear our names.
     keep_constructors(Redis)
+else:
+    _ext.install_direct(
+        SimpleNamespace(
+            base=redis.Redis,
+            plain=unwrapped(redis.client, redis.Redis.execute_command),
+            ours=Redis,
+            common=Common,
+            execute=Redis._execute_command,
+            parse=redis.Redis.parse_response,
+            send=redis.Redis._send_command_parse_response,
+            pool=ConnectionPool,
+            recorder=_metrics.RECORDER,
+            providers=_metrics.PROVIDERS,
+            until=_deadline.UNTIL.get,
+            left=_deadline.left,
+            response_error=redis.ResponseError,
+        )
+    )
 
 
 def from_url(url: str, **kwargs: Any) -> Redis:

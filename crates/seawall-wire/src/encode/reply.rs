@@ -130,12 +130,23 @@ pub fn attribute_header(out: &mut Vec<u8>, pairs: usize) {
     header(out, b'|', pairs);
 }
 
+#[inline]
 fn header(out: &mut Vec<u8>, marker: u8, count: usize) {
-    out.push(marker);
-    out.extend_from_slice(itoa::Buffer::new().format(count).as_bytes());
-    out.extend_from_slice(b"\r\n");
+    // Most words are short, and most commands have few.
+    match u8::try_from(count) {
+        Ok(digit @ 0..10) => out.extend_from_slice(&[marker, b'0' + digit, b'\r', b'\n']),
+        Ok(two @ 10..100) => {
+            out.extend_from_slice(&[marker, b'0' + two / 10, b'0' + two % 10, b'\r', b'\n']);
+        }
+        _ => {
+            out.push(marker);
+            out.extend_from_slice(itoa::Buffer::new().format(count).as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
+    }
 }
 
+#[inline]
 fn blob(out: &mut Vec<u8>, marker: u8, content: &[u8]) {
     // A marker, at most 20 digits and two line ends; one growth at most.
     out.reserve(content.len() + 25);

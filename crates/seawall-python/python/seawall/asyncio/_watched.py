@@ -5,26 +5,18 @@ own metrics are recorded inside. Both see each command exactly once, and the com
 from __future__ import annotations
 
 import contextvars
-import types
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import redis.asyncio.client as _redis
 from redis.observability.providers import get_observability_instance
 
+from .._callables import is_of
+
 __all__ = ["StandIn", "is_watched", "PASS"]
 
 _BASE = _redis.Redis
 _METRICS = get_observability_instance()
-
-
-def _is_plain(function: Any) -> bool:
-    """Whether this is redis-py's own method, and not somebody's wrapper around it."""
-    return (
-        isinstance(function, types.FunctionType)
-        and function.__globals__ is vars(_redis)
-        and not hasattr(function, "__wrapped__")
-    )
 
 
 _plain: Any = None
@@ -35,7 +27,7 @@ def is_watched() -> bool:
     global _plain
     now = _BASE.execute_command
     if now is not _plain:
-        if not _is_plain(now):
+        if not is_of(_redis, now):
             return True
         _plain = now
     return _METRICS._provider_manager is not None

@@ -1,0 +1,251 @@
+//! Plain commands of `seawall.Redis`: from the client's method to the engine and back, without a frame of Python's between.
+//!
+//! Most of what a call cost beside its system calls was spent in such frames. Whatever is not plain (somebody wraps redis-py's
+//! methods, reads replies in a way of their own, counts) goes the long way, through Python.
+
+use pyo3::ffi;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyString, PyTuple, PyType};
+
+use crate::calls;
+use crate::link::Link;
+use crate::reply::Codec;
+
+/// What it has to know of Python's: the attributes of what `seawall/client.py` gives at its import.
+#[derive(FromPyObject)]
+pub(crate) struct Theirs {
+    /// redis-py's class of clients, and its method that others wrap, as it was written.
+    base: Py<PyType>,
+    plain: Py<PyAny>,
+    /// Our class of clients, and methods of it: where others stand in their place, those are called.
+    ours: Py<PyType>,
+    common: Py<PyType>,
+    execute: Py<PyAny>,
+    parse: Py<PyAny>,
+    send: Py<PyAny>,
+    /// The class of pools that the engine serves.
+    pool: Py<PyType>,
+    /// Who counts for redis-py's own metrics: names of a module, and an object.
+    recorder: Py<PyDict>,
+    providers: Py<PyAny>,
+    /// Whether there is a deadline of a block, and how much is left to it: both are functions.
+    until: Py<PyAny>,
+    left: Py<PyAny>,
+    response_error: Py<PyAny>,
+}
+
+static THEIRS: PyOnceLock<Theirs> = PyOnceLock::new();
+
+#[pyfunction]
+pub(crate) fn install_direct(py: Python<'_>, theirs: Theirs) {
+    // A second import finds the first one's, which is the same.
+    let _ = THEIRS.set(py, theirs);
+}
+
+/// Runs a plain command, and returns its reply as redis-py makes it; `NotImplemented` where it is redis-py's to do. Once it is
+/// `seen`, whoever wraps redis-py's method or counts has seen it.
+#[pyfunction]
+pub(crate) fn run_directly<'py>(
+    py: Python<'py>,
+    client: &Bound<'py, PyAny>,
+    args: &Bound<'py, PyTuple>,
+    options: &Bound<'py, PyDict>,
+    seen: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    if let Some(theirs) = THEIRS.get(py)
+        && (seen || is_unwatched(client, theirs)?)
+        && let Some(reply) = run(client, theirs, args, options)?
+    {
+        return Ok(reply);
+    }
+    Ok(py.NotImplemented().into_bound(py))
+}
+
+/// Whether nobody stands between redis-py's `execute_command` and the engine who wants to see each command.
+fn is_unwatched(client: &Bound<'_, PyAny>, theirs: &Theirs) -> PyResult<bool> {
+    let py = client.py();
+    let class = client.get_type();
+    if !class.is(&theirs.ours) && !comes_next(&class, theirs) {
+        return Ok(false);
+    }
+    let wrapped = theirs
+        .base
+        .bind(py)
+        .getattr(intern!(py, "execute_command"))?;
+    if !wrapped.is(&theirs.plain) || !has(&class, intern!(py, "_execute_command"), &theirs.execute)?
+    {
+        return Ok(false);
+    }
+    let collector = theirs
+        .recorder
+        .bind(py)
+        .get_item(intern!(py, "_metrics_collector"))?;
+    if collector.is_none_or(|collector| !collector.is_none()) {
+        return Ok(false);
+    }
+    let provider = theirs
+        .providers
+        .bind(py)
+        .getattr(intern!(py, "_provider_manager"))?;
+    Ok(provider.is_none())
+}
+
+/// Whether redis-py's class comes right after ours for a class that was derived: no other's `execute_command` between.
+fn comes_next(class: &Bound<'_, PyType>, theirs: &Theirs) -> bool {
+    let mro = class.mro();
+    let mut after = mro.iter().skip_while(|each| !each.is(&theirs.ours)).skip(1);
+    after.next().is_some_and(|next| next.is(&theirs.common))
+        && after.next().is_some_and(|next| next.is(&theirs.base))
+}
+
+fn has(
+    class: &Bound<'_, PyType>,
+    name: &Bound<'_, PyString>,
+    method: &Py<PyAny>,
+) -> PyResult<bool> {
+    Ok(class.getattr(name)?.is(method))
+}
+
+/// Runs a plain command of a client whose pool is the engine's. `None` where it is redis-py's to do.
+fn run<'py>(
+    client: &Bound<'py, PyAny>,
+    theirs: &Theirs,
+    args: &Bound<'py, PyTuple>,
+    options: &Bound<'py, PyDict>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = client.py();
+    let class = client.get_type();
+    let own = attributes(client)?;
+    // What is not there, or is more than an attribute, is redis-py's to find out.
+    let Some(pool) = own.get_item(intern!(py, "connection_pool"))? else {
+        return Ok(None);
+    };
+    let connection = own.get_item(intern!(py, "connection"))?;
+    if connection.is_none_or(|connection| !connection.is_none())
+        || !pool.is_instance(theirs.pool.bind(py))?
+        // Somebody reads replies in a way of their own, or watches that.
+        || !has(&class, intern!(py, "parse_response"), &theirs.parse)?
+        || !has(&class, intern!(py, "_send_command_parse_response"), &theirs.send)?
+        || own.contains(intern!(py, "parse_response"))?
+    {
+        return Ok(None);
+    }
+    let kept = attributes(&pool)?;
+    let link = known(
+        &pool,
+        &kept,
+        intern!(py, "_link_known"),
+        intern!(py, "_link"),
+    )?;
+    let Ok(link) = link.cast::<Link>() else {
+        return Ok(None);
+    };
+    let codec = known(
+        &pool,
+        &kept,
+        intern!(py, "_codec_known"),
+        intern!(py, "_codec"),
+    )?;
+    let codec = codec.cast::<Codec>()?;
+    // Of a context variable: it runs no Python.
+    let until = theirs.until.bind(py).call0()?;
+    let within = if until.is_none() {
+        None
+    } else {
+        calls::call(theirs.left.bind(py), PyTuple::empty(py), None)?.extract()?
+    };
+    let decode = !options.contains(intern!(py, "NEVER_DECODE"))?;
+    let reply = match link.get().execute(py, args, codec, decode, within) {
+        Ok(reply) => reply,
+        Err(error) => return empty(py, theirs, options, error).map(Some),
+    };
+    if reply.is(py.NotImplemented()) {
+        // It needs a connection of its own: SELECT, WATCH, MONITOR, ..
+        return Ok(None);
+    }
+    let callbacks = match own.get_item(intern!(py, "response_callbacks"))? {
+        Some(callbacks) => callbacks,
+        None => client.getattr(intern!(py, "response_callbacks"))?,
+    };
+    match callback(&callbacks, &args.get_item(0)?)? {
+        None => Ok(Some(reply)),
+        Some(callback) => {
+            for name in [
+                intern!(py, "NEVER_DECODE"),
+                intern!(py, "EMPTY_RESPONSE"),
+                intern!(py, "keys"),
+            ] {
+                if options.contains(name)? {
+                    options.del_item(name)?;
+                }
+            }
+            calls::call(&callback, (reply,), Some(options)).map(Some)
+        }
+    }
+}
+
+/// An object's own attributes, without its class's: a tenth of what it takes to ask for one after the other.
+fn attributes<'py, T>(of: &Bound<'py, T>) -> PyResult<Bound<'py, PyDict>> {
+    #[expect(unsafe_code, reason = "pyo3 has no form of it")]
+    // SAFETY: the object lives as long as the call, and the thread is attached. What is returned is ours, or null with an
+    // exception set.
+    let own = unsafe {
+        let own = ffi::PyObject_GenericGetDict(of.as_ptr(), std::ptr::null_mut());
+        Bound::from_owned_ptr_or_err(of.py(), own)?
+    };
+    Ok(own.cast_into()?)
+}
+
+/// What the pool has found out before, or finds out now.
+fn known<'py>(
+    pool: &Bound<'py, PyAny>,
+    kept: &Bound<'py, PyDict>,
+    name: &Bound<'py, PyString>,
+    find: &Bound<'py, PyString>,
+) -> PyResult<Bound<'py, PyAny>> {
+    match kept.get_item(name)? {
+        Some(known) if !known.is_none() => Ok(known),
+        _ => calls::method(pool, find, PyTuple::empty(pool.py())),
+    }
+}
+
+/// What stands for an error of the server's, where the caller named something.
+fn empty<'py>(
+    py: Python<'py>,
+    theirs: &Theirs,
+    options: &Bound<'py, PyDict>,
+    error: PyErr,
+) -> PyResult<Bound<'py, PyAny>> {
+    match options.get_item(intern!(py, "EMPTY_RESPONSE"))? {
+        Some(empty) if error.is_instance(py, theirs.response_error.bind(py)) => Ok(empty),
+        _ => Err(error),
+    }
+}
+
+/// What redis-py makes of this command's reply, if anything.
+fn callback<'py>(
+    callbacks: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = callbacks.py();
+    // As it is written first: the dictionary's own `get` turns each name into capitals.
+    if let Ok(callbacks) = callbacks.cast::<PyDict>()
+        && let Ok(name) = name.cast::<PyString>()
+    {
+        if let Some(callback) = callbacks.get_item(name)? {
+            return Ok(Some(callback));
+        }
+        if name.to_str().is_ok_and(is_capitals) {
+            return Ok(None);
+        }
+    }
+    let callback = calls::method(callbacks, intern!(py, "get"), (name,))?;
+    Ok(Some(callback).filter(|callback| !callback.is_none()))
+}
+
+fn is_capitals(name: &str) -> bool {
+    name.bytes()
+        .all(|byte| byte.is_ascii() && !byte.is_ascii_lowercase())
+}
