@@ -1,4 +1,4 @@
-//! Plain commands of `seawall.Redis`: from the client's method to the engine and back, without a frame of Python's between.
+//! Plain commands of our two clients: from the client's method to the engine, without a frame of Python's between.
 //!
 //! Most of what a call cost beside its system calls was spent in such frames. Whatever is not plain (somebody wraps redis-py's
 //! methods, reads replies in a way of their own, counts) goes the long way, through Python.
@@ -7,13 +7,14 @@ use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyString, PyTuple, PyType};
+use pyo3::types::{PyBool, PyDict, PyString, PyTuple, PyType};
 
+use crate::aio::{AsyncLink, CallFuture};
 use crate::calls;
 use crate::link::Link;
 use crate::reply::Codec;
 
-/// What it has to know of Python's: the attributes of what `seawall/client.py` gives at its import.
+/// What it has to know of Python's for threads' client: the attributes of what `seawall/client.py` gives at its import.
 #[derive(FromPyObject)]
 pub(crate) struct Theirs {
     /// redis-py's class of clients, and its method that others wrap, as it was written.
@@ -36,12 +37,36 @@ pub(crate) struct Theirs {
     response_error: Py<PyAny>,
 }
 
+/// The same for asyncio's, from `seawall/asyncio/client.py`.
+#[derive(FromPyObject)]
+pub(crate) struct TasksTheirs {
+    /// redis-py's method: where another stands in its place, that is called.
+    parse: Py<PyAny>,
+    pool: Py<PyType>,
+    running: Py<PyAny>,
+    /// A future of asyncio's that was answered with nothing.
+    over: Py<PyAny>,
+    until: Py<PyAny>,
+    left: Py<PyAny>,
+}
+
 static THEIRS: PyOnceLock<Theirs> = PyOnceLock::new();
+static TASKS_THEIRS: PyOnceLock<TasksTheirs> = PyOnceLock::new();
 
 #[pyfunction]
 pub(crate) fn install_direct(py: Python<'_>, theirs: Theirs) {
     // A second import finds the first one's, which is the same.
     let _ = THEIRS.set(py, theirs);
+}
+
+#[pyfunction]
+pub(crate) fn install_direct_tasks(py: Python<'_>, theirs: TasksTheirs) {
+    let _ = TASKS_THEIRS.set(py, theirs);
+}
+
+/// A future that has ended well.
+pub(crate) fn over(py: Python<'_>) -> Option<&Bound<'_, PyAny>> {
+    TASKS_THEIRS.get(py).map(|theirs| theirs.over.bind(py))
 }
 
 /// Runs a plain command, and returns its reply as redis-py makes it; `NotImplemented` where it is redis-py's to do. Once it is
@@ -149,13 +174,7 @@ fn run<'py>(
         intern!(py, "_codec"),
     )?;
     let codec = codec.cast::<Codec>()?;
-    // Of a context variable: it runs no Python.
-    let until = theirs.until.bind(py).call0()?;
-    let within = if until.is_none() {
-        None
-    } else {
-        calls::call(theirs.left.bind(py), PyTuple::empty(py), None)?.extract()?
-    };
+    let within = within(&theirs.until, &theirs.left, py)?;
     let decode = !options.contains(intern!(py, "NEVER_DECODE"))?;
     let reply = match link.get().execute(py, args, codec, decode, within) {
         Ok(reply) => reply,
@@ -184,6 +203,107 @@ fn run<'py>(
             calls::call(&callback, (reply,), Some(options)).map(Some)
         }
     }
+}
+
+/// Begins a plain command of asyncio's client: the future of its reply, of which redis-py's callback is still to make
+/// something. `NotImplemented` where it is redis-py's to do.
+#[pyfunction]
+pub(crate) fn begin_directly<'py>(
+    py: Python<'py>,
+    client: &Bound<'py, PyAny>,
+    args: &Bound<'py, PyTuple>,
+    options: &Bound<'py, PyDict>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let begun = match TASKS_THEIRS.get(py) {
+        Some(theirs) => begin(client, theirs, args, options)?,
+        None => None,
+    };
+    Ok(begun.map_or_else(|| py.NotImplemented().into_bound(py), Bound::into_any))
+}
+
+fn begin<'py>(
+    client: &Bound<'py, PyAny>,
+    theirs: &TasksTheirs,
+    args: &Bound<'py, PyTuple>,
+    options: &Bound<'py, PyDict>,
+) -> PyResult<Option<Bound<'py, CallFuture>>> {
+    let py = client.py();
+    let own = attributes(client)?;
+    let Some(pool) = own.get_item(intern!(py, "connection_pool"))? else {
+        return Ok(None);
+    };
+    let connection = own.get_item(intern!(py, "connection"))?;
+    let single = own.get_item(intern!(py, "single_connection_client"))?;
+    if connection.is_none_or(|connection| !connection.is_none())
+        || single.is_none_or(|single| !single.is(PyBool::new(py, false)))
+        || !pool.is_instance(theirs.pool.bind(py))?
+        // Somebody reads replies in a way of their own.
+        || !has(&client.get_type(), intern!(py, "parse_response"), &theirs.parse)?
+        || own.contains(intern!(py, "parse_response"))?
+    {
+        return Ok(None);
+    }
+    let kept = attributes(&pool)?;
+    let link = link_of_loop(&pool, &kept, theirs)?;
+    let Ok(link) = link.cast::<AsyncLink>() else {
+        return Ok(None);
+    };
+    let codec = known(
+        &pool,
+        &kept,
+        intern!(py, "_codec_known"),
+        intern!(py, "_codec"),
+    )?;
+    let codec = codec.cast_into::<Codec>()?.unbind();
+    let within = within(&theirs.until, &theirs.left, py)?;
+    let decode = !options.contains(intern!(py, "NEVER_DECODE"))?;
+    link.get()
+        .execute(py, args, codec, decode, within)
+        .map(Some)
+}
+
+/// The link of the loop that runs: the pool knows that of the loop that was here last.
+fn link_of_loop<'py>(
+    pool: &Bound<'py, PyAny>,
+    kept: &Bound<'py, PyDict>,
+    theirs: &TasksTheirs,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = pool.py();
+    if let Some(known) = kept.get_item(intern!(py, "_known"))?
+        && let Ok(known) = known.cast::<PyTuple>()
+    {
+        let link = known.get_item(1)?;
+        if let Ok(link) = link.cast::<AsyncLink>()
+            && link.get().is_of_running_loop()
+        {
+            return Ok(link.clone().into_any());
+        }
+        // Neither a reference nor this function runs any Python.
+        let its_loop = known.get_item(0)?.call0()?;
+        if its_loop.is(&theirs.running.bind(py).call0()?) {
+            return Ok(link);
+        }
+    }
+    calls::method(pool, intern!(py, "_link"), PyTuple::empty(py))
+}
+
+/// What redis-py makes of the reply to the command of this name, if anything.
+#[pyfunction]
+pub(crate) fn callback_of<'py>(
+    client: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = client.py();
+    callback(&client.getattr(intern!(py, "response_callbacks"))?, name)
+}
+
+/// What is left to the deadline of the caller's block, if there is one.
+fn within(until: &Py<PyAny>, left: &Py<PyAny>, py: Python<'_>) -> PyResult<Option<f64>> {
+    // Of a context variable: it runs no Python.
+    if until.bind(py).call0()?.is_none() {
+        return Ok(None);
+    }
+    calls::call(left.bind(py), PyTuple::empty(py), None)?.extract()
 }
 
 /// An object's own attributes, without its class's: a tenth of what it takes to ask for one after the other.

@@ -43,7 +43,10 @@ fn _ext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<guard::Notice>()?;
     module.add_function(wrap_pyfunction!(trouble::install, module)?)?;
     module.add_function(wrap_pyfunction!(direct::install_direct, module)?)?;
+    module.add_function(wrap_pyfunction!(direct::install_direct_tasks, module)?)?;
     module.add_function(wrap_pyfunction!(direct::run_directly, module)?)?;
+    module.add_function(wrap_pyfunction!(direct::begin_directly, module)?)?;
+    module.add_function(wrap_pyfunction!(direct::callback_of, module)?)?;
     module.add_function(wrap_pyfunction!(trouble::refused, module)?)?;
     module.add_function(wrap_pyfunction!(pack::pack, module)?)?;
     module.add_function(wrap_pyfunction!(many::answers, module)?)?;

@@ -95,6 +95,13 @@ pub(crate) struct AsyncLink {
     executor: Py<Executor>,
 }
 
+impl AsyncLink {
+    /// Whether it is surely its loop that runs on this thread.
+    pub(crate) fn is_of_running_loop(&self) -> bool {
+        self.executor.get().is_resuming()
+    }
+}
+
 #[pymethods]
 impl AsyncLink {
     /// A link for a URL, with settings by their names on top.
@@ -118,7 +125,7 @@ impl AsyncLink {
 
     /// Begins one command: the future of its reply, which is `NotImplemented` for one that needs a connection of its own.
     #[pyo3(signature = (args, codec, decode, within))]
-    fn execute<'py>(
+    pub(crate) fn execute<'py>(
         &self,
         py: Python<'py>,
         args: &Bound<'py, PyTuple>,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 import warnings
-from asyncio import get_running_loop
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import redis
 import redis.asyncio
@@ -14,7 +14,7 @@ from redis.asyncio.connection import ConnectionPool as _ForeignPool
 from redis.client import EMPTY_RESPONSE, NEVER_DECODE
 from redis.maint_notifications import MaintNotificationsConfig
 
-from .. import _config, _deadline, _trace
+from .. import _config, _deadline, _ext, _trace
 from .._common import Common
 from .._mode import ENGINE, keep_constructors
 from ._watched import PASS, StandIn, is_watched
@@ -23,9 +23,6 @@ from .pool import ConnectionPool
 from .pubsub import PubSub
 
 __all__ = ["Redis", "from_url"]
-
-_UNTIL = _deadline.UNTIL
-_as_written: Any = dict.get
 
 
 class Redis(Common, redis.asyncio.Redis):  # type: ignore[misc]  # two of its own bases disagree
@@ -133,26 +130,9 @@ class Redis(Common, redis.asyncio.Redis):  # type: ignore[misc]  # two of its ow
 
     async def _run(self, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         # Most of what a call costs is spent here: 50 ns are a hundredth of it.
-        pool: Any = self.connection_pool
-        try:
-            known = pool._known
-        except AttributeError:
-            known = None
-        if known is not None and known[0]() is get_running_loop():
-            link = known[1]
-        else:
-            link = _link_of(pool)
-        if (
-            link is None
-            or self.connection is not None
-            or self.single_connection_client
-            # Somebody reads replies in a way of their own.
-            or type(self).parse_response is not _PARSE
-            or "parse_response" in self.__dict__
-        ):
+        call = _begin(self, args, options)
+        if call is NotImplemented:
             return await super().execute_command(*args, **options)
-        within = None if _UNTIL.get() is None else _deadline.left()
-        call = link.execute(args, pool._codec_known or pool._codec(), NEVER_DECODE not in options, within)
         try:
             await call
             response = call.result()
@@ -169,15 +149,9 @@ class Redis(Common, redis.asyncio.Redis):  # type: ignore[misc]  # two of its ow
         if response is NotImplemented:
             # It needs a connection of its own: SELECT, WATCH, MONITOR, ..
             return await self._run_apart(args, options)
-        name, callbacks = args[0], self.response_callbacks
-        # Looked up as it is written first: the dictionary's own `get` turns each name into capitals.
-        callback = _as_written(callbacks, name)
+        callback = _callback_of(self, args[0])
         if callback is None:
-            if name.isupper():
-                return response
-            callback = callbacks.get(name)
-            if callback is None:
-                return response
+            return response
         if options:
             options.pop(NEVER_DECODE, None)
             options.pop(EMPTY_RESPONSE, None)
@@ -192,12 +166,31 @@ def _link_of(pool: Any) -> Any:
     return pool._link() if isinstance(pool, ConnectionPool) else None
 
 
-_PARSE = redis.asyncio.Redis.parse_response
+def _over() -> asyncio.Future[None]:
+    """A future that has ended well, of no loop."""
+    over: asyncio.Future[None] = asyncio.Future(loop=cast(Any, SimpleNamespace(get_debug=lambda: False)))
+    over.set_result(None)
+    return over
+
+
+_begin = _ext.begin_directly
+_callback_of = _ext.callback_of
 
 
 if not ENGINE:
     # Of ours only the constructors remain, which make pools that bear our names.
     keep_constructors(Redis)
+else:
+    _ext.install_direct_tasks(
+        SimpleNamespace(
+            parse=redis.asyncio.Redis.parse_response,
+            pool=ConnectionPool,
+            running=asyncio.get_running_loop,
+            over=_over(),
+            until=_deadline.UNTIL.get,
+            left=_deadline.left,
+        )
+    )
 
 
 def from_url(url: str, **kwargs: Any) -> Redis:
