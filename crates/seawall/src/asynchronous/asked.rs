@@ -97,6 +97,8 @@ pub(super) struct Asked {
     pub(super) taken: Replies,
     pub(super) sent_at: Moment,
     pub(super) access: Access,
+    /// It need not wait on a connection that is set aside.
+    pub(super) leaves: bool,
     /// When somebody is to look what became of it, if its caller does not do so himself.
     pub(super) look_at: Moment,
     pub(super) caller: Caller,
@@ -168,18 +170,27 @@ impl Mourners {
     }
 
     pub(super) fn tell(self, loss: &Loss) {
-        let mut trail = self.trail.into_iter();
         let any_bulky = self.asked.iter().any(|asked| asked.bulky);
         // What was given up for its silence says something of the server, and that is every request's own trouble.
         let ended = !matches!(loss.close, Close::Abandoned | Close::Ours);
         // A reply that is too large is the oldest one's.
         let for_another = ended || loss.cause == Cause::ReplyTooLarge;
+        self.tell_each(loss, any_bulky, |place| for_another && place > 0);
+    }
+
+    /// They leave a connection that lives on, for the writes before them.
+    pub(super) fn tell_left(self, loss: &Loss) {
+        self.tell_each(loss, true, |_| true);
+    }
+
+    fn tell_each(self, loss: &Loss, any_bulky: bool, was_anothers: impl Fn(usize) -> bool) {
+        let mut trail = self.trail.into_iter();
         for (place, asked) in self.asked.into_iter().enumerate() {
             let trail = trail.by_ref().take(asked.parts()).collect();
             let lost = Box::new(Lost {
                 loss: *loss,
                 suspect: asked.bulky || !any_bulky,
-                taken_along: (for_another && place > 0).then_some(self.connection),
+                taken_along: was_anothers(place).then_some(self.connection),
                 taken: asked.taken,
                 trail,
             });

@@ -9,8 +9,9 @@ use seawall_model::Moment;
 use seawall_wire::Value;
 use seawall_wire::error::ServerError;
 
+use super::aside::Board;
 use super::dedicated;
-use super::exchange::{self, Board, Request};
+use super::exchange::{self, Request};
 use super::lease::Lease;
 use super::park::acquire_own;
 #[cfg(feature = "tokio")]

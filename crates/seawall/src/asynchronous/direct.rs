@@ -298,7 +298,7 @@ impl Client {
         let look_at = call.overdue_at(now).min(call.deadline.answer_by());
         let course = call.course();
         drop(call);
-        let shared = self.board.get();
+        let shared = self.board.get(nature);
         let command = Box::new(Command {
             client: self,
             link,

@@ -1,11 +1,12 @@
 //! One call over the shared connection: queue, wait for its fate, and go again where that is allowed.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use seawall_model::{Cause, Close, Moment, Provenance};
 use seawall_wire::Value;
 
+use super::aside::Board;
 use super::asked::{Fate, Lost};
 use super::direct::Standing;
 use super::park::{self, Acquired, sleep_until};
@@ -30,44 +31,6 @@ const LAST_WORD: Duration = Duration::from_millis(50);
 
 /// How long a call waits for the reason of its loss, as in the shell for threads.
 const EXAMINE_MAX: Duration = Duration::from_millis(100);
-
-/// Where the shared connection of a client stands.
-#[derive(Default)]
-pub(crate) struct Board(RwLock<Option<Arc<Shared>>>);
-
-impl Board {
-    pub(super) fn get(&self) -> Option<Arc<Shared>> {
-        self.0
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    fn put(&self, shared: Arc<Shared>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(shared);
-    }
-
-    /// Nobody has anything to ask: its shared connection goes back to the pool. `false`: somebody has, after all.
-    pub(crate) fn take_down(&self) -> bool {
-        self.get().is_none_or(|shared| shared.take_down())
-    }
-
-    /// The client was closed: its shared connection ends once nothing is owed on it.
-    pub(crate) fn closing(&self) {
-        if let Some(shared) = self.get() {
-            shared.closing();
-        }
-    }
-}
-
-impl Drop for Board {
-    fn drop(&mut self) {
-        let shared = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some(shared) = shared {
-            shared.leave();
-        }
-    }
-}
 
 /// How a request over the shared connection ended.
 pub(super) enum End {
@@ -207,18 +170,18 @@ async fn submit(
     let mut waiter: Option<Waiter> = None;
     loop {
         let (acquired, mut now) = park::acquire(call).await?;
-        let shared = match acquired {
+        match acquired {
             Acquired::Own(lent) => {
                 let established = lent.established;
                 let shared = Shared::put_up(link, lent, Patience::of(call.conduct()))
                     .map_err(|error| no_driver(call, &error))?;
-                board.put(Arc::clone(&shared));
+                board.put(shared);
                 link.decide(|ledger, now| ledger.shared_up(now, established));
                 now = clock::now();
-                Some(shared)
             }
-            Acquired::Shared => board.get(),
-        };
+            Acquired::Shared => {}
+        }
+        let shared = board.get(call.nature);
         if let Some(error) = call.overtaken() {
             return Err(error);
         }
@@ -339,11 +302,15 @@ async fn watch(call: &Call<'_>, request: &mut UnderWay<'_>, sent_at: Moment) -> 
         let could_leave = call.could_leave(shared.provenance(id));
         watches = shared.watches(id, could_leave);
         // In this order: what is answered there may have been answered here a moment before.
-        if could_leave
+        if (could_leave || shared.is_aside())
             && call.link.ledger().served_after(silent_since)
             && shared.is_silent_since(silent_since)
         {
-            shared.abandon();
+            if shared.may_be_held(call.link, silent_since, now) {
+                shared.set_aside(now);
+            } else {
+                shared.abandon();
+            }
         }
     }
 }

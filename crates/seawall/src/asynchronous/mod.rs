@@ -3,6 +3,7 @@
 //!
 //! A future that is dropped never shifts a reply: what was not offered to a write is taken back, what was is answered to nobody.
 
+mod aside;
 mod asked;
 mod client;
 mod dedicated;
@@ -24,10 +25,11 @@ mod subscribe;
 mod tests;
 mod threads;
 
+pub(crate) use aside::Board;
 pub use client::Client;
 pub use direct::{Begun, Pending};
 pub use event_loop::{EventLoop, Task, Watch, enter};
-pub(crate) use exchange::{Board, Request, drive};
+pub(crate) use exchange::{Request, drive};
 pub use lease::Lease;
 pub use readiness::Readiness;
 #[cfg(feature = "tokio")]

@@ -8,7 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use futures_channel::oneshot;
 use seawall_model::{Cause, Close, Moment, Provenance};
 use seawall_policy::health::Answered;
 
+use super::aside::{Aside, leaves};
 use super::asked::{Asked, Caller, Done, Fate, Mourners, Replied, answered_well, take};
 use super::direct::{Standing, go_on};
 use super::exchange::{End, examine};
@@ -54,6 +55,8 @@ pub(super) struct Shared {
     pub(super) patience: Patience,
     /// It takes no more requests, and ends once nobody waits for an answer on it. Set under the lock.
     retired: AtomicBool,
+    /// The one that was set aside when this was put up.
+    pub(super) before: OnceLock<Weak<Shared>>,
     /// Rung where a call without a task is to be looked at earlier than all others.
     pub(super) looks: Bell,
     /// Somebody looks at calls without a task.
@@ -69,6 +72,8 @@ pub(super) struct State {
     /// How it ended, as far as its own end tells.
     ended: Option<Loss>,
     pub(super) asked: VecDeque<Asked>,
+    /// The server holds writes back on it, as far as is known.
+    pub(super) aside: Option<Aside>,
     next: u64,
     pub(super) last_heard: Moment,
     /// When the last whole reply came.
@@ -189,10 +194,12 @@ impl Shared {
             generation: fork::generation(),
             patience,
             retired: AtomicBool::new(false),
+            before: OnceLock::new(),
             state: Mutex::new(State {
                 lent: Some(lent),
                 ended: None,
                 asked: VecDeque::with_capacity(64),
+                aside: None,
                 next: 0,
                 last_heard: clock::now(),
                 last_replied: Moment::ORIGIN,
@@ -259,7 +266,7 @@ impl Shared {
                 }
                 state = self.lock();
             }
-            if self.retired.load(Ordering::Relaxed) {
+            if self.is_retired() && !state.takes_aside(wanted.nature, wanted.now) {
                 return Err((NotTaken::Over, caller));
             }
             let state = &mut *state;
@@ -289,6 +296,7 @@ impl Shared {
                 taken: Replies::default(),
                 sent_at: wanted.now,
                 access: wanted.nature.access,
+                leaves: leaves(wanted.nature),
                 bulky: wanted.nature.bulky,
                 look_at: wanted.look_at,
                 caller: caller.into(),
@@ -353,6 +361,11 @@ impl Shared {
         }
     }
 
+    /// Whether it takes no more requests.
+    pub(super) fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Relaxed)
+    }
+
     /// It leads to the wrong server: it takes no more requests, and ends when those under way are answered. They are
     /// not in doubt for what another was told.
     pub(super) fn retire(&self) {
@@ -381,7 +394,7 @@ impl Shared {
                 return false;
             }
             // One that takes no more requests is ended by its driver.
-            let stays = self.retired.load(Ordering::Relaxed);
+            let stays = self.is_retired();
             state.lent.take_if(|_| !stays)
         };
         if let Some(lent) = lent {
@@ -467,7 +480,7 @@ impl Shared {
                 Ok(Woken::Late) | Err(_) => break self.loss(Close::Reset, None),
             }
             if self.is_over() {
-                let cause = if self.retired.load(Ordering::Relaxed) {
+                let cause = if self.is_retired() {
                     Cause::Cancelled
                 } else {
                     Cause::ClientClosed
@@ -508,7 +521,7 @@ impl Shared {
             if state.lent.is_none() {
                 return true;
             }
-            if self.retired.load(Ordering::Relaxed) {
+            if self.is_retired() {
                 return state.asked.iter().all(|asked| asked.caller.is_gone());
             }
             state.asked.is_empty()
@@ -521,7 +534,7 @@ impl Shared {
 
     /// Somebody waits no more.
     pub(super) fn left(&self) {
-        if self.retired.load(Ordering::Relaxed) {
+        if self.is_retired() {
             self.bell.ring();
         }
     }
@@ -583,6 +596,7 @@ impl Shared {
             let taken = take(live, asked, done, &mut proof, established, now, &mut used);
             if live.state.replies() > replies {
                 state.last_replied = now;
+                state.aside = None;
             }
             match (taken, ended) {
                 (Err(cause), _) => Err(Loss {
@@ -635,7 +649,7 @@ impl Shared {
         }
     }
 
-    fn loss(&self, close: Close, cause: Option<Cause>) -> Loss {
+    pub(super) fn loss(&self, close: Close, cause: Option<Cause>) -> Loss {
         let state = self.lock();
         let now = clock::now();
         let loss = state.lent.as_ref().map_or_else(
@@ -655,6 +669,7 @@ impl Shared {
         let (lent, asked) = {
             let mut state = self.lock();
             state.ended.get_or_insert(*loss);
+            state.aside = None;
             (state.lent.take(), std::mem::take(&mut state.asked))
         };
         self.room.next();

@@ -4,6 +4,7 @@ mod calls;
 mod cancelled;
 mod demoted;
 mod hasty;
+mod held;
 mod outage;
 mod runtimes;
 mod sizes;

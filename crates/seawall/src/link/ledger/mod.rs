@@ -91,6 +91,8 @@ pub(crate) struct Ledger<C, W> {
     refusal: Option<Refusal>,
     /// When the latest request or probe that was answered well was sent.
     served: Option<Moment>,
+    /// The same of a write.
+    wrote: Option<Moment>,
     examination: Examination,
     examined: Option<Moment>,
     output_limit: Option<u64>,
@@ -137,6 +139,7 @@ impl<C, W> Ledger<C, W> {
             refuses_setinfo: false,
             refusal: None,
             served: None,
+            wrote: None,
             examination: Examination::None,
             examined: None,
             output_limit: None,
@@ -172,6 +175,18 @@ impl<C, W> Ledger<C, W> {
     /// Whether something that was sent after `moment`, a probe or a request, was answered well.
     pub(crate) fn served_after(&self, moment: Moment) -> bool {
         self.served.is_some_and(|sent_at| sent_at > moment)
+    }
+
+    /// Whether a write that was sent after `moment` was answered well.
+    pub(crate) fn wrote_after(&self, moment: Moment) -> bool {
+        self.wrote.is_some_and(|sent_at| sent_at > moment)
+    }
+
+    fn note_served(&mut self, reply: Answered) {
+        self.served = self.served.max(Some(reply.sent_at));
+        if reply.access == Access::Write {
+            self.wrote = self.wrote.max(Some(reply.sent_at));
+        }
     }
 
     /// The server process that the last probe spoke to.
@@ -435,7 +450,7 @@ impl<C, W> Ledger<C, W> {
         let mut orders = Orders::none();
         self.count_back(now, lent.usage, lent.had_since);
         self.counters.answered += 1;
-        self.served = self.served.max(Some(reply.sent_at));
+        self.note_served(reply);
         let change = self.health.replied(now, reply);
         self.keep(
             now,
@@ -494,7 +509,7 @@ impl<C, W> Ledger<C, W> {
     /// Replies came on the shared connection, to requests of which `reply` was the last to be sent.
     pub(crate) fn replied(&mut self, now: Moment, reply: Answered) -> Orders<C, W> {
         let mut orders = Orders::none();
-        self.served = self.served.max(Some(reply.sent_at));
+        self.note_served(reply);
         let change = self.health.replied(now, reply);
         if change.is_some() {
             self.changed(now, change, &mut orders);

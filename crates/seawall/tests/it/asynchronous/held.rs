@@ -1,0 +1,112 @@
+//! Writes that a server holds back while it answers reads: CLIENT PAUSE WRITE, a failover.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use seawall::asynchronous::Client;
+use seawall::{Cmd, Error};
+use seawall_lab::world::{Fault, Lost};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use super::{client, ends, until};
+use crate::ground::{relay, server};
+
+/// What tasks that call without end have come to so far.
+#[derive(Default)]
+struct Told {
+    well: AtomicUsize,
+    failed: AtomicUsize,
+}
+
+impl Told {
+    fn well(&self) -> usize {
+        self.well.load(Ordering::Relaxed)
+    }
+
+    fn note<T>(&self, outcome: Result<T, Error>) {
+        match outcome {
+            Ok(_) => self.well.fetch_add(1, Ordering::Relaxed),
+            Err(error) => {
+                eprintln!("{error}");
+                self.failed.fetch_add(1, Ordering::Relaxed)
+            }
+        };
+    }
+}
+
+fn call_on(client: &Client, tasks: usize, cmd: &Cmd, told: &Arc<Told>) -> JoinSet<()> {
+    let mut running = JoinSet::new();
+    for _ in 0..tasks {
+        let (client, cmd, told) = (client.clone(), cmd.clone(), Arc::clone(told));
+        running.spawn(async move {
+            loop {
+                told.note(client.call::<seawall::Value>(&cmd).await);
+                sleep(Duration::from_millis(2)).await;
+            }
+        });
+    }
+    running
+}
+
+/// Tasks that read, add and write, a pause of writes in the middle, and what became of them.
+async fn pause(millis: &str, deadline: &str) {
+    let server = server();
+    let client = client(server.addr(), deadline);
+    let (reads, adds, writes) = <(Arc<Told>, Arc<Told>, Arc<Told>)>::default();
+    let _reading = call_on(&client, 5, &Cmd::new("GET").arg("a"), &reads);
+    let _adding = call_on(&client, 5, &Cmd::new("INCR").arg("n"), &adds);
+    let _writing = call_on(&client, 5, &Cmd::new("SET").arg("a").arg("b"), &writes);
+    until("calls", || adds.well() > 50 && writes.well() > 50).await;
+    let pause = [&b"CLIENT"[..], b"PAUSE", millis.as_bytes(), b"WRITE"];
+    server.command(&pause).expect("it pauses");
+    let began = Instant::now();
+    let length = Duration::from_millis(millis.parse().expect("a number"));
+    sleep(length / 2).await;
+    let before = reads.well();
+    until("reads in the middle of it", || reads.well() > before + 50).await;
+    assert!(began.elapsed() < length, "they came after it");
+    sleep(length.saturating_sub(began.elapsed())).await;
+    let (added, wrote) = (adds.well(), writes.well());
+    until("writes after it", || {
+        adds.well() > added + 50 && writes.well() > wrote + 50
+    })
+    .await;
+    for (name, told) in [("GET", &reads), ("INCR", &adds), ("SET", &writes)] {
+        assert_eq!(told.failed.load(Ordering::Relaxed), 0, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writes_wait_for_the_end_of_a_pause_and_reads_do_not() {
+    ends("a pause of 2 s", pause("2000", "deadline=8s&ride_out=8s")).await;
+}
+
+/// A write that nobody answers while others are answered elsewhere is no write that is held back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_was_swallowed_is_found_by_the_next_one() {
+    let server = server();
+    let relay = relay(&server);
+    let client = client(relay.addr(), "deadline=20s&ride_out=20s");
+    let told = Arc::new(Told::default());
+    let _reading = call_on(&client, 4, &Cmd::new("GET").arg("a"), &told);
+    until("calls", || told.well() > 50).await;
+    relay.set(Fault::lose_reply(1, Lost::Silence, &["SET"]));
+    let other = client.clone();
+    let set = Cmd::new("SET").arg("a").arg("b");
+    let swallowed = tokio::spawn(async move { other.call::<seawall::Value>(&set).await });
+    until("a lost reply", || !relay.counters().replies_lost.is_empty()).await;
+    relay.clear();
+    let before = told.well();
+    until("reads", || told.well() > before + 50).await;
+    assert!(!swallowed.is_finished(), "nothing has shown it yet");
+    let began = Instant::now();
+    ends("another write", client.incr("n"))
+        .await
+        .expect("it is answered");
+    let outcome = ends("the swallowed write", swallowed).await;
+    outcome.expect("no panic").expect("it went again");
+    assert!(began.elapsed() < Duration::from_secs(5), "by its deadline");
+    assert_eq!(told.failed.load(Ordering::Relaxed), 0);
+}
