@@ -3,11 +3,12 @@
 //! Most of what a call cost beside its system calls was spent in such frames. Whatever is not plain (somebody wraps redis-py's
 //! methods, reads replies in a way of their own, counts) goes the long way, through Python.
 
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyDict, PyString, PyTuple, PyType};
+use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
 use crate::aio::{AsyncLink, CallFuture};
 use crate::calls;
@@ -35,6 +36,8 @@ pub(crate) struct Theirs {
     until: Py<PyAny>,
     left: Py<PyAny>,
     response_error: Py<PyAny>,
+    /// What is returned where it is redis-py's to do; a callback may return anything else.
+    elsewhere: Py<PyAny>,
 }
 
 /// The same for asyncio's, from `seawall/asyncio/client.py`.
@@ -53,6 +56,10 @@ pub(crate) struct TasksTheirs {
 static THEIRS: PyOnceLock<Theirs> = PyOnceLock::new();
 static TASKS_THEIRS: PyOnceLock<TasksTheirs> = PyOnceLock::new();
 
+fn not_installed() -> PyErr {
+    PyRuntimeError::new_err("seawall was not imported")
+}
+
 #[pyfunction]
 pub(crate) fn install_direct(py: Python<'_>, theirs: Theirs) {
     // A second import finds the first one's, which is the same.
@@ -69,7 +76,7 @@ pub(crate) fn over(py: Python<'_>) -> Option<&Bound<'_, PyAny>> {
     TASKS_THEIRS.get(py).map(|theirs| theirs.over.bind(py))
 }
 
-/// Runs a plain command, and returns its reply as redis-py makes it; `NotImplemented` where it is redis-py's to do. Once it is
+/// Runs a plain command, and returns its reply as redis-py makes it; `elsewhere` where it is redis-py's to do. Once it is
 /// `seen`, whoever wraps redis-py's method or counts has seen it.
 #[pyfunction]
 pub(crate) fn run_directly<'py>(
@@ -79,13 +86,13 @@ pub(crate) fn run_directly<'py>(
     options: &Bound<'py, PyDict>,
     seen: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
-    if let Some(theirs) = THEIRS.get(py)
-        && (seen || is_unwatched(client, theirs)?)
+    let theirs = THEIRS.get(py).ok_or_else(not_installed)?;
+    if (seen || is_unwatched(client, theirs)?)
         && let Some(reply) = run(client, theirs, args, options)?
     {
         return Ok(reply);
     }
-    Ok(py.NotImplemented().into_bound(py))
+    Ok(theirs.elsewhere.bind(py).clone())
 }
 
 /// Whether nobody stands between redis-py's `execute_command` and the engine who wants to see each command.
@@ -99,7 +106,10 @@ fn is_unwatched(client: &Bound<'_, PyAny>, theirs: &Theirs) -> PyResult<bool> {
         .base
         .bind(py)
         .getattr(intern!(py, "execute_command"))?;
-    if !wrapped.is(&theirs.plain) || !has(&class, intern!(py, "_execute_command"), &theirs.execute)?
+    let inner = intern!(py, "_execute_command");
+    if !wrapped.is(&theirs.plain)
+        || !has(&class, inner, &theirs.execute)?
+        || attributes(client)?.contains(inner)?
     {
         return Ok(false);
     }
@@ -142,37 +152,24 @@ fn run<'py>(
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
     let py = client.py();
     let class = client.get_type();
+    // Asked for as attributes: an application may have made properties of them.
+    let pool = client.getattr(intern!(py, "connection_pool"))?;
     let own = attributes(client)?;
-    // What is not there, or is more than an attribute, is redis-py's to find out.
-    let Some(pool) = own.get_item(intern!(py, "connection_pool"))? else {
-        return Ok(None);
-    };
-    let connection = own.get_item(intern!(py, "connection"))?;
-    if connection.is_none_or(|connection| !connection.is_none())
+    if !client.getattr(intern!(py, "connection"))?.is_none()
         || !pool.is_instance(theirs.pool.bind(py))?
         // Somebody reads replies in a way of their own, or watches that.
         || !has(&class, intern!(py, "parse_response"), &theirs.parse)?
         || !has(&class, intern!(py, "_send_command_parse_response"), &theirs.send)?
         || own.contains(intern!(py, "parse_response"))?
+        || own.contains(intern!(py, "_send_command_parse_response"))?
     {
         return Ok(None);
     }
-    let kept = attributes(&pool)?;
-    let link = known(
-        &pool,
-        &kept,
-        intern!(py, "_link_known"),
-        intern!(py, "_link"),
-    )?;
+    let link = known(&pool, intern!(py, "_link_known"), intern!(py, "_link"))?;
     let Ok(link) = link.cast::<Link>() else {
         return Ok(None);
     };
-    let codec = known(
-        &pool,
-        &kept,
-        intern!(py, "_codec_known"),
-        intern!(py, "_codec"),
-    )?;
+    let codec = known(&pool, intern!(py, "_codec_known"), intern!(py, "_codec"))?;
     let codec = codec.cast::<Codec>()?;
     let within = within(&theirs.until, &theirs.left, py)?;
     let decode = !options.contains(intern!(py, "NEVER_DECODE"))?;
@@ -184,10 +181,7 @@ fn run<'py>(
         // It needs a connection of its own: SELECT, WATCH, MONITOR, ..
         return Ok(None);
     }
-    let callbacks = match own.get_item(intern!(py, "response_callbacks"))? {
-        Some(callbacks) => callbacks,
-        None => client.getattr(intern!(py, "response_callbacks"))?,
-    };
+    let callbacks = client.getattr(intern!(py, "response_callbacks"))?;
     match callback(&callbacks, &args.get_item(0)?)? {
         None => Ok(Some(reply)),
         Some(callback) => {
@@ -214,10 +208,8 @@ pub(crate) fn begin_directly<'py>(
     args: &Bound<'py, PyTuple>,
     options: &Bound<'py, PyDict>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let begun = match TASKS_THEIRS.get(py) {
-        Some(theirs) => begin(client, theirs, args, options)?,
-        None => None,
-    };
+    let theirs = TASKS_THEIRS.get(py).ok_or_else(not_installed)?;
+    let begun = begin(client, theirs, args, options)?;
     Ok(begun.map_or_else(|| py.NotImplemented().into_bound(py), Bound::into_any))
 }
 
@@ -228,32 +220,21 @@ fn begin<'py>(
     options: &Bound<'py, PyDict>,
 ) -> PyResult<Option<Bound<'py, CallFuture>>> {
     let py = client.py();
-    let own = attributes(client)?;
-    let Some(pool) = own.get_item(intern!(py, "connection_pool"))? else {
-        return Ok(None);
-    };
-    let connection = own.get_item(intern!(py, "connection"))?;
-    let single = own.get_item(intern!(py, "single_connection_client"))?;
-    if connection.is_none_or(|connection| !connection.is_none())
-        || single.is_none_or(|single| !single.is(PyBool::new(py, false)))
+    let pool = client.getattr(intern!(py, "connection_pool"))?;
+    if !client.getattr(intern!(py, "connection"))?.is_none()
+        || client.getattr(intern!(py, "single_connection_client"))?.is_truthy()?
         || !pool.is_instance(theirs.pool.bind(py))?
         // Somebody reads replies in a way of their own.
         || !has(&client.get_type(), intern!(py, "parse_response"), &theirs.parse)?
-        || own.contains(intern!(py, "parse_response"))?
+        || attributes(client)?.contains(intern!(py, "parse_response"))?
     {
         return Ok(None);
     }
-    let kept = attributes(&pool)?;
-    let link = link_of_loop(&pool, &kept, theirs)?;
+    let link = link_of_loop(&pool, theirs)?;
     let Ok(link) = link.cast::<AsyncLink>() else {
         return Ok(None);
     };
-    let codec = known(
-        &pool,
-        &kept,
-        intern!(py, "_codec_known"),
-        intern!(py, "_codec"),
-    )?;
+    let codec = known(&pool, intern!(py, "_codec_known"), intern!(py, "_codec"))?;
     let codec = codec.cast_into::<Codec>()?.unbind();
     let within = within(&theirs.until, &theirs.left, py)?;
     let decode = !options.contains(intern!(py, "NEVER_DECODE"))?;
@@ -265,23 +246,15 @@ fn begin<'py>(
 /// The link of the loop that runs: the pool knows that of the loop that was here last.
 fn link_of_loop<'py>(
     pool: &Bound<'py, PyAny>,
-    kept: &Bound<'py, PyDict>,
     theirs: &TasksTheirs,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = pool.py();
-    if let Some(known) = kept.get_item(intern!(py, "_known"))?
-        && let Ok(known) = known.cast::<PyTuple>()
-    {
-        let link = known.get_item(1)?;
-        if let Ok(link) = link.cast::<AsyncLink>()
-            && link.get().is_of_running_loop()
-        {
-            return Ok(link.clone().into_any());
-        }
+    let known = pool.getattr(intern!(py, "_known"))?;
+    if let Ok(known) = known.cast::<PyTuple>() {
         // Neither a reference nor this function runs any Python.
         let its_loop = known.get_item(0)?.call0()?;
         if its_loop.is(&theirs.running.bind(py).call0()?) {
-            return Ok(link);
+            return known.get_item(1);
         }
     }
     calls::method(pool, intern!(py, "_link"), PyTuple::empty(py))
@@ -306,8 +279,8 @@ fn within(until: &Py<PyAny>, left: &Py<PyAny>, py: Python<'_>) -> PyResult<Optio
     calls::call(left.bind(py), PyTuple::empty(py), None)?.extract()
 }
 
-/// An object's own attributes, without its class's: a tenth of what it takes to ask for one after the other.
-fn attributes<'py, T>(of: &Bound<'py, T>) -> PyResult<Bound<'py, PyDict>> {
+/// What an object has for itself, beside its class's attributes.
+fn attributes<'py>(of: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
     #[expect(unsafe_code, reason = "pyo3 has no form of it")]
     // SAFETY: the object lives as long as the call, and the thread is attached. What is returned is ours, or null with an
     // exception set.
@@ -321,14 +294,14 @@ fn attributes<'py, T>(of: &Bound<'py, T>) -> PyResult<Bound<'py, PyDict>> {
 /// What the pool has found out before, or finds out now.
 fn known<'py>(
     pool: &Bound<'py, PyAny>,
-    kept: &Bound<'py, PyDict>,
     name: &Bound<'py, PyString>,
     find: &Bound<'py, PyString>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    match kept.get_item(name)? {
-        Some(known) if !known.is_none() => Ok(known),
-        _ => calls::method(pool, find, PyTuple::empty(pool.py())),
+    let known = pool.getattr(name)?;
+    if known.is_none() {
+        return calls::method(pool, find, PyTuple::empty(pool.py()));
     }
+    Ok(known)
 }
 
 /// What stands for an error of the server's, where the caller named something.

@@ -8,7 +8,9 @@ use seawall_model::{Cause, Moment};
 use seawall_policy::deadline;
 use seawall_wire::encode;
 use seawall_wire::error::ServerError;
-use seawall_wire::facts::{self, Access, Blocking, Classified, MissAnswer, Replay, SessionEffect};
+use seawall_wire::facts::{
+    self, Access, Blocking, Classified, CommandFacts, MissAnswer, Replay, SessionEffect,
+};
 
 use crate::error::{Error, Kind};
 use crate::link::cause;
@@ -241,6 +243,8 @@ pub(crate) struct Nature {
     pub(crate) script: bool,
     /// Its reply may be of any size.
     pub(crate) bulky: bool,
+    /// A server that holds writes back (CLIENT PAUSE WRITE) holds it back, whatever its arguments.
+    pub(crate) held: bool,
     /// The keys that it writes.
     pub(crate) writes: Writes,
 }
@@ -271,6 +275,7 @@ impl Nature {
                 Writes::Nothing
             },
             bulky: facts.is_none_or(|facts| facts.miss.is_some_and(is_list)),
+            held: facts.is_none_or(is_held),
         }
     }
 
@@ -285,6 +290,7 @@ impl Nature {
             session: false,
             script: true,
             bulky: true,
+            held: true,
             writes: Writes::Nothing,
         }
     }
@@ -303,6 +309,7 @@ impl Nature {
             session: self.session | other.session,
             script: self.script | other.script,
             bulky: self.bulky | other.bulky,
+            held: self.held | other.held,
             writes: self.writes.and(other.writes),
         }
     }
@@ -329,6 +336,13 @@ impl Nature {
     pub(crate) fn waits(self) -> deadline::Blocking {
         held_back(self.blocking)
     }
+}
+
+/// What writes, and what may reach replicas all the same.
+fn is_held(facts: &CommandFacts) -> bool {
+    facts.access == Access::Write
+        || facts.script
+        || matches!(facts.name, "publish" | "spublish" | "pfcount")
 }
 
 /// How long the server may hold a command back, as the deadlines of policy have it.

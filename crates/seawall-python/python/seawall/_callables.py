@@ -19,6 +19,10 @@ def is_generator(function: Any) -> bool:
     return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
 
 
+#: An object may say that it wraps itself.
+_WRAPPERS_MAX = 100
+
+
 def is_of(module: types.ModuleType, function: Any) -> bool:
     """Whether it is the module's own, and not somebody's wrapper around that."""
     return (
@@ -30,6 +34,8 @@ def is_of(module: types.ModuleType, function: Any) -> bool:
 
 def unwrapped(module: types.ModuleType, function: Any) -> Any:
     """The module's own function within wrappers that tell what they wrap; ``None`` if there is none."""
-    while function is not None and not is_of(module, function):
+    for _ in range(_WRAPPERS_MAX):
+        if function is None or is_of(module, function):
+            return function
         function = getattr(function, "__wrapped__", None)
-    return function
+    return None

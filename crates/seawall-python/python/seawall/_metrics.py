@@ -19,7 +19,7 @@ def on() -> bool:
     return recorder._metrics_collector is not None or PROVIDERS._provider_manager is not None
 
 
-def execute(run: Callable[..., Any], client: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+def execute(run: Callable[..., Any], client: Any, args: tuple[Any, ...], options: dict[str, Any], elsewhere: object) -> Any:
     """Runs a plain command, and records as redis-py does how long it took, or how it failed."""
     kwargs: dict[str, Any] = client.connection_pool.connection_kwargs
     host, port = kwargs.get("host", kwargs.get("path")), kwargs.get("port")
@@ -37,7 +37,7 @@ def execute(run: Callable[..., Any], client: Any, args: tuple[Any, ...], options
             is_internal=False,
         )
         raise
-    if response is not NotImplemented:
+    if response is not elsewhere:
         recorder.record_operation_duration(
             command_name=args[0],
             duration_seconds=time.monotonic() - began,

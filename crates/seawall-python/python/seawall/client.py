@@ -92,22 +92,24 @@ class Redis(Common, redis.Redis):
     def execute_command(self, *args: Any, **options: Any) -> Any:
         """As in redis-py: runs a command, and returns its reply."""
         response = _run_directly(self, args, options, False)
-        if response is NotImplemented:
+        if response is _ELSEWHERE:
             return super().execute_command(*args, **options)
         return response
 
     def _execute_command(self, *args: Any, **options: Any) -> Any:
         # Who wraps redis-py's `execute_command` has seen the command by now.
         if _metrics.on():
-            response = _metrics.execute(_run_directly, self, args, options)
+            response = _metrics.execute(_run_directly, self, args, options, _ELSEWHERE)
         else:
             response = _run_directly(self, args, options, True)
-        if response is NotImplemented:
+        if response is _ELSEWHERE:
             return super()._execute_command(*args, **options)
         return response
 
 
 _run_directly = _ext.run_directly
+#: It is redis-py's to do.
+_ELSEWHERE = object()
 
 
 if not ENGINE:
@@ -129,6 +131,7 @@ else:
             until=_deadline.UNTIL.get,
             left=_deadline.left,
             response_error=redis.ResponseError,
+            elsewhere=_ELSEWHERE,
         )
     )
 

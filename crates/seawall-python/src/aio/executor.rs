@@ -1,6 +1,5 @@
 //! Runs the engine's tasks on one loop of asyncio.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::io;
@@ -288,29 +287,6 @@ impl Drop for Inside<'_> {
     }
 }
 
-thread_local! {
-    /// The executor that resumes a task on this thread just now: its loop is the one that runs here.
-    static RESUMING: Cell<*const Executor> = const { Cell::new(std::ptr::null()) };
-}
-
-/// This thread resumes tasks until this is dropped.
-struct Resuming {
-    before: *const Executor,
-}
-
-impl Resuming {
-    fn of(executor: &Executor) -> Self {
-        let before = RESUMING.replace(std::ptr::from_ref(executor));
-        Self { before }
-    }
-}
-
-impl Drop for Resuming {
-    fn drop(&mut self) {
-        RESUMING.set(self.before);
-    }
-}
-
 /// Called by the loop when another thread has woken a task. The loop has it alone: a loop that is closed lets go of it,
 /// and that ends everything that was under way there.
 #[pyclass(frozen, module = "seawall._ext")]
@@ -573,7 +549,6 @@ impl Executor {
                 self.send();
             }
             let woken = if at_once {
-                let _resuming = Resuming::of(self);
                 CallFuture::wake_now(future, &waiter)
             } else {
                 CallFuture::wake_soon(future, &waiter)
@@ -597,12 +572,6 @@ impl Executor {
     fn send(&self) {
         let _inside = Inside::step(&self.core);
         enter(&self.door, || self.core.run_ready());
-    }
-
-    /// Whether it is one of its tasks that runs on this thread, resumed by it. Then nobody need ask which loop runs: until
-    /// Python 3.12 that is a system call.
-    pub(super) fn is_resuming(&self) -> bool {
-        std::ptr::eq(RESUMING.get(), self)
     }
 
     /// Whether tasks may go on inside of our callbacks. Not where the loop watches its callbacks: each is to be blamed for

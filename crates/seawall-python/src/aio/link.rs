@@ -95,13 +95,6 @@ pub(crate) struct AsyncLink {
     executor: Py<Executor>,
 }
 
-impl AsyncLink {
-    /// Whether it is surely its loop that runs on this thread.
-    pub(crate) fn is_of_running_loop(&self) -> bool {
-        self.executor.get().is_resuming()
-    }
-}
-
 #[pymethods]
 impl AsyncLink {
     /// A link for a URL, with settings by their names on top.

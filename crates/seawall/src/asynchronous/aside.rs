@@ -9,14 +9,13 @@ use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use seawall_model::{Close, Moment};
-use seawall_wire::facts::{Access, Replay};
+use seawall_wire::facts::Replay;
 
 use super::asked::{Asked, Caller, Mourners};
 use super::replies::Replies;
 use super::shared::{Shared, State};
 use crate::clock;
 use crate::command::Nature;
-use crate::link::shared::Link;
 
 /// Where the shared connection of a client stands.
 #[derive(Default)]
@@ -33,16 +32,25 @@ struct Places {
 impl Board {
     /// The connection for a request of this kind.
     pub(super) fn get(&self, nature: Nature) -> Option<Arc<Shared>> {
-        let places = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let aside = places.aside.as_ref();
+        let (up, aside) = self.places();
+        let Some(aside) = aside.filter(|_| nature.held) else {
+            return up;
+        };
         // The server would hold it back on any other, with the reads behind it.
-        let held = aside.filter(|aside| aside.takes_aside(nature, clock::now()));
-        held.or(places.up.as_ref()).cloned()
+        if aside.takes_aside(nature, clock::now()) {
+            return Some(aside);
+        }
+        if aside.was_given_up() {
+            aside.abandon();
+        }
+        up
     }
 
     pub(super) fn put(&self, shared: Arc<Shared>) {
         let mut places = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let aside = places.up.take().filter(|before| before.is_aside());
+        let is_aside = |before: &Arc<Shared>| before.is_aside();
+        let aside = places.up.take().filter(is_aside);
+        let aside = aside.or_else(|| places.aside.take().filter(is_aside));
         if let Some(aside) = &aside {
             let _ = shared.before.set(Arc::downgrade(aside));
         }
@@ -90,52 +98,87 @@ pub(super) struct Aside {
     since: Moment,
     /// The writes of another connection were held back as well.
     confirmed: bool,
+    /// A write that was sent since was answered elsewhere, as was seen first then. What the server holds back it lets go all at
+    /// once: a moment later they may be answered here.
+    contradicted: Option<Moment>,
 }
 
 /// Whether a request leaves a connection that is set aside: sent twice, it does no harm.
 pub(super) fn leaves(nature: Nature) -> bool {
-    nature.replay == Replay::Read
+    nature.replay == Replay::Read && !nature.held
 }
 
 impl State {
     /// Whether it takes a request though it takes no others any more.
     pub(super) fn takes_aside(&self, nature: Nature, now: Moment) -> bool {
         let joins = |aside: Aside| aside.confirmed && now.since(aside.since) < JOINS;
-        nature.access == Access::Write && self.aside.is_some_and(joins)
+        nature.held && self.lent.is_some() && self.aside.is_some_and(joins)
     }
 }
 
 impl Shared {
-    /// Whether the server may hold back what waits here, rather than the connection be dead: its host has acknowledged what
-    /// was sent, a write waits, and no write that was sent since was answered elsewhere.
+    /// Whether the server may hold back what waits here, rather than the connection be dead: its host has lately acknowledged
+    /// what was sent, a write waits, and no write that was sent since was answered elsewhere (`wrote`).
     ///
-    /// Borne for three quarters of the time that a call has, unless another connection shows the same: who may go again needs
-    /// the rest.
-    pub(super) fn may_be_held(&self, link: &Link, since: Moment, now: Moment) -> bool {
-        let held = {
-            let state = self.lock();
-            let confirmed = state.aside.is_some_and(|aside| aside.confirmed);
-            let lasts = now.since(since) >= self.patience.silence_max * 3 / 4;
-            let waits = |asked: &Asked| !asked.leaves && !asked.caller.is_gone();
-            (confirmed || !lasts) && state.last_acknowledged >= now && state.asked.iter().any(waits)
-        };
-        held && !link.ledger().wrote_after(since)
+    /// For a call that could go again it is borne for three quarters of the time that calls have, unless another connection
+    /// shows the same: it needs the rest.
+    pub(super) fn may_be_held(
+        &self,
+        could_leave: bool,
+        wrote: bool,
+        since: Moment,
+        now: Moment,
+    ) -> bool {
+        let mut state = self.lock();
+        let overdue_after = self.patience.overdue_after;
+        if wrote && let Some(aside) = &mut state.aside {
+            aside.contradicted.get_or_insert(now);
+        }
+        let confirmed = state.aside.is_some_and(|aside| aside.confirmed);
+        let lasts = now.since(since) >= self.patience.silence_max * 3 / 4;
+        let contradicted = state.aside.and_then(|aside| aside.contradicted);
+        (confirmed || !could_leave || !lasts)
+            && contradicted.is_none_or(|seen| now.since(seen) < overdue_after)
+            && now.since(state.last_acknowledged) < overdue_after
+            && state
+                .asked
+                .iter()
+                .any(|asked| !asked.leaves && !asked.caller.is_gone())
     }
 
     /// It is left to its writes: who reads goes elsewhere, as if it had ended.
     pub(super) fn set_aside(&self, now: Moment) {
         let before = self.before.get().and_then(Weak::upgrade);
         let confirmed = before.is_some_and(|before| before.is_confirmed());
-        if !self.is_retired() {
-            self.lock().aside = Some(Aside {
+        {
+            let mut state = self.lock();
+            if state.lent.is_none() || state.aside.is_some() {
+                return;
+            }
+            state.aside = Some(Aside {
                 since: now,
                 confirmed,
+                contradicted: None,
             });
-            self.retire();
         }
+        self.retire();
         if let Some(mourners) = self.those_who_leave() {
             mourners.tell_left(&self.loss(Close::Abandoned, None));
         }
+        // Who waits for room here is to look elsewhere.
+        self.make_room();
+    }
+
+    /// Whether somebody has given up a write that waits here, of which it is not sure that the server holds it back. It must not
+    /// run after a newer one.
+    fn was_given_up(&self) -> bool {
+        let state = self.lock();
+        let unsure = state.aside.is_some_and(|aside| !aside.confirmed);
+        unsure
+            && state
+                .asked
+                .iter()
+                .any(|asked| !asked.leaves && asked.caller.is_gone())
     }
 
     fn those_who_leave(&self) -> Option<Mourners> {

@@ -302,11 +302,12 @@ async fn watch(call: &Call<'_>, request: &mut UnderWay<'_>, sent_at: Moment) -> 
         let could_leave = call.could_leave(shared.provenance(id));
         watches = shared.watches(id, could_leave);
         // In this order: what is answered there may have been answered here a moment before.
+        let wrote = call.link.ledger().wrote_after(silent_since);
         if (could_leave || shared.is_aside())
             && call.link.ledger().served_after(silent_since)
             && shared.is_silent_since(silent_since)
         {
-            if shared.may_be_held(call.link, silent_since, now) {
+            if shared.may_be_held(could_leave, wrote, silent_since, now) {
                 shared.set_aside(now);
             } else {
                 shared.abandon();

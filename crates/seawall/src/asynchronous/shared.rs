@@ -110,7 +110,7 @@ impl State {
             .lent
             .as_ref()
             .map(|lent| lent.connection.state.backlog());
-        backlog.is_none_or(|backlog| backlog < BACKLOG_MAX / 2)
+        self.aside.is_some() || backlog.is_none_or(|backlog| backlog < BACKLOG_MAX / 2)
     }
 }
 
@@ -361,6 +361,11 @@ impl Shared {
         }
     }
 
+    /// Has the first of those who wait for room look again; he tells the next.
+    pub(super) fn make_room(&self) {
+        self.room.next();
+    }
+
     /// Whether it takes no more requests.
     pub(super) fn is_retired(&self) -> bool {
         self.retired.load(Ordering::Relaxed)
@@ -517,12 +522,17 @@ impl Shared {
     /// Whether it has ended already, or takes no more requests and nobody waits on it any more.
     fn is_over(&self) -> bool {
         let idle = {
-            let state = self.lock();
+            let mut state = self.lock();
             if state.lent.is_none() {
                 return true;
             }
             if self.is_retired() {
-                return state.asked.iter().all(|asked| asked.caller.is_gone());
+                let over = state.asked.iter().all(|asked| asked.caller.is_gone());
+                if over {
+                    // Nobody joins one that is about to be closed.
+                    state.aside = None;
+                }
+                return over;
             }
             state.asked.is_empty()
         };

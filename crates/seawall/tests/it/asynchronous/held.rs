@@ -83,6 +83,48 @@ async fn writes_wait_for_the_end_of_a_pause_and_reads_do_not() {
     ends("a pause of 2 s", pause("2000", "deadline=8s&ride_out=8s")).await;
 }
 
+/// As they come from users, who do not wait for one another: something is always on its way, and a server that says nothing
+/// acknowledges late.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writes_that_keep_coming_wait_for_the_end_of_a_pause_and_reads_do_not() {
+    let server = server();
+    let client = client(server.addr(), "deadline=8s&ride_out=8s");
+    let (reads, writes) = <(Arc<Told>, Arc<Told>)>::default();
+    let users = |every: u64, cmd: Cmd, told: &Arc<Told>| {
+        let (client, told) = (client.clone(), Arc::clone(told));
+        tokio::spawn(async move {
+            let mut calls = JoinSet::new();
+            loop {
+                let (client, cmd, told) = (client.clone(), cmd.clone(), Arc::clone(&told));
+                calls.spawn(async move { told.note(client.call::<seawall::Value>(&cmd).await) });
+                sleep(Duration::from_millis(every)).await;
+            }
+        })
+    };
+    let users = [
+        users(2, Cmd::new("GET").arg("a"), &reads),
+        users(20, Cmd::new("INCR").arg("n"), &writes),
+        users(20, Cmd::new("SET").arg("a").arg("b"), &writes),
+        users(50, Cmd::new("PUBLISH").arg("news").arg("none"), &writes),
+        users(50, Cmd::new("PFCOUNT").arg("h"), &writes),
+    ];
+    until("calls", || writes.well() > 50).await;
+    let pause = [&b"CLIENT"[..], b"PAUSE", b"4000", b"WRITE"];
+    server.command(&pause).expect("it pauses");
+    sleep(Duration::from_millis(2000)).await;
+    let (before, wrote) = (reads.well(), writes.well());
+    sleep(Duration::from_millis(1500)).await;
+    assert!(reads.well() > before + 50, "reads in the middle of it");
+    assert_eq!(writes.well(), wrote, "it holds them back");
+    until("writes after it", || writes.well() > wrote + 200).await;
+    for user in users {
+        user.abort();
+    }
+    for (name, told) in [("reads", &reads), ("writes", &writes)] {
+        assert_eq!(told.failed.load(Ordering::Relaxed), 0, "{name}");
+    }
+}
+
 /// A write that nobody answers while others are answered elsewhere is no write that is held back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_write_that_was_swallowed_is_found_by_the_next_one() {
