@@ -85,6 +85,52 @@ def test_an_error_may_stand_for_something(r) -> None:
         r.execute_command("LPUSH", "a", "x")
 
 
+def test_a_callback_may_return_anything(r) -> None:
+    r.set_response_callback("INCRBY", lambda reply, **_: NotImplemented)
+    assert r.incr("n") is NotImplemented
+    assert r.get("n") == "1"
+
+
+def test_a_pool_may_be_a_property(server) -> None:
+    other = seawall.ConnectionPool.from_url(server.url, db=5)
+
+    class Tenant(seawall.Redis):
+        @property
+        def connection_pool(self) -> Any:
+            return other
+
+        @connection_pool.setter
+        def connection_pool(self, pool: Any) -> None:
+            self.__dict__["connection_pool"] = pool
+
+    with Tenant.from_url(server.url) as r:
+        r.set("t", 1)
+    with seawall.Redis.from_url(server.url, db=5) as r:
+        assert r.get("t") == b"1"
+
+
+class Proxy:
+    """A pool that is looked up when it is needed, as werkzeug's ``LocalProxy`` does."""
+
+    __slots__ = ("_found",)
+
+    def __init__(self, found: Any) -> None:
+        object.__setattr__(self, "_found", found)
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        return type(self._found)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._found, name)
+
+
+def test_a_pool_may_be_a_proxy(server) -> None:
+    pool: Any = Proxy(seawall.ConnectionPool.from_url(server.url))
+    with seawall.Redis(connection_pool=pool) as r:
+        assert r.get("a") is None
+
+
 def test_a_copy_of_a_client_is_one(r) -> None:
     assert copy.copy(r).get("a") == "1"
 
@@ -117,6 +163,38 @@ class TestTasks:
 
         asyncio.run(main())
         assert seen == ["class"]
+
+    def test_who_watches_sees_each_command_once_of_a_client_with_ways_of_its_own(self, server) -> None:
+        seen: list[Any] = []
+        base = redis.asyncio.Redis.execute_command
+
+        async def watched(self: Any, *args: Any, **options: Any) -> Any:
+            seen.append(args[0])
+            return await base(self, *args, **options)
+
+        class Reading(seawall.asyncio.Redis):
+            async def parse_response(self, *args: Any, **options: Any) -> Any:
+                return await super().parse_response(*args, **options)
+
+        class Proud(seawall.asyncio.Redis):
+            @property
+            def connection(self) -> Any:
+                return None
+
+            @connection.setter
+            def connection(self, _: Any) -> None:
+                pass
+
+        async def main() -> None:
+            for kind in (Reading, Proud):
+                async with kind.from_url(server.url) as r:
+                    assert await r.get("a") is None
+            async with seawall.asyncio.Redis.from_url(server.url, single_connection_client=None) as r:
+                assert await r.get("a") is None
+
+        with mock.patch.object(redis.asyncio.Redis, "execute_command", watched):
+            asyncio.run(main())
+        assert seen == ["GET"] * 3
 
     def test_one_client_serves_the_loop_that_runs(self, server) -> None:
         r = seawall.asyncio.Redis.from_url(server.url)
