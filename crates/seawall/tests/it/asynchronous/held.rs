@@ -160,3 +160,35 @@ async fn a_write_that_was_swallowed_is_found_by_the_next_one() {
     assert!(began.elapsed() < Duration::from_secs(5), "by its deadline");
     told.check("reads");
 }
+
+/// It may still be on its way to the server, and would run after the newer one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_its_caller_gave_up_is_taken_back_before_a_newer_one_goes_elsewhere() {
+    let server = server();
+    let relay = relay(&server);
+    let client = client(relay.addr(), "deadline=20s&ride_out=20s");
+    let reads = Arc::new(Told::default());
+    let _reading = call_on(&client, 4, &Cmd::new("GET").arg("a"), &reads);
+    until("calls", || reads.well() > 50).await;
+    relay.set(Fault::lose_reply(1, Lost::Silence, &["SET"]));
+    let other = client.clone();
+    let set = |value: &str| Cmd::new("SET").arg("a").arg(value);
+    let older = set("older");
+    let older = tokio::spawn(async move { other.call::<seawall::Value>(&older).await });
+    until("a lost reply", || !relay.counters().replies_lost.is_empty()).await;
+    let other = client.clone();
+    let adds = tokio::spawn(async move { other.incr("n").await });
+    relay.clear();
+    let before = reads.well();
+    until("reads", || reads.well() > before + 50).await;
+    assert!(!adds.is_finished(), "it waits behind the older one");
+    older.abort();
+    sleep(Duration::from_millis(10)).await;
+    let newer = client.call::<seawall::Value>(&set("newer")).await;
+    newer.expect("it is answered");
+    // Sooner than by the newer one's answer, for which it would have waited for 250 ms.
+    let told = tokio::time::timeout(Duration::from_millis(150), adds).await;
+    let error = told.expect("at once").expect("no panic");
+    let error = error.expect_err("nobody answered it");
+    assert!(error.may_have_run(), "{error}");
+}
