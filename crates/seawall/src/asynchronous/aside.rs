@@ -33,17 +33,9 @@ impl Board {
     /// The connection for a request of this kind.
     pub(super) fn get(&self, nature: Nature) -> Option<Arc<Shared>> {
         let (up, aside) = self.places();
-        let Some(aside) = aside.filter(|_| nature.held) else {
-            return up;
-        };
         // The server would hold it back on any other, with the reads behind it.
-        if aside.takes_aside(nature, clock::now()) {
-            return Some(aside);
-        }
-        if aside.was_given_up() {
-            aside.abandon();
-        }
-        up
+        let held = aside.filter(|aside| aside.takes_aside(nature, clock::now()));
+        held.or(up)
     }
 
     pub(super) fn put(&self, shared: Arc<Shared>) {
@@ -169,16 +161,25 @@ impl Shared {
         self.make_room();
     }
 
-    /// Whether somebody has given up a write that waits here, of which it is not sure that the server holds it back. It must not
-    /// run after a newer one.
+    /// A write was answered here, and its caller is about to be told. If somebody has given up one that waits on the connection
+    /// before, of which it is not sure that the server holds it back, that must not run after this one.
+    pub(super) fn overtakes(&self) {
+        let before = self.before.get().and_then(Weak::upgrade);
+        let Some(before) = before.filter(|before| before.was_given_up()) else {
+            return;
+        };
+        // A server that lets go answers all at once.
+        before.read_now();
+        if before.was_given_up() {
+            before.abandon();
+        }
+    }
+
     fn was_given_up(&self) -> bool {
         let state = self.lock();
         let unsure = state.aside.is_some_and(|aside| !aside.confirmed);
-        unsure
-            && state
-                .asked
-                .iter()
-                .any(|asked| !asked.leaves && asked.caller.is_gone())
+        let given_up = |asked: &Asked| !asked.leaves && asked.caller.is_gone();
+        unsure && state.asked.iter().any(given_up)
     }
 
     fn those_who_leave(&self) -> Option<Mourners> {

@@ -15,6 +15,7 @@ use std::time::Duration;
 use futures_channel::oneshot;
 use seawall_model::{Cause, Close, Moment, Provenance};
 use seawall_policy::health::Answered;
+use seawall_wire::facts::Access;
 
 use super::aside::{Aside, leaves};
 use super::asked::{Asked, Caller, Done, Fate, Mourners, Replied, answered_well, take};
@@ -630,6 +631,9 @@ impl Shared {
             if aged {
                 self.retire();
             }
+        }
+        if proof.is_some_and(|proof| proof.access == Access::Write) {
+            self.overtakes();
         }
         for replied in done.drain(..) {
             self.hand_out(replied);

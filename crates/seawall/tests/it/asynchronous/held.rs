@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use seawall::asynchronous::Client;
-use seawall::{Cmd, Error};
-use seawall_lab::world::{Fault, Lost};
-use tokio::task::JoinSet;
-use tokio::time::sleep;
+use seawall::{Cmd, Error, Value};
+use seawall_lab::world::{Fault, Lost, Relay};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{sleep, timeout};
 
 use super::{client, ends, until};
 use crate::ground::{relay, server};
@@ -50,7 +50,7 @@ fn call_on(client: &Client, tasks: usize, cmd: &Cmd, told: &Arc<Told>) -> JoinSe
         let (client, cmd, told) = (client.clone(), cmd.clone(), Arc::clone(told));
         running.spawn(async move {
             loop {
-                told.note(client.call::<seawall::Value>(&cmd).await);
+                told.note(client.call::<Value>(&cmd).await);
                 sleep(Duration::from_millis(2)).await;
             }
         });
@@ -104,7 +104,7 @@ async fn writes_that_keep_coming_wait_for_the_end_of_a_pause_and_reads_do_not() 
             let mut calls = JoinSet::new();
             loop {
                 let (client, cmd, told) = (client.clone(), cmd.clone(), Arc::clone(&told));
-                calls.spawn(async move { told.note(client.call::<seawall::Value>(&cmd).await) });
+                calls.spawn(async move { told.note(client.call::<Value>(&cmd).await) });
                 sleep(Duration::from_millis(every)).await;
             }
         })
@@ -133,62 +133,89 @@ async fn writes_that_keep_coming_wait_for_the_end_of_a_pause_and_reads_do_not() 
     }
 }
 
+/// A write that a proxy acknowledges and swallows, while reads go on over another connection.
+async fn swallowed(
+    client: &Client,
+    relay: &Relay,
+    reads: &Told,
+) -> JoinHandle<Result<Value, Error>> {
+    until("calls", || reads.well() > 50).await;
+    relay.set(Fault::lose_reply(1, Lost::Silence, &["SET"]));
+    let other = client.clone();
+    let set = Cmd::new("SET").arg("a").arg("older");
+    let swallowed = tokio::spawn(async move { other.call(&set).await });
+    until("a lost reply", || !relay.counters().replies_lost.is_empty()).await;
+    relay.clear();
+    swallowed
+}
+
+async fn more(reads: &Told) {
+    let before = reads.well();
+    until("reads", || reads.well() > before + 50).await;
+}
+
 /// A write that nobody answers while others are answered elsewhere is no write that is held back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_write_that_was_swallowed_is_found_by_the_next_one() {
     let server = server();
     let relay = relay(&server);
     let client = client(relay.addr(), "deadline=20s&ride_out=20s");
-    let told = Arc::new(Told::default());
-    let _reading = call_on(&client, 4, &Cmd::new("GET").arg("a"), &told);
-    until("calls", || told.well() > 50).await;
-    relay.set(Fault::lose_reply(1, Lost::Silence, &["SET"]));
-    let other = client.clone();
-    let set = Cmd::new("SET").arg("a").arg("b");
-    let swallowed = tokio::spawn(async move { other.call::<seawall::Value>(&set).await });
-    until("a lost reply", || !relay.counters().replies_lost.is_empty()).await;
-    relay.clear();
-    let before = told.well();
-    until("reads", || told.well() > before + 50).await;
+    let reads = Arc::new(Told::default());
+    let _reading = call_on(&client, 4, &Cmd::new("GET").arg("a"), &reads);
+    let swallowed = swallowed(&client, &relay, &reads).await;
+    more(&reads).await;
     assert!(!swallowed.is_finished(), "nothing has shown it yet");
     let began = Instant::now();
-    ends("another write", client.incr("n"))
-        .await
-        .expect("it is answered");
+    let other = ends("another write", client.incr("n")).await;
+    other.expect("it is answered");
     let outcome = ends("the swallowed write", swallowed).await;
     outcome.expect("no panic").expect("it went again");
     assert!(began.elapsed() < Duration::from_secs(5), "by its deadline");
-    told.check("reads");
+    reads.check("reads");
 }
 
 /// It may still be on its way to the server, and would run after the newer one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_write_that_its_caller_gave_up_is_taken_back_before_a_newer_one_goes_elsewhere() {
+async fn a_write_that_its_caller_gave_up_is_taken_back_once_a_newer_one_was_answered() {
     let server = server();
     let relay = relay(&server);
     let client = client(relay.addr(), "deadline=20s&ride_out=20s");
     let reads = Arc::new(Told::default());
     let _reading = call_on(&client, 4, &Cmd::new("GET").arg("a"), &reads);
-    until("calls", || reads.well() > 50).await;
-    relay.set(Fault::lose_reply(1, Lost::Silence, &["SET"]));
-    let other = client.clone();
-    let set = |value: &str| Cmd::new("SET").arg("a").arg(value);
-    let older = set("older");
-    let older = tokio::spawn(async move { other.call::<seawall::Value>(&older).await });
-    until("a lost reply", || !relay.counters().replies_lost.is_empty()).await;
+    let older = swallowed(&client, &relay, &reads).await;
     let other = client.clone();
     let adds = tokio::spawn(async move { other.incr("n").await });
-    relay.clear();
-    let before = reads.well();
-    until("reads", || reads.well() > before + 50).await;
+    more(&reads).await;
     assert!(!adds.is_finished(), "it waits behind the older one");
     older.abort();
-    sleep(Duration::from_millis(10)).await;
-    let newer = client.call::<seawall::Value>(&set("newer")).await;
+    assert!(older.await.is_err(), "its caller has gone");
+    let newer = Cmd::new("SET").arg("a").arg("newer");
+    let newer = ends("the newer one", client.call::<Value>(&newer)).await;
     newer.expect("it is answered");
-    // Sooner than by the newer one's answer, for which it would have waited for 250 ms.
-    let told = tokio::time::timeout(Duration::from_millis(150), adds).await;
+    // At once, and not after the 250 ms in which a server that lets go would answer.
+    let told = timeout(Duration::from_millis(150), adds).await;
     let error = told.expect("at once").expect("no panic");
     let error = error.expect_err("nobody answered it");
     assert!(error.may_have_run(), "{error}");
+}
+
+/// Callers with little time give their writes up; those of others wait on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writes_that_are_given_up_in_a_pause_leave_the_others_in_no_doubt() {
+    let server = server();
+    let client = client(server.addr(), "deadline=8s&ride_out=8s");
+    let (reads, adds) = <(Arc<Told>, Arc<Told>)>::default();
+    let _reading = call_on(&client, 5, &Cmd::new("GET").arg("a"), &reads);
+    let _adding = call_on(&client, 5, &Cmd::new("INCR").arg("n"), &adds);
+    until("calls", || adds.well() > 50).await;
+    let pause = [&b"CLIENT"[..], b"PAUSE", b"2000", b"WRITE"];
+    server.command(&pause).expect("it pauses");
+    let before = adds.well();
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_millis(1800) {
+        let _ = timeout(Duration::from_millis(100), client.incr("other")).await;
+    }
+    until("writes after it", || adds.well() > before + 50).await;
+    adds.check("INCR");
+    reads.check("GET");
 }
