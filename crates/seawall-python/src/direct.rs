@@ -169,11 +169,12 @@ fn run<'py>(
     let Ok(link) = link.cast::<Link>() else {
         return Ok(None);
     };
-    let codec = known(&pool, intern!(py, "_codec_known"), intern!(py, "_codec"))?;
-    let codec = codec.cast::<Codec>()?;
-    let within = within(&theirs.until, &theirs.left, py)?;
-    let decode = !options.contains(intern!(py, "NEVER_DECODE"))?;
-    let reply = match link.get().execute(py, args, codec, decode, within) {
+    let Terms {
+        codec,
+        decode,
+        within,
+    } = terms(&pool, &theirs.until, &theirs.left, options)?;
+    let reply = match link.get().execute(py, args, &codec, decode, within) {
         Ok(reply) => reply,
         Err(error) => return empty(py, theirs, options, error).map(Some),
     };
@@ -234,13 +235,13 @@ fn begin<'py>(
     let Ok(link) = link.cast::<AsyncLink>() else {
         return Ok(None);
     };
-    let codec = known(&pool, intern!(py, "_codec_known"), intern!(py, "_codec"))?;
-    let codec = codec.cast_into::<Codec>()?.unbind();
-    let within = within(&theirs.until, &theirs.left, py)?;
-    let decode = !options.contains(intern!(py, "NEVER_DECODE"))?;
-    link.get()
-        .execute(py, args, codec, decode, within)
-        .map(Some)
+    let Terms {
+        codec,
+        decode,
+        within,
+    } = terms(&pool, &theirs.until, &theirs.left, options)?;
+    let begun = link.get().execute(py, args, codec.unbind(), decode, within);
+    begun.map(Some)
 }
 
 /// The link of the loop that runs: the pool knows that of the loop that was here last.
@@ -270,13 +271,33 @@ pub(crate) fn callback_of<'py>(
     callback(&client.getattr(intern!(py, "response_callbacks"))?, name)
 }
 
-/// What is left to the deadline of the caller's block, if there is one.
-fn within(until: &Py<PyAny>, left: &Py<PyAny>, py: Python<'_>) -> PyResult<Option<f64>> {
+/// How a command is sent, and its reply read.
+struct Terms<'py> {
+    codec: Bound<'py, Codec>,
+    decode: bool,
+    /// What is left to the deadline of the caller's block, if there is one.
+    within: Option<f64>,
+}
+
+fn terms<'py>(
+    pool: &Bound<'py, PyAny>,
+    until: &Py<PyAny>,
+    left: &Py<PyAny>,
+    options: &Bound<'py, PyDict>,
+) -> PyResult<Terms<'py>> {
+    let py = pool.py();
+    let codec = known(pool, intern!(py, "_codec_known"), intern!(py, "_codec"))?;
     // Of a context variable: it runs no Python.
-    if until.bind(py).call0()?.is_none() {
-        return Ok(None);
-    }
-    calls::call(left.bind(py), PyTuple::empty(py), None)?.extract()
+    let within = if until.bind(py).call0()?.is_none() {
+        None
+    } else {
+        calls::call(left.bind(py), PyTuple::empty(py), None)?.extract()?
+    };
+    Ok(Terms {
+        codec: codec.cast_into()?,
+        decode: !options.contains(intern!(py, "NEVER_DECODE"))?,
+        within,
+    })
 }
 
 /// What an object has for itself, beside its class's attributes.
