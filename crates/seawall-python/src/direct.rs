@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
-use crate::aio::{AsyncLink, CallFuture};
+use crate::aio::{AsyncLink, CallFuture, running_loop};
 use crate::calls;
 use crate::link::Link;
 use crate::reply::Codec;
@@ -254,7 +254,7 @@ fn link_of_loop<'py>(
     if let Ok(known) = known.cast::<PyTuple>() {
         // Neither a reference nor this function runs any Python.
         let its_loop = known.get_item(0)?.call0()?;
-        if its_loop.is(&theirs.running.bind(py).call0()?) {
+        if its_loop.is(&running_loop(py, &theirs.running)?) {
             return known.get_item(1);
         }
     }

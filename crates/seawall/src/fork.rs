@@ -16,7 +16,7 @@ static SOCKETS: [AtomicU64; TABLE] = [const { AtomicU64::new(0) }; TABLE];
 static END: AtomicUsize = AtomicUsize::new(0);
 
 /// How many forks lie between this process and the one that first asked. Cheap: compared before any lock is taken.
-pub(crate) fn generation() -> u64 {
+pub fn generation() -> u64 {
     // Not a `Once`: a child that was forked while another thread was inside would wait for it for ever. Two threads at
     // once hook twice, and each fork then counts two.
     static HOOKED: AtomicBool = AtomicBool::new(false);

@@ -38,7 +38,7 @@ pub use clock::now;
 pub use command::{Arg, Cmd, Words};
 pub use error::{ConnectionFacts, Error, Kind};
 pub use events::{Event, Life};
-pub use fork::keep_from_children;
+pub use fork::{generation as fork_generation, keep_from_children};
 pub use link::keys::{Credentials, Identity};
 pub use pipeline::Pipeline;
 pub use reply::{FromReply, WrongType};

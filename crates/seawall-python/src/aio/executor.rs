@@ -20,6 +20,7 @@ use seawall::asynchronous::{Begun, EventLoop, Pending, Task, Watch, enter};
 use super::future::{CallFuture, Waiter};
 use super::job::Job;
 use super::link::Done;
+use super::running::Resuming;
 use super::socket::WatchedSocket;
 use crate::attempts::Story;
 use crate::calls;
@@ -543,6 +544,7 @@ impl Executor {
         // Nobody else is owed a reply: a server would rest until all of these have asked for more.
         let splits = may_split && half >= HALF_MIN && !self.core.is_awaited();
         let mut interrupt = None;
+        let _resuming = at_once.then(Resuming::begin);
         for (place, (future, waiter)) in answered.into_iter().enumerate() {
             let future = future.bind(py);
             if at_once && splits && place == half {

@@ -12,8 +12,10 @@ mod executor;
 mod future;
 mod job;
 mod link;
+mod running;
 mod socket;
 
 pub(crate) use executor::Executor;
 pub(crate) use future::CallFuture;
 pub(crate) use link::AsyncLink;
+pub(crate) use running::running_loop;
