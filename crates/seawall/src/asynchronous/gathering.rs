@@ -11,6 +11,10 @@ use seawall_model::Moment;
 /// So many were answered together at most: while more ask, the server would rest for too long.
 const ANSWERED_MAX: usize = 16;
 
+/// Of so many, half are heard by the server while the others still ask, if it has a core of its own. Of fewer, one write more
+/// costs more than its rest.
+pub(super) const HALVES_MIN: usize = 8;
+
 /// How long each of them is waited for: a turn of an interpreter's, on a slow core.
 const WAIT_FOR_EACH: Duration = Duration::from_micros(40);
 
@@ -28,6 +32,8 @@ const HASTE_MAX: u32 = 256;
 pub(super) struct Gathering {
     /// So many are about to ask.
     expected: usize,
+    /// When so many are left, what the others have asked for goes out.
+    half: usize,
     /// When the last of those came who have asked.
     last: Moment,
     /// One of those who asked looks whether the others come.
@@ -39,11 +45,17 @@ pub(super) struct Gathering {
 }
 
 impl Gathering {
-    /// So many were answered together, and nobody else sits there and waits for a reply.
-    pub(super) fn begin(&mut self, answered: usize, now: Moment) {
+    /// So many were answered together, and nobody else sits there and waits for a reply; `apart`, if the server works while these
+    /// do.
+    pub(super) fn begin(&mut self, answered: usize, apart: bool, now: Moment) {
         self.kept = false;
         self.last = now;
         self.expected = 0;
+        self.half = if apart && answered >= HALVES_MIN {
+            answered / 2
+        } else {
+            0
+        };
         if self.haste > 0 {
             self.haste -= 1;
         } else if answered <= ANSWERED_MAX {
@@ -56,8 +68,8 @@ impl Gathering {
         self.expected > 0
     }
 
-    /// One of them asks, or somebody else does.
-    pub(super) fn came(&mut self, now: Moment) {
+    /// One of them asks, or somebody else does. Whether what was asked for so far is to go out, though the others are waited for.
+    pub(super) fn came(&mut self, now: Moment) -> bool {
         if now.since(self.last) > LATE {
             self.give_up();
         }
@@ -66,6 +78,7 @@ impl Gathering {
             self.caution -= self.caution / 8;
         }
         self.expected = self.expected.saturating_sub(1);
+        self.holds() && self.expected == self.half
     }
 
     /// One who asked waits now. How long until it has to look whether the others come, if that is up to it. It is up to
@@ -105,7 +118,7 @@ mod tests {
     fn what_was_asked_for_waits_until_all_have_asked() {
         let mut gathering = Gathering::default();
         assert!(!gathering.holds());
-        gathering.begin(3, NOW);
+        gathering.begin(3, false, NOW);
         gathering.came(NOW);
         assert_eq!(gathering.keeps(false), Some(2 * WAIT_FOR_EACH));
         gathering.came(NOW);
@@ -119,23 +132,23 @@ mod tests {
         gathering.came(NOW);
         assert!(!gathering.holds());
         assert!(!gathering.give_up(), "all came");
-        gathering.begin(3, NOW);
+        gathering.begin(3, false, NOW);
         assert!(gathering.holds());
     }
 
     #[test]
     fn after_one_who_did_not_come_nobody_is_waited_for_for_a_while() {
         let mut gathering = Gathering::default();
-        gathering.begin(2, NOW);
+        gathering.begin(2, false, NOW);
         gathering.came(NOW);
         assert!(gathering.give_up());
         for _ in 0..HASTE_MIN {
             assert!(!gathering.holds());
             assert_eq!(gathering.keeps(false), None);
-            gathering.begin(2, NOW);
+            gathering.begin(2, false, NOW);
         }
         assert!(!gathering.holds());
-        gathering.begin(2, NOW);
+        gathering.begin(2, false, NOW);
         assert!(gathering.holds());
     }
 
@@ -145,7 +158,7 @@ mod tests {
         let mut unwaited = |comes: bool| {
             let mut times = 0;
             loop {
-                gathering.begin(2, NOW);
+                gathering.begin(2, false, NOW);
                 gathering.came(NOW);
                 if gathering.holds() {
                     break;
@@ -172,30 +185,46 @@ mod tests {
     #[test]
     fn one_who_comes_late_is_not_waited_for_again() {
         let mut gathering = Gathering::default();
-        gathering.begin(3, NOW);
+        gathering.begin(3, false, NOW);
         gathering.came(NOW + LATE);
         assert!(gathering.holds(), "each has its time");
         gathering.came(NOW + 3 * LATE);
         assert!(!gathering.holds());
-        gathering.begin(3, NOW);
+        gathering.begin(3, false, NOW);
         assert!(!gathering.holds());
     }
 
     #[test]
     fn many_are_not_waited_for() {
         let mut gathering = Gathering::default();
-        gathering.begin(ANSWERED_MAX + 1, NOW);
+        gathering.begin(ANSWERED_MAX + 1, false, NOW);
         assert!(!gathering.holds());
-        gathering.begin(ANSWERED_MAX, NOW);
+        gathering.begin(ANSWERED_MAX, false, NOW);
         assert!(gathering.holds());
         gathering.end();
         assert!(!gathering.holds());
     }
 
     #[test]
+    fn half_of_them_are_heard_early_by_a_server_that_works_meanwhile() {
+        let mut gathering = Gathering::default();
+        let mut goes_out = |answered, apart| {
+            gathering.begin(answered, apart, NOW);
+            let out: Vec<bool> = (0..answered).map(|_| gathering.came(NOW)).collect();
+            assert!(!gathering.holds());
+            out.iter().position(|&out| out)
+        };
+        assert_eq!(goes_out(HALVES_MIN, true), Some(HALVES_MIN / 2 - 1));
+        assert_eq!(goes_out(HALVES_MIN + 1, true), Some(HALVES_MIN / 2));
+        assert_eq!(goes_out(HALVES_MIN, false), None);
+        assert_eq!(goes_out(HALVES_MIN - 1, true), None);
+        assert_eq!(goes_out(2, true), None);
+    }
+
+    #[test]
     fn strangers_who_ask_are_taken_for_those_who_are_waited_for() {
         let mut gathering = Gathering::default();
-        gathering.begin(1, NOW);
+        gathering.begin(1, false, NOW);
         gathering.came(NOW);
         gathering.came(NOW);
         assert!(!gathering.holds());

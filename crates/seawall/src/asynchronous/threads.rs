@@ -2,8 +2,8 @@
 //!
 //! One of those who wait, the *watcher*, sits on the sockets. What it reads may answer many. They are woken in a chain,
 //! each by the one before it, so that no two are awake who would only wait for each other: an interpreter lets one run
-//! at a time. What they ask next is written when the last of them is awake, in one write, or has asked: see
-//! [`Gathering`].
+//! at a time. What they ask next is written when the last of them is awake, in one write, or has asked, or in two, of which
+//! the server works for the first while the others still ask: see [`Gathering`].
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -20,11 +20,12 @@ use std::time::Duration;
 
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use rustix::io::Errno;
-use rustix::thread::futex;
+use rustix::net::sockopt::socket_incoming_cpu;
+use rustix::thread::{futex, sched_getcpu};
 use seawall_model::Moment;
 
 use super::event_loop::{EventLoop, Task, Watch, enter};
-use super::gathering::Gathering;
+use super::gathering::{Gathering, HALVES_MIN};
 use super::readiness::Readiness;
 use crate::blocking::{Ground, Interrupted};
 use crate::clock;
@@ -35,6 +36,9 @@ const SLICE: Duration = Duration::from_millis(250);
 
 /// How often the tasks that are ready are run before the sockets are looked at again.
 const ROUNDS_MAX: usize = 16;
+
+/// No machine has so many cores.
+const MANY_CORES: usize = 1 << 20;
 
 /// The number of the bell among what is watched.
 const BELL: u64 = 0;
@@ -67,6 +71,10 @@ struct State {
     /// One of them was woken, and is about to wake the next.
     chained: bool,
     gathering: Gathering,
+    /// The server works on another core than those who wait for it, as far as is known.
+    apart: bool,
+    /// What was asked for goes out, though others are waited for.
+    lets_out: bool,
 }
 
 /// Where a thread waits.
@@ -317,6 +325,19 @@ impl Threads {
         }
     }
 
+    /// One more has asked, and is about to wait.
+    fn come(&self, event_loop: &Arc<dyn EventLoop>) {
+        {
+            let mut state = self.lock();
+            if !state.gathering.holds() || !state.gathering.came(clock::now()) {
+                return;
+            }
+            state.lets_out = true;
+        }
+        self.run_ready(event_loop);
+        self.lock().lets_out = false;
+    }
+
     /// Waits until what this seat waits for has come.
     fn wait(
         &self,
@@ -324,12 +345,7 @@ impl Threads {
         seat: &Arc<Seat>,
         ground: Option<&dyn Ground>,
     ) -> Result<(), Interrupted> {
-        {
-            let mut state = self.lock();
-            if state.gathering.holds() {
-                state.gathering.came(clock::now());
-            }
-        }
+        self.come(event_loop);
         let mut keeps = None;
         loop {
             let mut state = self.lock();
@@ -432,6 +448,10 @@ impl Threads {
                     }
                 }
             }
+            if state.parked.len() >= HALVES_MIN / 2 {
+                let elsewhere = |(sides, _): &(Arc<Sides>, _)| sides.comes_from_another_core();
+                state.apart = found.iter().any(elsewhere);
+            }
             let now = clock::now();
             if now < until {
                 BTreeMap::new()
@@ -508,7 +528,8 @@ impl State {
         let parked = |seat: &&Arc<Seat>| seat.place.load(Ordering::Relaxed) == place::PARKED;
         let to_wake = self.answered.iter().filter(parked).count();
         if self.watcher.is_none() && self.parked.len() == to_wake {
-            self.gathering.begin(self.answered.len(), clock::now());
+            self.gathering
+                .begin(self.answered.len(), self.apart, clock::now());
         } else {
             self.gathering.end();
         }
@@ -516,7 +537,7 @@ impl State {
 
     /// What was asked for waits for others.
     fn gathers(&self) -> bool {
-        self.chained || self.gathering.holds()
+        !self.lets_out && (self.chained || self.gathering.holds())
     }
 }
 
@@ -570,7 +591,11 @@ impl EventLoop for Threads {
     }
 
     fn watch(&self, socket: OwnedFd) -> io::Result<Box<dyn Watch>> {
-        let sides = Arc::<Sides>::default();
+        let sides = Arc::new(Sides {
+            socket,
+            read: Readiness::default(),
+            write: Readiness::default(),
+        });
         let number = {
             let mut state = self.lock();
             let number = state.next;
@@ -582,13 +607,12 @@ impl EventLoop for Threads {
             threads: self.ourselves.clone(),
             number,
             sides,
-            socket,
         };
         let data = epoll::EventData::new_u64(number);
         // Told once for each thing that comes: whoever drives the socket may have been put aside in the middle of that, and
         // the watcher must not be told the same again and again until he goes on.
         let flags = epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::ET;
-        epoll::add(&self.epoll, &watched.socket, data, flags)?;
+        epoll::add(&self.epoll, &watched.sides.socket, data, flags)?;
         Ok(Box::new(watched))
     }
 
@@ -610,13 +634,14 @@ impl EventLoop for Threads {
 
     fn gathers(&self) -> bool {
         let state = self.lock();
-        state.gathers() || !state.answered.is_empty()
+        state.gathers() || (!state.lets_out && !state.answered.is_empty())
     }
 }
 
 /// Both directions of a socket.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Sides {
+    socket: OwnedFd,
     read: Readiness,
     write: Readiness,
 }
@@ -631,6 +656,17 @@ impl Sides {
             self.write.found();
         }
     }
+
+    /// Whether what came last was handled on another core than this thread runs on. What a server on the same host sends is
+    /// handled on the core that it runs on.
+    fn comes_from_another_core(&self) -> bool {
+        // The kernel has no word for "nothing came yet" but a number that no core has.
+        let known = |core: &usize| *core < MANY_CORES;
+        let core = socket_incoming_cpu(&self.socket).ok();
+        core.and_then(|core| usize::try_from(core).ok())
+            .filter(known)
+            .is_some_and(|core| core != sched_getcpu())
+    }
 }
 
 /// A socket that is watched until this is dropped.
@@ -638,7 +674,6 @@ struct Watched {
     threads: Weak<Threads>,
     number: u64,
     sides: Arc<Sides>,
-    socket: OwnedFd,
 }
 
 impl Watch for Watched {
@@ -661,7 +696,7 @@ impl Drop for Watched {
             && threads.generation == fork::generation()
         {
             // One that is not watched need not be let go of.
-            let _ = epoll::delete(&threads.epoll, &self.socket);
+            let _ = epoll::delete(&threads.epoll, &self.sides.socket);
             threads.lock().watched.remove(&self.number);
         }
     }
