@@ -47,7 +47,7 @@ impl Desk {
     ) -> Duration {
         let began = Instant::now();
         threads.run();
-        threads.lock().gathering.begin(16, clock::now());
+        threads.lock().gathering.begin(16, false, clock::now());
         let asks = Arc::clone(threads);
         let asking = thread::spawn(move || {
             let (sender, answer) = oneshot::channel();
@@ -115,4 +115,32 @@ fn one_who_waits_for_others_still_does_after_it_was_woken_for_nothing() {
         }
     });
     assert!(took < SOON, "{took:?}");
+}
+
+#[test]
+fn half_of_those_who_ask_are_heard_while_the_others_are_waited_for_if_the_server_works_meanwhile() {
+    let threads = Threads::new().expect("descriptors to spare");
+    let event_loop = Arc::clone(&threads) as Arc<dyn EventLoop>;
+    let desk = Desk::open(&threads);
+    for apart in [true, false] {
+        let heard = loop {
+            threads.run();
+            threads
+                .lock()
+                .gathering
+                .begin(HALVES_MIN, apart, clock::now());
+            let (sender, mut answer) = oneshot::channel();
+            desk.asked.lock().expect("no panic").push(sender);
+            desk.bell.ring();
+            for _ in 0..HALVES_MIN / 2 {
+                threads.come(&event_loop);
+            }
+            let heard = answer.try_recv() == Ok(Some(()));
+            // Unless this thread was put aside in between: then nobody is waited for any more.
+            if threads.lock().gathering.holds() {
+                break heard;
+            }
+        };
+        assert_eq!(heard, apart);
+    }
 }
