@@ -316,3 +316,57 @@ def test_a_connection_that_is_dropped_in_use_is_closed_and_said_to_be(run, url):
                 await asyncio.sleep(0.01)
 
     run(main())
+
+
+async def be_resumed_by_a_reply(client):
+    """On its return this task runs inside of the callback that read its reply."""
+    await asyncio.gather(*(client.set("k", "outer") for _ in range(3)))
+    assert await client.get("k") == b"outer"
+
+
+def test_a_child_forked_by_a_task_that_its_reply_resumed_runs_a_loop_of_its_own(run, url):
+    client = connected(url)
+
+    async def in_child():
+        return await asyncio.gather(*(client.get("k") for _ in range(3)))
+
+    async def main():
+        await be_resumed_by_a_reply(client)
+        # Asked for right before and after: what is known of the loop is known in the child.
+        waiting = asyncio.ensure_future(client.get("k"))
+        first = client.get("k")
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                code = 0 if asyncio.run(in_child()) == [b"outer"] * 3 else 2
+            finally:
+                os._exit(code)
+        _, status = os.waitpid(pid, 0)
+        assert os.waitstatus_to_exitcode(status) == 0
+        assert await first == await waiting == b"outer"
+
+    run(main())
+
+
+def test_a_loop_run_in_the_middle_of_a_task_that_its_reply_resumed_has_a_link_of_its_own(new_loop, url):
+    client = connected(url)
+
+    async def main():
+        outer = asyncio.get_running_loop()
+        await be_resumed_by_a_reply(client)
+        link = client.connection_pool._link()
+        assert await client.get("k") == b"outer"
+        asyncio._set_running_loop(None)
+        inner = new_loop()
+        try:
+            assert inner.run_until_complete(client.get("k")) == b"outer"
+            others = [known for known in client.connection_pool._links.values() if known is not link]
+            assert [other.stats()["answered"] for other in others] == [1]
+            inner.run_until_complete(client.connection_pool.disconnect())
+        finally:
+            inner.close()
+            asyncio._set_running_loop(outer)
+        assert await client.get("k") == b"outer"
+
+    run_on(new_loop, main())

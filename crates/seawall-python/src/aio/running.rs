@@ -17,30 +17,41 @@ struct Found {
     event_loop: Py<PyAny>,
 }
 
+/// Where this thread is.
+#[derive(Default)]
+enum Place {
+    /// Nothing is kept: it would keep the loop alive.
+    #[default]
+    Elsewhere,
+    /// In a callback of a loop's, which resumes tasks; and what was found there.
+    InCallback(Option<Found>),
+}
+
 thread_local! {
-    /// What was found in the loop's callback that this thread is inside of; outside of any, nothing is kept: it would keep the
-    /// loop alive.
-    static FOUND: RefCell<Option<Option<Found>>> = const { RefCell::new(None) };
+    static HERE: RefCell<Place> = const { RefCell::new(Place::Elsewhere) };
+}
+
+fn put(place: Place) -> Place {
+    HERE.with(|here| here.replace(place))
 }
 
 /// A callback of the loop's resumes tasks until this is dropped.
 pub(super) struct Resuming {
-    outer: Option<Option<Found>>,
+    outer: Place,
 }
 
 impl Resuming {
     pub(super) fn begin() -> Self {
-        let outer = FOUND.with(|found| found.borrow_mut().replace(None));
-        Self { outer }
+        Self {
+            outer: put(Place::InCallback(None)),
+        }
     }
 }
 
 impl Drop for Resuming {
     fn drop(&mut self) {
-        let outer = self.outer.take();
-        let found = FOUND.with(|found| std::mem::replace(&mut *found.borrow_mut(), outer));
-        // Not under the borrow: what lets go of a loop may run anything.
-        drop(found);
+        // What was found is let go of outside of the borrow: that may run anything.
+        drop(put(std::mem::take(&mut self.outer)));
     }
 }
 
@@ -51,31 +62,30 @@ pub(crate) fn running_loop<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let note = note(py)?;
     let generation = seawall::fork_generation();
-    let known = FOUND.with(|found| {
-        let found = found.borrow();
-        let known = found.as_ref()?.as_ref()?;
-        let same = known.generation == generation
-            && note.as_ref().is_some_and(|note| note.is(&known.note));
-        same.then(|| known.event_loop.bind(py).clone())
+    let known = HERE.with(|here| match &*here.borrow() {
+        Place::InCallback(Some(found))
+            if found.generation == generation
+                && note.as_ref().is_some_and(|note| note.is(&found.note)) =>
+        {
+            Some(found.event_loop.bind(py).clone())
+        }
+        _ => None,
     });
     if let Some(known) = known {
         return Ok(known);
     }
     let event_loop = get_running_loop.bind(py).call0()?;
-    if let Some(note) = note {
-        keep(Found {
+    if let Some(note) = note
+        && HERE.with(|here| matches!(*here.borrow(), Place::InCallback(_)))
+    {
+        let found = Found {
             note: note.unbind(),
             generation,
             event_loop: event_loop.clone().unbind(),
-        });
+        };
+        drop(put(Place::InCallback(Some(found))));
     }
     Ok(event_loop)
-}
-
-/// Keeps what was found while the callback lasts that this thread is inside of, if it is inside of one.
-fn keep(new: Found) {
-    let before = FOUND.with(|found| found.borrow_mut().as_mut().map(|found| found.replace(new)));
-    drop(before);
 }
 
 /// What asyncio notes for this thread while a loop runs on it.
