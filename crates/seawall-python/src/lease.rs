@@ -1,6 +1,6 @@
 //! A raw connection of the pool, as redis-py's own connection classes need it.
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -29,7 +29,7 @@ pub(crate) struct Lease {
     number: i32,
     client_id: Option<u64>,
     /// Who made it: a forked child may drop what it inherited, and must not end its parent's call.
-    process: u32,
+    generation: u64,
     closed: AtomicBool,
     /// How far the last request got when its connection was lost.
     provenance: Mutex<Provenance>,
@@ -52,7 +52,7 @@ impl Lease {
         seawall::keep_from_children(socket.as_fd());
         Ok(Self {
             client_id: lease.client_id(),
-            process: std::process::id(),
+            generation: seawall::fork_generation(),
             own: Mutex::new(Some(lease)),
             socket: Mutex::new(Some(socket)),
             number,
@@ -93,6 +93,13 @@ impl Lease {
         *self.lock() = Some(lease);
         events::look(py);
         outcome.map_err(|error| footing.trouble(py, &error, None))
+    }
+
+    /// Does something with its socket, if that is open and no call on it is under way.
+    pub(crate) fn on_socket<T>(&self, work: impl FnOnce(BorrowedFd<'_>) -> T) -> Option<T> {
+        let own = self.lock();
+        let open = own.as_ref().filter(|lease| lease.is_open());
+        open.and_then(blocking::Lease::fd).map(work)
     }
 
     fn let_go(&self) {
@@ -343,7 +350,7 @@ impl Lease {
                 self.let_go();
                 *self.lock() = Some(lease);
             }
-            None if self.process == std::process::id() => {
+            None if self.generation == seawall::fork_generation() => {
                 let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Some(socket) = &*socket {
                     // It may have ended by itself.

@@ -35,6 +35,7 @@ fn _ext(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<lease::Lease>()?;
     module.add_class::<aio::AsyncLink>()?;
     module.add_class::<aio::Executor>()?;
+    module.add_class::<aio::Poller>()?;
     module.add_class::<aio::CallFuture>()?;
     module.add_class::<reply::Codec>()?;
     module.add_class::<guard::Guard>()?;

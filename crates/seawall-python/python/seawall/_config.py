@@ -170,17 +170,31 @@ def _span(name: str, seconds: Any) -> str:
 class LinkSpec:
     """Everything that makes two connections the same to the engine."""
 
-    __slots__ = ("url", "settings", "provider")
+    __slots__ = ("key", "provider", "settings", "url")
 
     def __init__(self, url: str, settings: tuple[tuple[str, str], ...], provider: Any) -> None:
         self.url = url
         self.settings = settings
         self.provider = provider
-
-    @property
-    def key(self) -> tuple[Any, ...]:
         # A link keeps its provider alive: no other one gets its id meanwhile.
-        return (self.url, self.settings, None if self.provider is None else id(self.provider))
+        self.key = (url, settings, None if provider is None else id(provider))
+
+
+class _Known:
+    """What a connection asked for the last time, and what that was in the engine's words."""
+
+    __slots__ = ("_deciding", "last")
+
+    def __init__(self, connection: Any) -> None:
+        where = [name for name in _WHERE if hasattr(connection, name)]
+        self._deciding = operator.attrgetter(*_DECIDING, *where)
+        #: One value, set at once: an exception out of a signal's handler may come at any point.
+        self.last: tuple[Any, LinkSpec] | None = None
+
+    def asks(self, connection: Any) -> Any:
+        info = connection.driver_info
+        who = None if info is None else (info.formatted_name, info.lib_version)
+        return self._deciding(connection), who
 
 
 def spec_of(connection: Any, ours: dict[str, str], pool_size: int | None = None) -> LinkSpec:
@@ -189,28 +203,26 @@ def spec_of(connection: Any, ours: dict[str, str], pool_size: int | None = None)
     It is asked with each lease, since others change a connection's attributes after it was made: what they came to is
     kept with them.
     """
-    asked = (_asked(connection), ours, pool_size)
-    known: tuple[Any, LinkSpec] | None = getattr(connection, "_spec_known", None)
+    known: _Known | None = getattr(connection, "_spec_known", None)
+    if known is None:
+        known = connection._spec_known = _Known(connection)
+    asked = (known.asks(connection), ours, pool_size)
+    last = known.last
     # Another provider is another one, whatever it says of itself.
-    if known is not None and known[0] == asked and known[1].provider is connection.credential_provider:
-        return known[1]
+    if last is not None and last[0] == asked and last[1].provider is connection.credential_provider:
+        return last[1]
     spec = _spec_of(connection, ours, pool_size)
-    connection._spec_known = (asked, spec)
+    known.last = (asked, spec)
     return spec
 
 
-#: What decides of a connection's attributes; those of TLS and of a Unix socket not all have.
-_DECIDING = operator.attrgetter(
+#: What decides, of a connection's attributes.
+_DECIDING = (
     "_attempts", "_socket_timeout", "_socket_connect_timeout", "_connect_unsaid", "username", "password", "db", "client_name",
     "protocol",
 )  # fmt: skip
+#: Those of TLS and of a Unix socket not all have.
 _WHERE = ("path", "host", "port", "socket_keepalive", "ca_certs", "certfile", "keyfile", "cert_reqs", "check_hostname")
-
-
-def _asked(connection: Any) -> Any:
-    info = connection.driver_info
-    who = None if info is None else (info.formatted_name, info.lib_version)
-    return _DECIDING(connection), [getattr(connection, name, None) for name in _WHERE], who
 
 
 def _spec_of(connection: Any, ours: dict[str, str], pool_size: int | None) -> LinkSpec:

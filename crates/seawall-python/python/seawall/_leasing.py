@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from typing import Any
 
 from redis.maint_notifications import MaintNotificationsConfig
@@ -14,8 +14,6 @@ from ._gaps import Gapped
 from ._refusals import tell_of
 
 __all__ = ["Leasing", "packed"]
-
-_ANYTIME: AbstractContextManager[Any] = nullcontext()
 
 #: What is said over a subscription besides; AUTH when its credentials are renewed.
 _OF_SUBSCRIBERS = ("PING", "QUIT", "RESET", "AUTH")
@@ -66,8 +64,12 @@ class Leasing:
     _lease: _ext.Lease | None = None
     #: Whether its pool gives the connection back to the engine's while nobody uses it.
     _rests = True
+    #: What its pool bounds the engine's by: they share a link with it.
+    _pool_size: int | None = None
     #: See `has_ways_of_its_own`.
     _own_ways = False
+    #: What whoever speaks over it holds meanwhile, where another thread may.
+    _turn: AbstractContextManager[Any] | None = None
     #: Whether a subscription was asked for over it.
     _listens = False
     #: Whether anything else was said since.
@@ -127,8 +129,11 @@ class Leasing:
         lease = self._lease
         if lease is None:
             return
-        with self._turn():
+        if self._turn is None:
             watching = lease.begin(attempt)
+        else:
+            with self._turn:
+                watching = lease.begin(attempt)
         if watching is not None and not self._is_subscribed():
             # Whoever asked was called away before the reply came, by an exception from outside; it would be taken for
             # another's. Subscriptions are owed what they like.
@@ -136,9 +141,6 @@ class Leasing:
             self._lease = None
             if watching:
                 raise errors.ConnectionError("Connection given up: a call on it was interrupted, and what it watched is lost")
-
-    def _turn(self) -> AbstractContextManager[Any]:
-        return _ANYTIME
 
     def _give_up(self) -> None:
         raise NotImplementedError

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import socket
 import time
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import redis.connection as _redis
 from redis._parsers import _RESP3Parser
 from redis.client import PubSub
 from redis.exceptions import ConnectionError as _RedisConnectionError
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import TimeoutError as _RedisTimeoutError
 from redis.utils import SENTINEL
 
 from . import _config, _deadline, _ext, errors
@@ -165,9 +165,8 @@ class _Leased(Leasing, _Base):
     _subscription_kind = PubSub
     _retry_kind = SafeRetry
 
+    _sock: Any
     _link: _ext.Link | None = None
-    #: What its pool bounds plain commands by: they share a link with it.
-    _pool_size: int | None = None
     #: What `handshake_metadata` was made of.
     _greeting: tuple[Any, ...] | None = None
     #: Where it is a subscription: it may be spoken on while another thread listens.
@@ -176,11 +175,9 @@ class _Leased(Leasing, _Base):
     def register_connect_callback(self, callback: Any) -> None:
         """As redis-py's."""
         if self._subscribed is None and isinstance(callback.__self__, PubSub):
-            self._subscribed = self._parser._subscribed = Subscribed()
+            subscribed = self._subscribed = self._parser._subscribed = Subscribed()
+            self._turn = subscribed.turn
         super().register_connect_callback(callback)
-
-    def _turn(self) -> AbstractContextManager[Any]:
-        return super()._turn() if self._subscribed is None else self._subscribed.turn
 
     def _give_up(self) -> None:
         self.disconnect()
@@ -207,7 +204,41 @@ class _Leased(Leasing, _Base):
 
     def connect_check_health(self, check_health: bool = True, retry_socket_connect: bool = True) -> None:
         # Trying again, within the deadline, is the engine's.
-        super().connect_check_health(check_health=check_health, retry_socket_connect=False)
+        if self._sock:
+            return
+        try:
+            self._sock = self._connect()
+        except socket.timeout as error:
+            raise self._not_connected(_RedisTimeoutError("Timeout connecting to server")) from error
+        except OSError as error:
+            raise self._not_connected(_RedisConnectionError(self._error_message(error))) from error
+        try:
+            if self.redis_connect_func is None:
+                self.on_connect_check_health(check_health=check_health)
+            else:
+                self.redis_connect_func(self)
+        except RedisError:
+            self.disconnect()
+            raise
+        if self._connect_callbacks:
+            self._connect_callbacks = [ref for ref in self._connect_callbacks if ref()]
+            for ref in self._connect_callbacks:
+                callback = ref()
+                if callback is not None:
+                    callback(self)
+
+    def _not_connected(self, error: Exception) -> Exception:
+        """It, counted as redis-py counts it."""
+        host, port = getattr(self, "host", None), getattr(self, "port", None)
+        _redis.record_error_count(
+            server_address=host,
+            server_port=port,
+            network_peer_address=host,
+            network_peer_port=port,
+            error_type=error,
+            retry_attempts=0,
+        )
+        return error
 
     def on_connect_check_health(self, check_health: bool = True) -> None:
         # HELLO, AUTH, SETNAME and SELECT are done.
@@ -240,9 +271,13 @@ class _Leased(Leasing, _Base):
             self._parser.on_connect(self)
         data = packed(command)
         left = _deadline.left()
+        within = _AS_THE_POOL if left is None else min(self._patience(), left)
         try:
-            with self._turn():
-                lease.send(data, _AS_THE_POOL if left is None else min(self._patience(), left))
+            if self._turn is None:
+                lease.send(data, within)
+            else:
+                with self._turn:
+                    lease.send(data, within)
         except BaseException:
             self.disconnect()
             raise

@@ -12,7 +12,7 @@ from typing import Any
 import redis.connection as _redis
 from redis.connection import BlockingConnectionPool as _BlockingConnectionPool
 from redis.connection import ConnectionPool as _ConnectionPool
-from redis.event import EventDispatcher
+from redis.event import AfterConnectionReleasedEvent, EventDispatcher
 from redis.exceptions import ConnectionError as _RedisConnectionError
 from redis.exceptions import TimeoutError as _RedisTimeoutError
 from redis.maint_notifications import MaintNotificationsConfig
@@ -266,9 +266,32 @@ class ConnectionPool(_ConnectionPool):
     def release(self, connection: Any) -> None:
         if getattr(connection, "_rests", False) is True and connection.pid == self.pid:
             connection._rest()
-        _ConnectionPool.release(self, connection)
+        if _metrics.on():
+            _ConnectionPool.release(self, connection)
+        else:
+            self._checkpid()
+            with self._lock:
+                self._put_back(connection)
         if self._waiting:
             self._ring()
+
+    def _put_back(self, connection: Any) -> None:
+        """What redis-py's `release` does under its lock, but for what it counts."""
+        try:
+            self._used.remove(connection)
+        except KeyError:
+            # Somebody else's.
+            return
+        if self.owns_connection(connection):
+            if connection.should_reconnect():
+                connection.disconnect()
+            self._available_connections.append(connection)
+            dispatcher: Any = self._event_dispatcher
+            dispatcher.dispatch(AfterConnectionReleasedEvent(connection))
+        else:
+            connection.disconnect()
+            if connection.pid == self.pid:
+                self._created_connections -= 1
 
     def _ring(self) -> None:
         with self._lock:

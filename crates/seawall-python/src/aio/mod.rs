@@ -12,10 +12,12 @@ mod executor;
 mod future;
 mod job;
 mod link;
+mod poller;
 mod running;
 mod socket;
 
 pub(crate) use executor::Executor;
 pub(crate) use future::CallFuture;
 pub(crate) use link::AsyncLink;
+pub(crate) use poller::Poller;
 pub(crate) use running::running_loop;

@@ -9,16 +9,19 @@ import weakref
 from typing import Any
 
 from .. import _config, _drain, _ext, _registry
+from ._watch import Sockets
 
 
 class LoopState:
     """The engine's tasks on one loop, and its links there."""
 
-    __slots__ = ("executor", "links", "users")
+    __slots__ = ("executor", "links", "sockets", "users")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.executor = _ext.Executor(loop)
         self.executor.attach()
+        #: Made for the first who waits, and kept by the loop.
+        self.sockets: weakref.ref[Sockets] | None = None
         self.links: weakref.WeakValueDictionary[Any, _ext.AsyncLink] = weakref.WeakValueDictionary()
         #: The pools that share each link.
         self.users: weakref.WeakKeyDictionary[_ext.AsyncLink, weakref.WeakSet[Any]] = weakref.WeakKeyDictionary()
@@ -46,6 +49,16 @@ def link_for(loop: asyncio.AbstractEventLoop, spec: _config.LinkSpec) -> _ext.As
         _registry.add(link)
         _drain.start()
     return link
+
+
+def sockets_of(loop: asyncio.AbstractEventLoop) -> Sockets:
+    """What the loop's tasks wait for; there is a link."""
+    state = _states[loop]
+    sockets = None if state.sockets is None else state.sockets()
+    if sockets is None:
+        sockets = Sockets(loop)
+        state.sockets = weakref.ref(sockets)
+    return sockets
 
 
 def join(loop: asyncio.AbstractEventLoop, link: _ext.AsyncLink, pool: Any) -> None:

@@ -148,6 +148,7 @@ class _Leased(Leasing, _Base):
 
     def __del__(self, _warn: Any = warnings.warn, *_: Any) -> None:
         # Nobody waits on it: who did would have kept it.
+        self._look_away()
         lease, self._lease = self._lease, None
         if lease is not None:
             if lease.fileno() >= 0:
@@ -198,7 +199,7 @@ class _Leased(Leasing, _Base):
                 call.result().release()
             raise
         self._lease = call.result()
-        self._watch = Watch(self._lease, loop)
+        self._watch = Watch(self._lease, loop, _loops.sockets_of(loop))
         self._lease.begin(self._attempt)
         self._attempt = 1
         self._since = time.monotonic()
@@ -207,13 +208,13 @@ class _Leased(Leasing, _Base):
         """What the connection asks for; a provider of credentials is asked in the way that tasks can."""
         provider = self.credential_provider
         if provider is None:
-            return _config.spec_of(self, self._ours)
+            return _config.spec_of(self, self._ours, self._pool_size)
         answer = await provider.get_credentials_async()
         before = self.username, self.password
         self.credential_provider = None
         self.username, self.password = answer if len(answer) > 1 else (None, answer[0])
         try:
-            return _config.spec_of(self, self._ours)
+            return _config.spec_of(self, self._ours, self._pool_size)
         finally:
             self.credential_provider = provider
             self.username, self.password = before

@@ -29,6 +29,10 @@ _OURS_FOR: dict[type, type] = {
 }
 
 
+#: The bound of who says none, in redis-py.
+_USUAL_SIZE = 100
+
+
 class ConnectionPool(_redis.ConnectionPool):
     """Takes what ``redis.asyncio.ConnectionPool`` takes, and Seawall's settings besides.
 
@@ -47,6 +51,8 @@ class ConnectionPool(_redis.ConnectionPool):
         self._known: tuple[weakref.ref[Any], _ext.AsyncLink | None] | None = None
         self._links: weakref.WeakKeyDictionary[Any, _ext.AsyncLink | None] = weakref.WeakKeyDictionary()
         self._links_lock = threading.Lock()
+        #: The link that it told its loop the last time that it uses.
+        self._joined: _ext.AsyncLink | None = None
         self._codec_known: _ext.Codec | None = None
         kwargs.update(connection_class=connection_class, max_connections=max_connections)
         super().__init__(*args, **kwargs)
@@ -76,9 +82,19 @@ class ConnectionPool(_redis.ConnectionPool):
         if sample.redis_connect_func or sample._own_ways or sample.credential_provider is not None:
             # With a provider each new connection asks anew what to log in with.
             return None
-        link = _loops.link_for(loop, _config.spec_of(sample, sample._ours))
+        link = _loops.link_for(loop, _config.spec_of(sample, sample._ours, self._size()))
         _loops.join(loop, link, self)
         return link
+
+    def _size(self) -> int | None:
+        """How many connections the engine is to have for it, where that is more than usual; the other pools of a loop share theirs."""
+        return self.max_connections if self.max_connections > _USUAL_SIZE else None
+
+    def make_connection(self) -> Any:
+        connection = super().make_connection()
+        if _is_ours(type(connection)):
+            connection._pool_size = self._size()
+        return connection
 
     def _leave_links(self) -> None:
         """Lets go of the loop's links: what rests is closed where no other pool uses it, the connection that plain
@@ -86,7 +102,7 @@ class ConnectionPool(_redis.ConnectionPool):
         """
         loop = asyncio.get_running_loop()
         _loops.leave(loop, self)
-        self._known = None
+        self._known = self._joined = None
         with self._links_lock:
             self._links.pop(loop, None)
 
@@ -120,9 +136,10 @@ class ConnectionPool(_redis.ConnectionPool):
         except BaseException:
             self._put_back(connection)
             raise
-        known, link = self._known, connection._link
-        if link is not None and (known is None or known[1] is not link):
+        link = connection._link
+        if link is not None and link is not self._joined:
             _loops.join(asyncio.get_running_loop(), link, self)
+            self._joined = link
         return connection
 
     async def _count_time(self, began: float, made: bool) -> None:
