@@ -370,3 +370,29 @@ def test_a_loop_run_in_the_middle_of_a_task_that_its_reply_resumed_has_a_link_of
         assert await client.get("k") == b"outer"
 
     run_on(new_loop, main())
+
+
+def test_a_tick_that_an_exception_out_of_a_signals_handler_took_along_is_asked_for_anew(url):
+    client = connected(url)
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        await be_resumed_by_a_reply(client)
+
+        async def begin():
+            calls = [asyncio.ensure_future(client.get("k")) for _ in range(3)]
+            await asyncio.sleep(0)
+            return calls, [handle for handle in loop._ready if getattr(handle._callback, "__name__", "") == "tick"]
+
+        calls, ticks = await begin()
+        assert len(ticks) == 1
+        # As if it had come right before the loop called it: whoever runs the loop again has lost it.
+        loop._ready.remove(ticks[0])
+        assert await asyncio.wait_for(asyncio.gather(*calls), 4) == [b"outer"] * 3
+        await asyncio.sleep(0.2)
+        for _ in range(2):
+            calls, ticks = await begin()
+            assert len(ticks) == 1
+            assert await asyncio.gather(*calls) == [b"outer"] * 3
+
+    asyncio.run(main())

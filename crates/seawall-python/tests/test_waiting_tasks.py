@@ -10,6 +10,7 @@ import pytest
 import redis.asyncio
 import seawall.asyncio
 from asyncio_world import loop_kinds, run_on
+from seawall.asyncio import _watch
 
 
 @pytest.fixture(params=loop_kinds())
@@ -17,11 +18,16 @@ def run(request):
     return functools.partial(run_on, request.param)
 
 
+@pytest.fixture(params=loop_kinds())
+def new_loop(request):
+    return request.param
+
+
 def pool_of(server, **options):
     return seawall.asyncio.ConnectionPool.from_url(server.url, **options)
 
 
-def test_who_waits_shorter_is_told_first(run, url, server):
+def test_who_waits_shorter_is_told_first(run, server):
     async def main():
         pool = pool_of(server)
         told = []
@@ -140,5 +146,114 @@ def test_many_wait_at_once_and_each_has_its_own(run, server):
         answers = await asyncio.gather(*waiting)
         assert answers == [(f"queue:{n}".encode(), str(n).encode()) for n in range(300)]
         await client.connection_pool.disconnect()
+
+    run(main())
+
+
+class CalledAway(Exception):
+    pass
+
+
+@pytest.fixture
+def called_away():
+    """Has the handler of a signal raise, once, at the beginning of a function of the module's."""
+
+    def called_away():
+        raise CalledAway
+
+    before = signal.signal(signal.SIGUSR1, lambda *_: called_away())
+    yield lambda: os.kill(os.getpid(), signal.SIGUSR1)
+    signal.signal(signal.SIGUSR1, before)
+
+
+def once_before(monkeypatch, owner, name, what):
+    real, done = getattr(owner, name), []
+
+    def instead(*args):
+        if not done:
+            done.append(True)
+            what()
+        return real(*args)
+
+    monkeypatch.setattr(owner, name, instead)
+    return done
+
+
+def test_an_exception_out_of_a_signals_handler_takes_nobodys_reply_along(run, server, monkeypatch, called_away):
+    async def main():
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        pool = pool_of(server)
+        connections = [await pool.get_connection() for _ in range(3)]
+        done = once_before(monkeypatch, _watch, "_tell", called_away)
+        for _ in range(2):
+            for connection in connections:
+                await connection.send_command("BLPOP", "nothing", 0.05)
+            replies = asyncio.gather(*(connection.read_response() for connection in connections))
+            assert await asyncio.wait_for(replies, 4) == [None] * 3
+        assert done
+        for connection in connections:
+            await pool.release(connection)
+        await pool.disconnect()
+
+    run(main())
+
+
+def test_nor_does_it_take_the_end_of_anybodys_time_along(run, server, monkeypatch, called_away):
+    async def main():
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        pool = pool_of(server)
+        connections = [await pool.get_connection() for _ in range(3)]
+        done = once_before(monkeypatch, _watch.Sockets, "ring", called_away)
+        for _ in range(2):
+            waits = asyncio.gather(*(connection.read_response(timeout=0.05) for connection in connections))
+            assert await asyncio.wait_for(waits, 4) == [None] * 3
+        assert done
+        for connection in connections:
+            await pool.release(connection)
+        await pool.disconnect()
+
+    run(main())
+
+
+def test_a_loop_that_was_used_before_a_fork_waits_in_the_child_too(new_loop, server):
+    pool = pool_of(server)
+    client = redis.asyncio.Redis(connection_pool=pool)
+    loop = new_loop()
+    nothing = functools.partial(client.blpop, "nothing", timeout=0.05)
+
+    async def wait():
+        return [await nothing() for _ in range(2)]
+
+    try:
+        assert loop.run_until_complete(wait()) == [None, None]
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                # Longer than the server takes, and much less than the time of a wait that nobody ends.
+                code = 0 if loop.run_until_complete(asyncio.wait_for(wait(), 4)) == [None, None] else 2
+            finally:
+                os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        assert loop.run_until_complete(wait()) == [None, None]
+        loop.run_until_complete(pool.disconnect())
+    finally:
+        loop.close()
+
+
+def test_a_loop_is_not_rung_in_vain(run, server, monkeypatch):
+    """uvloop counts in milliseconds."""
+    rung = []
+
+    async def main():
+        real = _watch.Sockets.ring
+        monkeypatch.setattr(_watch.Sockets, "ring", lambda sockets: rung.append(1) or real(sockets))
+        pool = pool_of(server)
+        connection = await pool.get_connection()
+        for _ in range(20):
+            assert await connection.read_response(timeout=0.0123) is None
+        assert 20 <= len(rung) <= 60
+        await pool.release(connection)
+        await pool.disconnect()
 
     run(main())

@@ -7,6 +7,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
+use std::time::Duration;
 
 use pyo3::exceptions::{PyException, PyNotImplementedError, PyRuntimeError};
 use pyo3::intern;
@@ -55,6 +56,14 @@ const HALF_MIN: usize = 16;
 /// The connection's task, the callers that it answers, the connection's task again for what they ask next, and as many
 /// to spare.
 const ROUNDS_MAX: usize = 6;
+
+/// What was to come then and is so late will not come: an exception out of a signal's handler came in its place, and whoever
+/// ran the loop runs it again.
+const LOST: Duration = Duration::from_millis(100);
+
+fn is_lost(then: Moment) -> bool {
+    seawall::now().since(then) > LOST
+}
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -316,8 +325,8 @@ impl Drop for Keeper {
 pub(crate) struct Executor {
     core: Arc<Core>,
     door: Arc<dyn EventLoop>,
-    /// A tick was asked for, and has not come.
-    ticking: AtomicBool,
+    /// When a tick was asked for that has not come.
+    ticking: Mutex<Option<Moment>>,
     /// Calls that were begun since the last entry that was none.
     begun: AtomicUsize,
     /// There was one the last time: who calls alone need not wait for others.
@@ -351,7 +360,7 @@ impl Executor {
         Ok(Self {
             door: Arc::new(Door(Arc::clone(&core))),
             core,
-            ticking: AtomicBool::new(false),
+            ticking: Mutex::default(),
             begun: AtomicUsize::new(0),
             alone: AtomicBool::new(true),
             armed: Mutex::default(),
@@ -386,7 +395,7 @@ impl Executor {
 
     /// Runs what is ready: a tick that was asked for.
     fn tick(slf: &Bound<'_, Self>) -> PyResult<()> {
-        slf.get().ticking.store(false, Ordering::Release);
+        *lock(&slf.get().ticking) = None;
         Self::turn(slf, |_| ())
     }
 
@@ -590,12 +599,17 @@ impl Executor {
     fn ask(&self, slf: &Bound<'_, Self>) -> PyResult<()> {
         let waiting = !lock(&self.core.queue).is_empty();
         let first = self.core.first_timer();
-        let arm = first.filter(|&first| lock(&self.armed).is_none_or(|armed| first < armed));
+        let arm = first.filter(|&first| {
+            let armed = *lock(&self.armed);
+            armed.is_none_or(|armed| first < armed || is_lost(armed))
+        });
         if !waiting && arm.is_none() {
             return Ok(());
         }
         let event_loop = self.core.event_loop(slf.py())?;
-        if waiting && !self.ticking.swap(true, Ordering::AcqRel) {
+        let ticking = *lock(&self.ticking);
+        if waiting && ticking.is_none_or(is_lost) {
+            *lock(&self.ticking) = Some(seawall::now());
             calls::method(&event_loop, "call_soon", (slf.getattr("tick")?,))?;
         }
         if let Some(at) = arm {

@@ -1,17 +1,20 @@
 //! The sockets that tasks with a connection of their own wait for, behind one descriptor that their loop watches.
 //!
 //! What a loop of asyncio's does in Python to watch a socket and to forget it again costs more than all else of a wait. Here that
-//! is one system call: a socket is told of once, and stays in the list, at rest, for its next wait. The kernel takes it out
-//! when it is closed.
+//! is two system calls. What was found is told as long as it is so, as loops do: an exception out of a signal's handler may
+//! come before anybody has heard it.
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
+use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::{PyTuple, PyWeakrefReference};
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 
+use crate::calls;
 use crate::lease::Lease;
 
 /// So many are told of in one look; the loop comes again for more.
@@ -34,12 +37,28 @@ impl Poller {
         })
     }
 
+    /// The loop's timer: has whose time has come told so, by those whom this refers to. Once more if that was left halfway by an exception
+    /// out of a signal's handler, which comes back: nobody else tells them.
+    #[staticmethod]
+    fn ring(sockets: &Bound<'_, PyWeakrefReference>) -> PyResult<()> {
+        let Some(sockets) = sockets.upgrade() else {
+            return Ok(());
+        };
+        let py = sockets.py();
+        let tell = || calls::method(&sockets, intern!(py, "ring"), PyTuple::empty(py)).map(drop);
+        tell().inspect_err(|_| {
+            if let Err(again) = tell() {
+                again.write_unraisable(py, Some(&sockets));
+            }
+        })
+    }
+
     /// What the loop watches.
     fn fileno(&self) -> i32 {
         self.epoll.as_raw_fd()
     }
 
-    /// The lease's socket is told of once: when there is something to read, or the end; with `write` also when there is room to
+    /// The lease's socket is watched: whether there is something to read, or the end; with `write` also whether there is room to
     /// write. Whether it has one.
     fn arm(&self, lease: &Bound<'_, Lease>, write: bool) -> io::Result<bool> {
         let flags = if write {
@@ -47,26 +66,33 @@ impl Poller {
         } else {
             epoll::EventFlags::IN
         };
-        let flags = flags | epoll::EventFlags::ONESHOT;
         self.on_socket(lease, |socket| {
             let data = epoll::EventData::new_u64(number(socket.as_raw_fd()));
-            match epoll::modify(&self.epoll, socket, data, flags) {
-                Err(Errno::NOENT) => epoll::add(&self.epoll, socket, data, flags),
+            match epoll::add(&self.epoll, socket, data, flags) {
+                Err(Errno::EXIST) => epoll::modify(&self.epoll, socket, data, flags),
                 armed => armed,
             }
         })
     }
 
-    /// It is not told of any more.
+    /// It is not watched any more. Whether it has one still: the kernel forgets it when it is closed.
     fn disarm(&self, lease: &Bound<'_, Lease>) -> io::Result<bool> {
-        self.on_socket(lease, |socket| match epoll::delete(&self.epoll, socket) {
-            Err(Errno::NOENT) => Ok(()),
-            gone => gone,
-        })
+        self.on_socket(lease, |socket| self.forget(socket))
     }
 
-    /// What was found since, without waiting: the socket's number, whether it can be read, and written.
-    fn found(&self) -> io::Result<Vec<(u64, bool, bool)>> {
+    /// What is watched under a number that nobody knows is not watched any more.
+    fn drop_number(&self, number: i32) -> io::Result<()> {
+        if number < 0 || self.is_inherited() {
+            return Ok(());
+        }
+        #[expect(unsafe_code, reason = "whoever had the descriptor is gone")]
+        // SAFETY: it is borrowed for one system call, which refuses a number that is no descriptor, or not of this list.
+        let socket = unsafe { BorrowedFd::borrow_raw(number) };
+        Ok(self.forget(socket)?)
+    }
+
+    /// What is found now, without waiting: the socket's number, whether it can be read, and written.
+    fn found(&self) -> io::Result<Vec<(i32, bool, bool)>> {
         if self.is_inherited() {
             return Ok(Vec::new());
         }
@@ -86,10 +112,17 @@ impl Poller {
         self.generation != seawall::fork_generation()
     }
 
+    fn forget(&self, socket: BorrowedFd<'_>) -> Result<(), Errno> {
+        match epoll::delete(&self.epoll, socket) {
+            Err(Errno::NOENT | Errno::BADF) => Ok(()),
+            gone => gone,
+        }
+    }
+
     fn on_socket(
         &self,
         lease: &Bound<'_, Lease>,
-        work: impl FnOnce(std::os::fd::BorrowedFd<'_>) -> Result<(), Errno>,
+        work: impl FnOnce(BorrowedFd<'_>) -> Result<(), Errno>,
     ) -> io::Result<bool> {
         if self.is_inherited() {
             return Ok(false);
@@ -105,12 +138,12 @@ fn number(descriptor: i32) -> u64 {
     u64::from(descriptor.unsigned_abs())
 }
 
-fn told(event: &epoll::Event) -> (u64, bool, bool) {
+fn told(event: &epoll::Event) -> (i32, bool, bool) {
     use epoll::EventFlags as Flags;
     let epoll::Event { data, flags } = *event;
     let ended = flags.intersects(Flags::HUP | Flags::ERR);
     (
-        data.u64(),
+        i32::try_from(data.u64()).unwrap_or(-1),
         ended || flags.contains(Flags::IN),
         ended || flags.contains(Flags::OUT),
     )

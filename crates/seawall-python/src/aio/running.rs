@@ -4,7 +4,7 @@
 //! that is looked up for a call. What asyncio notes for a thread when a loop begins or ends to run there is an object of its own
 //! each time (later: the loop itself). While the same one is there, and nobody forked, the same loop runs.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use pyo3::ffi;
 use pyo3::intern;
@@ -17,41 +17,44 @@ struct Found {
     event_loop: Py<PyAny>,
 }
 
-/// Where this thread is.
 #[derive(Default)]
-enum Place {
-    /// Nothing is kept: it would keep the loop alive.
-    #[default]
-    Elsewhere,
-    /// In a callback of a loop's, which resumes tasks; and what was found there.
-    InCallback(Option<Found>),
+struct Here {
+    /// In so many callbacks that resume tasks this thread is, one inside the other. Outside of any nothing is kept: it would
+    /// keep the loop alive.
+    callbacks: Cell<usize>,
+    found: RefCell<Option<Found>>,
 }
 
 thread_local! {
-    static HERE: RefCell<Place> = const { RefCell::new(Place::Elsewhere) };
+    static HERE: Here = Here::default();
 }
 
-fn put(place: Place) -> Place {
-    HERE.with(|here| here.replace(place))
+fn keep(found: Option<Found>) {
+    let before = HERE.with(|here| here.found.replace(found));
+    // Outside of the borrow: what lets go of a loop may run anything.
+    drop(before);
 }
 
-/// A callback of the loop's resumes tasks until this is dropped.
-pub(super) struct Resuming {
-    outer: Place,
-}
+/// A callback of the loop's resumes tasks until this is dropped. Greenlets may be in several at once, and leave them in any order.
+pub(super) struct Resuming;
 
 impl Resuming {
     pub(super) fn begin() -> Self {
-        Self {
-            outer: put(Place::InCallback(None)),
-        }
+        HERE.with(|here| here.callbacks.set(here.callbacks.get() + 1));
+        Self
     }
 }
 
 impl Drop for Resuming {
     fn drop(&mut self) {
-        // What was found is let go of outside of the borrow: that may run anything.
-        drop(put(std::mem::take(&mut self.outer)));
+        let left = HERE.with(|here| {
+            let left = here.callbacks.get() - 1;
+            here.callbacks.set(left);
+            left
+        });
+        if left == 0 {
+            keep(None);
+        }
     }
 }
 
@@ -62,28 +65,25 @@ pub(crate) fn running_loop<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let note = note(py)?;
     let generation = seawall::fork_generation();
-    let known = HERE.with(|here| match &*here.borrow() {
-        Place::InCallback(Some(found))
-            if found.generation == generation
-                && note.as_ref().is_some_and(|note| note.is(&found.note)) =>
-        {
-            Some(found.event_loop.bind(py).clone())
-        }
-        _ => None,
+    let known = HERE.with(|here| {
+        let found = here.found.borrow();
+        let found = found.as_ref().filter(|found| {
+            found.generation == generation && note.as_ref().is_some_and(|note| note.is(&found.note))
+        });
+        found.map(|found| found.event_loop.bind(py).clone())
     });
     if let Some(known) = known {
         return Ok(known);
     }
     let event_loop = get_running_loop.bind(py).call0()?;
     if let Some(note) = note
-        && HERE.with(|here| matches!(*here.borrow(), Place::InCallback(_)))
+        && HERE.with(|here| here.callbacks.get() > 0)
     {
-        let found = Found {
+        keep(Some(Found {
             note: note.unbind(),
             generation,
             event_loop: event_loop.clone().unbind(),
-        };
-        drop(put(Place::InCallback(Some(found))));
+        }));
     }
     Ok(event_loop)
 }

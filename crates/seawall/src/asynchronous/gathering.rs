@@ -4,6 +4,7 @@
 //! the others have asked for, and asks alone a moment later. Whether they come is a guess from the last times. If one does not, or late, the
 //! others wait for it as long as a call takes among them, and for many times after that nobody is waited for.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use seawall_model::Moment;
@@ -13,7 +14,7 @@ const ANSWERED_MAX: usize = 16;
 
 /// Of so many, half are heard by the server while the others still ask, if it has a core of its own. Of fewer, one write more
 /// costs more than its rest.
-pub(super) const HALVES_MIN: usize = 8;
+pub(super) const HALVES: RangeInclusive<usize> = 8..=ANSWERED_MAX;
 
 /// How long each of them is waited for: a turn of an interpreter's, on a slow core.
 const WAIT_FOR_EACH: Duration = Duration::from_micros(40);
@@ -51,7 +52,7 @@ impl Gathering {
         self.kept = false;
         self.last = now;
         self.expected = 0;
-        self.half = if apart && answered >= HALVES_MIN {
+        self.half = if apart && HALVES.contains(&answered) {
             answered / 2
         } else {
             0
@@ -214,10 +215,11 @@ mod tests {
             assert!(!gathering.holds());
             out.iter().position(|&out| out)
         };
-        assert_eq!(goes_out(HALVES_MIN, true), Some(HALVES_MIN / 2 - 1));
-        assert_eq!(goes_out(HALVES_MIN + 1, true), Some(HALVES_MIN / 2));
-        assert_eq!(goes_out(HALVES_MIN, false), None);
-        assert_eq!(goes_out(HALVES_MIN - 1, true), None);
+        assert_eq!(goes_out(8, true), Some(3));
+        assert_eq!(goes_out(9, true), Some(4));
+        assert_eq!(goes_out(ANSWERED_MAX, true), Some(ANSWERED_MAX / 2 - 1));
+        assert_eq!(goes_out(8, false), None);
+        assert_eq!(goes_out(7, true), None);
         assert_eq!(goes_out(2, true), None);
     }
 

@@ -25,7 +25,7 @@ use rustix::thread::{futex, sched_getcpu};
 use seawall_model::Moment;
 
 use super::event_loop::{EventLoop, Task, Watch, enter};
-use super::gathering::{Gathering, HALVES_MIN};
+use super::gathering::{Gathering, HALVES};
 use super::readiness::Readiness;
 use crate::blocking::{Ground, Interrupted};
 use crate::clock;
@@ -334,8 +334,8 @@ impl Threads {
             }
             state.lets_out = true;
         }
+        let _letting_out = LettingOut(self);
         self.run_ready(event_loop);
-        self.lock().lets_out = false;
     }
 
     /// Waits until what this seat waits for has come.
@@ -448,7 +448,7 @@ impl Threads {
                     }
                 }
             }
-            if state.parked.len() >= HALVES_MIN / 2 {
+            if HALVES.contains(&(state.parked.len() + 1)) {
                 let elsewhere = |(sides, _): &(Arc<Sides>, _)| sides.comes_from_another_core();
                 state.apart = found.iter().any(elsewhere);
             }
@@ -538,6 +538,15 @@ impl State {
     /// What was asked for waits for others.
     fn gathers(&self) -> bool {
         !self.lets_out && (self.chained || self.gathering.holds())
+    }
+}
+
+/// What was asked for goes out until this is dropped.
+struct LettingOut<'a>(&'a Threads);
+
+impl Drop for LettingOut<'_> {
+    fn drop(&mut self) {
+        self.0.lock().lets_out = false;
     }
 }
 
@@ -658,7 +667,7 @@ impl Sides {
     }
 
     /// Whether what came last was handled on another core than this thread runs on. What a server on the same host sends is
-    /// handled on the core that it runs on.
+    /// handled on the core that it runs on; of a Unix socket nothing is known.
     fn comes_from_another_core(&self) -> bool {
         // The kernel has no word for "nothing came yet" but a number that no core has.
         let known = |core: &usize| *core < MANY_CORES;

@@ -89,6 +89,9 @@ def leave(loop: asyncio.AbstractEventLoop, pool: Any) -> None:
 def _after_fork() -> None:
     global _lock
     _lock = threading.Lock()
+    # What waits in an epoll of the parent's is told to the parent.
+    for state in _states.values():
+        state.sockets = None
 
 
 os.register_at_fork(after_in_child=_after_fork)

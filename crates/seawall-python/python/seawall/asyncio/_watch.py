@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import weakref
 
 from .. import _ext
@@ -10,9 +11,16 @@ from .. import _ext
 __all__ = ["Sockets", "Watch"]
 
 
+#: An alarm that is later than this, in seconds, is none: an exception out of a signal's handler came in its place.
+_LOST = 0.1
+
+
 class Sockets:
     """What the tasks of one loop wait for beside what they share, and how long: of all of it the loop knows one descriptor and
     one timer. A timer of each wait's own, taken back when the reply comes, would cost as much as the wait.
+
+    An exception out of a signal's handler may come between any two steps, and the loop may go on after it: what is found is told
+    until it is disarmed, and a timer that was lost is set anew by whoever comes next.
 
     The loop keeps it, and who waits: when the loop is closed, the descriptor is too.
     """
@@ -23,7 +31,7 @@ class Sockets:
         # Weakly: the loop owns it.
         self._loop = weakref.ref(loop)
         self._poller = _ext.Poller()
-        #: Those that were not told yet, by the numbers of their sockets.
+        #: Those that are armed, by the numbers of their sockets.
         self._watches: dict[int, Watch] = {}
         self._due: dict[asyncio.Future[bool], float] = {}
         self._alarm: asyncio.TimerHandle | None = None
@@ -31,59 +39,79 @@ class Sockets:
         loop.add_reader(self._poller.fileno(), self._look)
 
     def arm(self, number: int, watch: Watch, write: bool) -> bool:
-        """The watch is told once of what is found on its lease's socket; whether there is one."""
+        """The watch is told of what is found on its lease's socket, until it is disarmed; whether there is one."""
         self._watches[number] = watch
-        return self._poller.arm(watch.lease, write)
+        armed = False
+        try:
+            armed = self._poller.arm(watch.lease, write)
+        finally:
+            if not armed:
+                self._forget(number, watch)
+        return armed
 
     def disarm(self, number: int, watch: Watch) -> None:
-        if self._watches.get(number) is watch:
-            del self._watches[number]
         self._poller.disarm(watch.lease)
+        self._forget(number, watch)
+
+    def _forget(self, number: int, watch: Watch) -> None:
+        # Another thread may let go of a connection that nobody uses.
+        if self._watches.get(number) is watch:
+            self._watches.pop(number, None)
 
     def _look(self) -> None:
         for number, readable, writable in self._poller.found():
-            watch = self._watches.pop(number, None)
-            if watch is not None:
+            watch = self._watches.get(number)
+            if watch is None:
+                self._poller.drop_number(number)
+            else:
                 watch.found(readable, writable)
+        loop = self._loop()
+        if loop is not None and self._is_lost(loop.time()):
+            self.ring()
 
     # -- time --
 
     def bound(self, loop: asyncio.AbstractEventLoop, future: asyncio.Future[bool], seconds: float) -> None:
         """The future is told so when nothing was found for so long."""
-        at = self._due[future] = loop.time() + max(0.0, seconds)
+        now = loop.time()
+        # In whole milliseconds, as uvloop counts: what is less would ring at once, and again until its time has come.
+        at = self._due[future] = math.ceil((now + max(0.0, seconds)) * 1000) / 1000
         if self._alarm is None or at < self._alarm_at:
-            if self._alarm is not None:
-                self._alarm.cancel()
             self._set_alarm(loop, at)
+        elif self._is_lost(now):
+            self.ring()
 
     def unbound(self, future: asyncio.Future[bool]) -> None:
         self._due.pop(future, None)
 
+    def _is_lost(self, now: float) -> bool:
+        return self._alarm is not None and self._alarm_at < now - _LOST
+
     def ring(self) -> None:
         """Whose time has come is told so."""
-        self._alarm = None
         loop = self._loop()
         if loop is None:
             return
-        now = loop.time()
-        later = None
+        now = loop.time() + 1e-6
+        later = min((at for at in self._due.values() if at > now), default=None)
+        if later is None:
+            self._drop_alarm()
+        else:
+            self._set_alarm(loop, later)
         for future, at in self._due.items():
             if at <= now:
                 _tell(future, False)
-            elif later is None or at < later:
-                later = at
-        if later is not None:
-            self._set_alarm(loop, later)
 
     def _set_alarm(self, loop: asyncio.AbstractEventLoop, at: float) -> None:
-        self._alarm = loop.call_at(at, _ring, weakref.ref(self))
-        self._alarm_at = at
+        before, self._alarm_at = self._alarm, at
+        self._alarm = loop.call_at(at, self._poller.ring, weakref.ref(self))
+        if before is not None:
+            before.cancel()
 
-
-def _ring(sockets: weakref.ref[Sockets]) -> None:
-    here = sockets()
-    if here is not None:
-        here.ring()
+    def _drop_alarm(self) -> None:
+        before, self._alarm = self._alarm, None
+        if before is not None:
+            before.cancel()
 
 
 class Watch:
@@ -118,32 +146,40 @@ class Watch:
             return True
         future: asyncio.Future[bool] = self._loop.create_future()
         self._number = number
-        self._readers.add(future)
-        if write:
-            self._writers.add(future)
-        sockets = self._sockets
         try:
+            self._readers.add(future)
+            if write:
+                self._writers.add(future)
             if (write or not self._armed) and not self._arm():
                 return True
             if seconds is not None:
-                sockets.bound(self._loop, future, seconds)
+                self._sockets.bound(self._loop, future, seconds)
             return await future
         finally:
             if seconds is not None:
-                sockets.unbound(future)
+                self._sockets.unbound(future)
             self._readers.discard(future)
             self._writers.discard(future)
+            if self._armed and not self._readers:
+                self._disarm()
 
     def _arm(self) -> bool:
-        self._armed = True
-        return self._sockets.arm(self._number, self, bool(self._writers))
+        # Said to be armed no sooner than it is, and no longer.
+        self._armed = self._sockets.arm(self._number, self, bool(self._writers))
+        return self._armed
+
+    def _disarm(self) -> None:
+        self._armed = False
+        self._sockets.disarm(self._number, self)
 
     def found(self, readable: bool, writable: bool) -> None:
-        """The socket's state was told, once."""
-        self._armed = False
+        """The socket's state, which is told again as long as somebody waits for what it is not."""
         for future in self._readers if readable else self._writers:
             _tell(future, True)
-        if not readable and not all(future.done() for future in self._readers):
+        if all(future.done() for future in self._readers):
+            self._disarm()
+        elif writable:
+            self._writers = {future for future in self._writers if not future.done()}
             self._arm()
 
     def close(self) -> None:
@@ -151,8 +187,7 @@ class Watch:
         waiting = self._readers | self._writers
         self._readers, self._writers = set(), set()
         if self._armed:
-            self._armed = False
-            self._sockets.disarm(self._number, self)
+            self._disarm()
         if not waiting or self._loop.is_closed():
             return
         for future in waiting:

@@ -189,6 +189,7 @@ class _Leased(Leasing, _Base):
         self._listens = False
         loop = asyncio.get_running_loop()
         self._link = _loops.link_for(loop, await self._spec())
+        sockets = _loops.sockets_of(loop)
         call = self._link.lease(_deadline.left())
         try:
             await call
@@ -199,7 +200,7 @@ class _Leased(Leasing, _Base):
                 call.result().release()
             raise
         self._lease = call.result()
-        self._watch = Watch(self._lease, loop, _loops.sockets_of(loop))
+        self._watch = Watch(self._lease, loop, sockets)
         self._lease.begin(self._attempt)
         self._attempt = 1
         self._since = time.monotonic()

@@ -125,14 +125,11 @@ fn half_of_those_who_ask_are_heard_while_the_others_are_waited_for_if_the_server
     for apart in [true, false] {
         let heard = loop {
             threads.run();
-            threads
-                .lock()
-                .gathering
-                .begin(HALVES_MIN, apart, clock::now());
+            threads.lock().gathering.begin(8, apart, clock::now());
             let (sender, mut answer) = oneshot::channel();
             desk.asked.lock().expect("no panic").push(sender);
             desk.bell.ring();
-            for _ in 0..HALVES_MIN / 2 {
+            for _ in 0..4 {
                 threads.come(&event_loop);
             }
             let heard = answer.try_recv() == Ok(Some(()));
