@@ -1,18 +1,11 @@
 """What users of redis.asyncio do, through seawall.asyncio.Redis, on asyncio's own loop and on uvloop's."""
 
 import asyncio
-import functools
 
 import pytest
 import redis
 import seawall
 import seawall.asyncio
-from asyncio_world import loop_kinds, run_on
-
-
-@pytest.fixture(params=loop_kinds())
-def run(request):
-    return functools.partial(run_on, request.param)
 
 
 def connected(url, **options):

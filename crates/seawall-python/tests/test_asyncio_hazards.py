@@ -1,7 +1,6 @@
 """What breaks redis.asyncio, and must not break seawall.asyncio: cancellation, lost replies, dead and silent servers."""
 
 import asyncio
-import functools
 import gc
 import random
 import threading
@@ -12,12 +11,7 @@ import redis
 import redis.asyncio
 import seawall
 import seawall.asyncio
-from asyncio_world import Relay, loop_kinds, run_on
-
-
-@pytest.fixture(params=loop_kinds())
-def run(request):
-    return functools.partial(run_on, request.param)
+from asyncio_world import Relay
 
 
 def connected(url, **options):

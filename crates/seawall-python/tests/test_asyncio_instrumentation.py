@@ -9,12 +9,6 @@ import redis
 import redis.asyncio
 import seawall
 import seawall.asyncio
-from asyncio_world import loop_kinds, run_on
-
-
-@pytest.fixture(params=loop_kinds())
-def run(request):
-    return functools.partial(run_on, request.param)
 
 
 @pytest.fixture

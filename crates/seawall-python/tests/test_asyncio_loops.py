@@ -1,7 +1,6 @@
 """Event loops come and go: many after another, several at once, closed in the middle of calls, unfit ones."""
 
 import asyncio
-import functools
 import gc
 import os
 import subprocess
@@ -16,16 +15,6 @@ import redis
 import seawall
 import seawall.asyncio
 from asyncio_world import loop_kinds, run_on
-
-
-@pytest.fixture(params=loop_kinds())
-def run(request):
-    return functools.partial(run_on, request.param)
-
-
-@pytest.fixture(params=loop_kinds())
-def new_loop(request):
-    return request.param
 
 
 def descriptors():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -13,13 +12,8 @@ import redis
 import redis.asyncio
 import seawall
 import seawall.asyncio
-from asyncio_world import Relay, loop_kinds, run_on
+from asyncio_world import Relay
 from test_pipelines import KINDS, LOADING, STATES, check_said, comparable, full, redis_kind
-
-
-@pytest.fixture(params=loop_kinds())
-def run(request: Any) -> Callable[..., Any]:
-    return functools.partial(run_on, request.param)
 
 
 async def outcome(client: Any, fill: Callable[[Any], None], transaction: bool, raises: bool) -> Any:
