@@ -19,6 +19,19 @@ def on() -> bool:
     return recorder._metrics_collector is not None or PROVIDERS._provider_manager is not None
 
 
+def count_error(error: Exception, host: Any, port: Any, retried: int, is_internal: bool) -> None:
+    """Records an error of a call or, `is_internal`, of the network below it."""
+    recorder.record_error_count(
+        server_address=host,
+        server_port=port,
+        network_peer_address=host,
+        network_peer_port=port,
+        error_type=error,
+        retry_attempts=retried,
+        is_internal=is_internal,
+    )
+
+
 def execute(run: Callable[..., Any], client: Any, args: tuple[Any, ...], options: dict[str, Any], elsewhere: object) -> Any:
     """Runs a plain command, and records as redis-py does how long it took, or how it failed."""
     kwargs: dict[str, Any] = client.connection_pool.connection_kwargs
@@ -27,15 +40,7 @@ def execute(run: Callable[..., Any], client: Any, args: tuple[Any, ...], options
     try:
         response = run(client, args, options, True)
     except Exception as error:
-        recorder.record_error_count(
-            server_address=host,
-            server_port=port,
-            network_peer_address=host,
-            network_peer_port=port,
-            error_type=error,
-            retry_attempts=max(0, getattr(error, "attempts", 1) - 1),
-            is_internal=False,
-        )
+        count_error(error, host, port, max(0, getattr(error, "attempts", 1) - 1), is_internal=False)
         raise
     if response is not elsewhere:
         recorder.record_operation_duration(

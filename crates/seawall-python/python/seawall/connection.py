@@ -15,7 +15,7 @@ from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as _RedisTimeoutError
 from redis.utils import SENTINEL
 
-from . import _config, _deadline, _ext, errors
+from . import _config, _deadline, _ext, _metrics, errors
 from ._leasing import Leasing, packed
 from ._mode import ENGINE
 from ._pipelines import raise_lost
@@ -229,15 +229,7 @@ class _Leased(Leasing, _Base):
 
     def _not_connected(self, error: Exception) -> Exception:
         """It, counted as redis-py counts it."""
-        host, port = getattr(self, "host", None), getattr(self, "port", None)
-        _redis.record_error_count(
-            server_address=host,
-            server_port=port,
-            network_peer_address=host,
-            network_peer_port=port,
-            error_type=error,
-            retry_attempts=0,
-        )
+        _metrics.count_error(error, getattr(self, "host", None), getattr(self, "port", None), 0, is_internal=True)
         return error
 
     def on_connect_check_health(self, check_health: bool = True) -> None:

@@ -266,17 +266,14 @@ class ConnectionPool(_ConnectionPool):
     def release(self, connection: Any) -> None:
         if getattr(connection, "_rests", False) is True and connection.pid == self.pid:
             connection._rest()
-        if _metrics.on():
-            _ConnectionPool.release(self, connection)
-        else:
-            self._checkpid()
-            with self._lock:
-                self._put_back(connection)
+        self._checkpid()
+        with self._lock:
+            self._put_back(connection)
         if self._waiting:
             self._ring()
 
     def _put_back(self, connection: Any) -> None:
-        """What redis-py's `release` does under its lock, but for what it counts."""
+        """What redis-py's `release` does under its lock; it counts only where somebody wants that."""
         try:
             self._used.remove(connection)
         except KeyError:
@@ -288,10 +285,13 @@ class ConnectionPool(_ConnectionPool):
             self._available_connections.append(connection)
             dispatcher: Any = self._event_dispatcher
             dispatcher.dispatch(AfterConnectionReleasedEvent(connection))
+            if _metrics.on():
+                self._count(ConnectionState.USED, ConnectionState.IDLE)
         else:
             connection.disconnect()
             if connection.pid == self.pid:
                 self._created_connections -= 1
+            _redis.record_connection_count(pool_name="unknown_pool", connection_state=ConnectionState.USED, counter=-1)
 
     def _ring(self) -> None:
         with self._lock:
