@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 import warnings
 import weakref
 
@@ -383,5 +384,30 @@ def test_a_tick_that_an_exception_out_of_a_signals_handler_took_along_is_asked_f
             calls, ticks = await begin()
             assert len(ticks) == 1
             assert await asyncio.gather(*calls) == [b"outer"] * 3
+
+    asyncio.run(main())
+
+
+def test_a_loop_that_was_blocked_has_no_more_timers_of_ours_than_before(url):
+    client = connected(url)
+
+    async def main():
+        loop = asyncio.get_running_loop()
+
+        async def keep_a_timer():
+            while True:
+                await client.blpop("nothing", timeout=0.05)
+
+        keeping = [asyncio.ensure_future(keep_a_timer()) for _ in range(3)]
+        for _ in range(3):
+            await asyncio.sleep(0.1)
+            # Longer than until the first of our timers, and than a late one is taken for lost.
+            time.sleep(0.3)
+            await asyncio.gather(*(client.ping() for _ in range(100)))
+        await asyncio.sleep(0.1)
+        alarms = [handle for handle in loop._scheduled if not handle._cancelled and getattr(handle._callback, "__name__", "") == "alarm"]
+        assert len(alarms) <= 10
+        for task in keeping:
+            task.cancel()
 
     asyncio.run(main())

@@ -61,8 +61,34 @@ const ROUNDS_MAX: usize = 6;
 /// ran the loop runs it again.
 const LOST: Duration = Duration::from_millis(100);
 
-fn is_lost(then: Moment) -> bool {
-    seawall::now().since(then) > LOST
+/// A callback of ours that the loop is asked for. Only the one that was asked for last counts: where one was taken for lost and comes all
+/// the same, neither asks for another in the other's stead.
+#[derive(Default)]
+struct Errand {
+    number: u64,
+    /// For when, and when it can come at the earliest.
+    asked: Option<(Moment, Moment)>,
+}
+
+impl Errand {
+    /// Whether it comes by then.
+    fn comes_by(&self, at: Moment) -> bool {
+        self.asked
+            .is_some_and(|(asked, earliest)| asked <= at && seawall::now().since(earliest) <= LOST)
+    }
+
+    /// The loop is being asked for it. Its number.
+    fn ask(&mut self, at: Moment, now: Moment) -> u64 {
+        self.number += 1;
+        self.asked = Some((at, at.max(now)));
+        self.number
+    }
+
+    fn came(&mut self, number: u64) {
+        if self.number == number {
+            self.asked = None;
+        }
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -325,14 +351,14 @@ impl Drop for Keeper {
 pub(crate) struct Executor {
     core: Arc<Core>,
     door: Arc<dyn EventLoop>,
-    /// When a tick was asked for that has not come.
-    ticking: Mutex<Option<Moment>>,
+    /// The tick that has not come.
+    tick: Mutex<Errand>,
     /// Calls that were begun since the last entry that was none.
     begun: AtomicUsize,
     /// There was one the last time: who calls alone need not wait for others.
     alone: AtomicBool,
     /// The earliest timer that the loop was asked for.
-    armed: Mutex<Option<Moment>>,
+    alarm: Mutex<Errand>,
 }
 
 #[pymethods]
@@ -360,10 +386,10 @@ impl Executor {
         Ok(Self {
             door: Arc::new(Door(Arc::clone(&core))),
             core,
-            ticking: Mutex::default(),
+            tick: Mutex::default(),
             begun: AtomicUsize::new(0),
             alone: AtomicBool::new(true),
-            armed: Mutex::default(),
+            alarm: Mutex::default(),
         })
     }
 
@@ -394,14 +420,14 @@ impl Executor {
     }
 
     /// Runs what is ready: a tick that was asked for.
-    fn tick(slf: &Bound<'_, Self>) -> PyResult<()> {
-        *lock(&slf.get().ticking) = None;
+    fn tick(slf: &Bound<'_, Self>, number: u64) -> PyResult<()> {
+        lock(&slf.get().tick).came(number);
         Self::turn(slf, |_| ())
     }
 
     /// A timer that was asked for.
-    fn alarm(slf: &Bound<'_, Self>) -> PyResult<()> {
-        *lock(&slf.get().armed) = None;
+    fn alarm(slf: &Bound<'_, Self>, number: u64) -> PyResult<()> {
+        lock(&slf.get().alarm).came(number);
         Self::turn(slf, |_| ())
     }
 
@@ -598,24 +624,22 @@ impl Executor {
     /// Asks the loop for a tick and a timer, where they are needed.
     fn ask(&self, slf: &Bound<'_, Self>) -> PyResult<()> {
         let waiting = !lock(&self.core.queue).is_empty();
+        let ticks = waiting && !lock(&self.tick).comes_by(Moment::NEVER);
         let first = self.core.first_timer();
-        let arm = first.filter(|&first| {
-            let armed = *lock(&self.armed);
-            armed.is_none_or(|armed| first < armed || is_lost(armed))
-        });
-        if !waiting && arm.is_none() {
+        let arm = first.filter(|&first| !lock(&self.alarm).comes_by(first));
+        if !ticks && arm.is_none() {
             return Ok(());
         }
         let event_loop = self.core.event_loop(slf.py())?;
-        let ticking = *lock(&self.ticking);
-        if waiting && ticking.is_none_or(is_lost) {
-            *lock(&self.ticking) = Some(seawall::now());
-            calls::method(&event_loop, "call_soon", (slf.getattr("tick")?,))?;
+        let now = seawall::now();
+        if ticks {
+            let number = lock(&self.tick).ask(now, now);
+            let soon = (slf.getattr("tick")?, number);
+            calls::method(&event_loop, "call_soon", soon)?;
         }
         if let Some(at) = arm {
-            *lock(&self.armed) = Some(at);
-            let delay = at.since(seawall::now()).as_secs_f64();
-            let later = (delay, slf.getattr("alarm")?);
+            let number = lock(&self.alarm).ask(at, now);
+            let later = (at.since(now).as_secs_f64(), slf.getattr("alarm")?, number);
             calls::method(&event_loop, "call_later", later)?;
         }
         Ok(())
