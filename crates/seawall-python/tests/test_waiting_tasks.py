@@ -248,3 +248,31 @@ def test_a_loop_is_not_rung_in_vain(run, server, monkeypatch):
         await pool.disconnect()
 
     run(main())
+
+
+def test_a_copy_of_a_descriptor_that_was_closed_does_not_keep_the_loop_busy(run, server, monkeypatch):
+    looks = []
+
+    async def main():
+        real = _watch.Sockets._look
+        monkeypatch.setattr(_watch.Sockets, "_look", lambda sockets: looks.append(1) or real(sockets))
+        pool = pool_of(server)
+        connection, other = await pool.get_connection(), await pool.get_connection()
+        waiting = asyncio.ensure_future(connection._watch.readable(0.3))
+        await asyncio.sleep(0)
+        copy = os.dup(connection._lease.fileno())
+        try:
+            # Beneath the watch.
+            connection._lease.abandon()
+            await other.send_command("BLPOP", "nothing", 0.2)
+            assert await asyncio.wait_for(other.read_response(), 10) is None
+            await waiting
+            await asyncio.sleep(0.2)
+        finally:
+            os.close(copy)
+        assert 1 <= len(looks) <= 20
+        await pool.release(connection)
+        await pool.release(other)
+        await pool.disconnect()
+
+    run(main())

@@ -80,15 +80,16 @@ impl Poller {
         self.on_socket(lease, |socket| self.forget(socket))
     }
 
-    /// What is watched under a number that nobody knows is not watched any more.
-    fn drop_number(&self, number: i32) -> io::Result<()> {
+    /// What is watched under a number that nobody knows is not watched any more. Whether that could be said: not where its descriptor was
+    /// closed, and a copy of it is open somewhere.
+    fn drop_number(&self, number: i32) -> bool {
         if number < 0 || self.is_inherited() {
-            return Ok(());
+            return false;
         }
         #[expect(unsafe_code, reason = "whoever had the descriptor is gone")]
         // SAFETY: it is borrowed for one system call, which refuses a number that is no descriptor, or not of this list.
         let socket = unsafe { BorrowedFd::borrow_raw(number) };
-        Ok(self.forget(socket)?)
+        epoll::delete(&self.epoll, socket).is_ok()
     }
 
     /// What is found now, without waiting: the socket's number, whether it can be read, and written.

@@ -61,13 +61,25 @@ class Sockets:
     def _look(self) -> None:
         for number, readable, writable in self._poller.found():
             watch = self._watches.get(number)
-            if watch is None:
-                self._poller.drop_number(number)
-            else:
+            if watch is not None:
                 watch.found(readable, writable)
+            elif not self._poller.drop_number(number):
+                self._begin_anew()
+                break
         loop = self._loop()
         if loop is not None and self._is_lost(loop.time()):
             self.ring()
+
+    def _begin_anew(self) -> None:
+        """Something is found again and again that cannot be let go of: a copy of a descriptor that was closed."""
+        loop = self._loop()
+        if loop is None:
+            return
+        loop.remove_reader(self._poller.fileno())
+        self._poller = _ext.Poller()
+        loop.add_reader(self._poller.fileno(), self._look)
+        for watch in list(self._watches.values()):
+            watch.arm()
 
     # -- time --
 
@@ -150,7 +162,7 @@ class Watch:
             self._readers.add(future)
             if write:
                 self._writers.add(future)
-            if (write or not self._armed) and not self._arm():
+            if (write or not self._armed) and not self.arm():
                 return True
             if seconds is not None:
                 self._sockets.bound(self._loop, future, seconds)
@@ -163,7 +175,8 @@ class Watch:
             if self._armed and not self._readers:
                 self._disarm()
 
-    def _arm(self) -> bool:
+    def arm(self) -> bool:
+        """Has the socket watched; whether there is one."""
         # Said to be armed no sooner than it is, and no longer.
         self._armed = self._sockets.arm(self._number, self, bool(self._writers))
         return self._armed
@@ -180,7 +193,7 @@ class Watch:
             self._disarm()
         elif writable:
             self._writers = {future for future in self._writers if not future.done()}
-            self._arm()
+            self.arm()
 
     def close(self) -> None:
         """The loop watches it no more, and who waits is told: the next read says that it is closed."""
