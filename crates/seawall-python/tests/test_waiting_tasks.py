@@ -258,12 +258,15 @@ def test_a_copy_of_a_descriptor_that_was_closed_does_not_keep_the_loop_busy(run,
         monkeypatch.setattr(_watch.Sockets, "_look", lambda sockets: looks.append(1) or real(sockets))
         pool = pool_of(server)
         connection, other = await pool.get_connection(), await pool.get_connection()
+        await connection.send_command("SUBSCRIBE", "news")
+        await connection.read_response(push_request=True)
         waiting = asyncio.ensure_future(connection._watch.readable(0.3))
         await asyncio.sleep(0)
         copy = os.dup(connection._lease.fileno())
         try:
             # Beneath the watch.
             connection._lease.abandon()
+            server.admin().publish("news", "which nobody reads")
             await other.send_command("BLPOP", "nothing", 0.2)
             assert await asyncio.wait_for(other.read_response(), 10) is None
             await waiting
